@@ -1,0 +1,37 @@
+package dev.weft.mesh;
+
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * Whom a process trusts and how it proves who it is.
+ *
+ * @param issuer {@code iss} of the user tokens that are accepted; no other is
+ * @param audience {@code aud} of the user tokens that are accepted
+ * @param issuerService the service that gives the issuer's keys and revocations
+ * @param serviceKeyFile this service's own private key: EC P-256, PKCS#8 in PEM. Without it calls
+ *     carry no service token, so that methods for services refuse them
+ * @param serviceKeysFile JWK set of the public keys of all our services, {@code kid} being the
+ *     service's name. Without it no calling service can prove its name here
+ */
+public record IdentityConfig(
+    String issuer,
+    String audience,
+    String issuerService,
+    Optional<Path> serviceKeyFile,
+    Optional<Path> serviceKeysFile) {
+
+  /**
+   * Reads {@code WEFT_ISSUER} (default {@code https://weft.example}), {@code WEFT_AUDIENCE} ({@code
+   * weft}), {@code WEFT_ISSUER_SERVICE} ({@code user-svc}), {@code WEFT_SERVICE_KEY_FILE} and
+   * {@code WEFT_SERVICE_KEYS_FILE} (none).
+   */
+  public static IdentityConfig from(Env env) {
+    return new IdentityConfig(
+        env.or("WEFT_ISSUER", "https://weft.example"),
+        env.or("WEFT_AUDIENCE", "weft"),
+        env.or("WEFT_ISSUER_SERVICE", "user-svc"),
+        env.file("WEFT_SERVICE_KEY_FILE"),
+        env.file("WEFT_SERVICE_KEYS_FILE"));
+  }
+}
