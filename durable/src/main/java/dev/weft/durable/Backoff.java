@@ -1,0 +1,29 @@
+package dev.weft.durable;
+
+import java.time.Duration;
+import java.util.concurrent.ThreadLocalRandom;
+
+/**
+ * How long to wait before trying again: doubles from {@code first} to {@code cap} and takes a
+ * random half of it away at most, so that those who failed together do not come back together.
+ */
+record Backoff(Duration first, Duration cap) {
+
+  Backoff {
+    if (first.isNegative() || first.isZero() || cap.compareTo(first) < 0) {
+      throw new IllegalArgumentException(
+          "back-off: " + first + " to " + cap + " (expected: 0 < first <= cap)");
+    }
+  }
+
+  /** The wait after the given number of failures, from 1 on. */
+  Duration after(int failures) {
+    long ceiling = ceilingMillis(failures);
+    return Duration.ofMillis(ThreadLocalRandom.current().nextLong(ceiling / 2, ceiling + 1));
+  }
+
+  long ceilingMillis(int failures) {
+    int doublings = Math.clamp(failures - 1L, 0, 30);
+    return Math.min(cap.toMillis(), first.toMillis() << doublings);
+  }
+}

@@ -1,0 +1,202 @@
+package dev.weft.durable;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One service's PostgreSQL database: every statement is bounded in time, every transaction commits
+ * durably or leaves nothing.
+ *
+ * <p>Limits: 500 ms for a free connection, 2 s for a statement, 300 ms for a lock, 5 s idle inside
+ * a transaction, 10 s for an answer on the wire. A transaction that loses a deadlock or a
+ * serialization conflict runs again, three times at most. Failures arrive as Jdbi's exceptions with
+ * the {@link SQLException} as cause.
+ *
+ * <p>Thread-safe. Whoever opens it closes it. Do not open a transaction inside another: it would
+ * need a second connection while it holds the first, so it is refused.
+ */
+public final class Database implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Database.class);
+  private static final int RETRIES_MAX = 3;
+  private static final Backoff CONFLICT =
+      new Backoff(Duration.ofMillis(10), Duration.ofMillis(100));
+  private static final String SESSION =
+      "-c statement_timeout=2000 -c lock_timeout=300 -c idle_in_transaction_session_timeout=5000"
+          + " -c synchronous_commit=on -c TimeZone=UTC";
+
+  private final DatabaseConfig config;
+  private final HikariDataSource pool;
+  private final Jdbi jdbi;
+  private final ThreadLocal<@Nullable Boolean> busy = new ThreadLocal<>();
+  private volatile Duration clockOffset = Duration.ZERO;
+
+  private Database(DatabaseConfig config) {
+    this.config = config;
+    pool = new HikariDataSource(poolOf(config));
+    jdbi = Jdbi.create(pool);
+  }
+
+  /** Opens the pool without waiting for the database: see {@link #migrate()}. */
+  public static Database open(DatabaseConfig config) {
+    return new Database(config);
+  }
+
+  /**
+   * Brings the tables up to date: this module's own, then the service's scripts in {@code
+   * db/migration} on the class path. Waits up to 15 s for a database that is still starting.
+   * Several processes may do this at once; one migrates, the others wait.
+   */
+  public void migrate() {
+    new Migrations(config).run();
+  }
+
+  /**
+   * Runs the work in one transaction (READ COMMITTED) and commits it; a throw rolls it back and
+   * passes through.
+   */
+  public <T> T inTransaction(Work<T> work) {
+    for (int failures = 1; ; failures++) {
+      try {
+        return alone(() -> jdbi.inTransaction(handle -> work.run(onTheClock(handle))));
+      } catch (RuntimeException e) {
+        if (failures > RETRIES_MAX || !lostAConflict(e)) {
+          throw e;
+        }
+        log.debug("a transaction lost a conflict (failure {}), it runs again", failures, e);
+        LockSupport.parkNanos(CONFLICT.after(failures).toNanos());
+      }
+    }
+  }
+
+  /** {@link #inTransaction} for work without a result. */
+  public void inTransactionVoid(Consumer<Handle> work) {
+    inTransaction(
+        tx -> {
+          work.accept(tx);
+          return true;
+        });
+  }
+
+  /**
+   * Runs queries outside a transaction: each sees what was committed when it began. Repeated once
+   * when the connection turns out to be dead, so it must not write.
+   */
+  public <T> T read(Work<T> queries) {
+    try {
+      return alone(() -> jdbi.withHandle(queries::run));
+    } catch (RuntimeException e) {
+      if (!connectionLost(e)) {
+        throw e;
+      }
+      log.debug("a connection was lost under a read, it runs again", e);
+      return alone(() -> jdbi.withHandle(queries::run));
+    }
+  }
+
+  /** Whether the database answers now. */
+  public boolean healthy() {
+    try (Connection connection = pool.getConnection()) {
+      return connection.isValid(1);
+    } catch (SQLException e) {
+      log.debug("the database does not answer", e);
+      return false;
+    }
+  }
+
+  /**
+   * Moves {@code weft_now()} of this pool's transactions away from the database's clock. For tests.
+   */
+  public void shiftClock(Duration offset) {
+    clockOffset = offset;
+  }
+
+  @Override
+  public void close() {
+    pool.close();
+  }
+
+  @Override
+  public String toString() {
+    return "Database[" + config + "]";
+  }
+
+  private <T> T alone(Once<T> work) {
+    if (busy.get() != null) {
+      throw new IllegalStateException("a transaction inside another would need two connections");
+    }
+    busy.set(true);
+    try {
+      return work.run();
+    } finally {
+      busy.remove();
+    }
+  }
+
+  private Handle onTheClock(Handle handle) {
+    Duration offset = clockOffset;
+    if (!offset.isZero()) {
+      handle
+          .createQuery("SELECT set_config('weft.clock_offset', :offset, true)")
+          .bind("offset", offset.toMillis() + " ms")
+          .mapTo(String.class)
+          .one();
+    }
+    return handle;
+  }
+
+  private static boolean lostAConflict(Throwable e) {
+    String state = sqlState(e);
+    return "40001".equals(state) || "40P01".equals(state);
+  }
+
+  private static boolean connectionLost(Throwable e) {
+    String state = sqlState(e);
+    return state != null && (state.startsWith("08") || state.startsWith("57P"));
+  }
+
+  private static @Nullable String sqlState(Throwable e) {
+    for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+      if (cause instanceof SQLException sql && sql.getSQLState() != null) {
+        return sql.getSQLState();
+      }
+    }
+    return null;
+  }
+
+  private static HikariConfig poolOf(DatabaseConfig config) {
+    HikariConfig hikari = new HikariConfig();
+    hikari.setPoolName("database");
+    hikari.setJdbcUrl(config.jdbcUrl());
+    hikari.setUsername(config.user());
+    hikari.setPassword(config.password());
+    hikari.setMaximumPoolSize(config.poolSize());
+    // Each idle connection is a process of several megabytes in the database.
+    hikari.setMinimumIdle(Math.min(2, config.poolSize()));
+    hikari.setIdleTimeout(Duration.ofMinutes(1).toMillis());
+    hikari.setConnectionTimeout(500);
+    // The pool fills when the database is there; readiness tells until then.
+    hikari.setInitializationFailTimeout(-1);
+    hikari.addDataSourceProperty("connectTimeout", "2");
+    hikari.addDataSourceProperty("loginTimeout", "2");
+    hikari.addDataSourceProperty("socketTimeout", "10");
+    hikari.addDataSourceProperty("tcpKeepAlive", "true");
+    hikari.addDataSourceProperty("options", SESSION);
+    return hikari;
+  }
+
+  /** Work that needs no connection handed to it. */
+  @FunctionalInterface
+  private interface Once<T> {
+    T run();
+  }
+}

@@ -1,0 +1,10 @@
+/**
+ * State that survives: transactions on PostgreSQL, request ids kept with their replies, sagas that
+ * go on after a crash, and a real PostgreSQL that needs no installation. Knows nothing of gRPC.
+ *
+ * <p>Time in SQL is {@code weft_now()}: the database's clock, which tests can move.
+ */
+@NullMarked
+package dev.weft.durable;
+
+import org.jspecify.annotations.NullMarked;

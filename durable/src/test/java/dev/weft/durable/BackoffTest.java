@@ -1,0 +1,26 @@
+package dev.weft.durable;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+
+class BackoffTest {
+  private final Backoff backoff = new Backoff(Duration.ofMillis(200), Duration.ofSeconds(10));
+
+  @Test
+  void doublesUpToItsCap() {
+    assertThat(backoff.ceilingMillis(1)).isEqualTo(200);
+    assertThat(backoff.ceilingMillis(2)).isEqualTo(400);
+    assertThat(backoff.ceilingMillis(6)).isEqualTo(6_400);
+    assertThat(backoff.ceilingMillis(7)).isEqualTo(10_000);
+    assertThat(backoff.ceilingMillis(Integer.MAX_VALUE)).isEqualTo(10_000);
+  }
+
+  @Test
+  void takesAtMostHalfOfTheWaitAway() {
+    for (int i = 0; i < 1_000; i++) {
+      assertThat(backoff.after(3)).isBetween(Duration.ofMillis(400), Duration.ofMillis(800));
+    }
+  }
+}

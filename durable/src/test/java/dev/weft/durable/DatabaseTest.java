@@ -1,0 +1,188 @@
+package dev.weft.durable;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jdbi.v3.core.Handle;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+class DatabaseTest {
+  @RegisterExtension static final TestPostgres postgres = new TestPostgres();
+
+  private final Database database = postgres.database();
+
+  @BeforeEach
+  void table() {
+    database.inTransactionVoid(
+        tx -> {
+          tx.execute("DROP TABLE IF EXISTS account");
+          tx.execute("CREATE TABLE account (id int PRIMARY KEY, amount int NOT NULL)");
+          tx.execute("INSERT INTO account VALUES (1, 0), (2, 0)");
+        });
+  }
+
+  @Test
+  void commitsWhatTheWorkDid() {
+    database.inTransactionVoid(tx -> add(tx, 1, 5));
+    assertThat(amount(1)).isEqualTo(5);
+  }
+
+  @Test
+  void leavesNothingWhenTheWorkThrows() {
+    assertThatIllegalStateException()
+        .isThrownBy(
+            () ->
+                database.inTransactionVoid(
+                    tx -> {
+                      add(tx, 1, 5);
+                      throw new IllegalStateException("no");
+                    }))
+        .withMessage("no");
+    assertThat(amount(1)).isZero();
+  }
+
+  @Test
+  void runsALostDeadlockAgain() throws Exception {
+    CountDownLatch bothHoldOne = new CountDownLatch(2);
+    AtomicInteger runs = new AtomicInteger();
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      Future<?> one = threads.submit(() -> transfer(1, 2, bothHoldOne, runs));
+      Future<?> two = threads.submit(() -> transfer(2, 1, bothHoldOne, runs));
+      one.get(20, TimeUnit.SECONDS);
+      two.get(20, TimeUnit.SECONDS);
+    }
+    assertThat(runs).hasValueGreaterThan(2);
+    assertThat(amount(1)).isEqualTo(2);
+    assertThat(amount(2)).isEqualTo(2);
+  }
+
+  @Test
+  void givesUpOnASerializationConflictAfterThreeMoreRuns() {
+    AtomicInteger runs = new AtomicInteger();
+    assertThatThrownBy(
+            () ->
+                database.inTransactionVoid(
+                    tx -> {
+                      runs.incrementAndGet();
+                      tx.execute("DO $$ BEGIN RAISE 'conflict' USING ERRCODE = '40001'; END $$");
+                    }))
+        .hasRootCauseInstanceOf(SQLException.class);
+    assertThat(runs).hasValue(4);
+  }
+
+  @Test
+  void boundsTheWaitForALock() {
+    try (Handle holder = org.jdbi.v3.core.Jdbi.create(postgres.url()).open()) {
+      holder.begin();
+      add(holder, 1, 1);
+      long start = System.nanoTime();
+      assertThatThrownBy(() -> database.inTransactionVoid(tx -> add(tx, 1, 1)))
+          .hasMessageContaining("lock timeout");
+      assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(2));
+      holder.rollback();
+    }
+  }
+
+  @Test
+  void boundsEveryStatement() {
+    assertThatThrownBy(() -> database.read(tx -> tx.execute("SELECT pg_sleep(20)")))
+        .hasMessageContaining("statement timeout");
+  }
+
+  @Test
+  void refusesATransactionInsideAnother() {
+    assertThatIllegalStateException()
+        .isThrownBy(
+            () -> database.inTransactionVoid(_ -> database.inTransactionVoid(tx -> add(tx, 1, 1))));
+  }
+
+  @Test
+  void repeatsAReadWhoseConnectionDied() {
+    AtomicInteger runs = new AtomicInteger();
+    int one =
+        database.read(
+            tx -> {
+              if (runs.incrementAndGet() == 1) {
+                tx.execute("SELECT pg_terminate_backend(pg_backend_pid())");
+              }
+              return tx.createQuery("SELECT 1").mapTo(Integer.class).one();
+            });
+    assertThat(one).isEqualTo(1);
+    assertThat(runs).hasValue(2);
+  }
+
+  @Test
+  void movesTheClockOfItsTransactions() {
+    Instant before = database.inTransaction(DatabaseTest::now);
+    database.shiftClock(Duration.ofHours(1));
+    try {
+      assertThat(Duration.between(before, database.inTransaction(DatabaseTest::now)))
+          .isBetween(Duration.ofMinutes(59), Duration.ofMinutes(61));
+    } finally {
+      database.shiftClock(Duration.ZERO);
+    }
+    assertThat(Duration.between(before, database.inTransaction(DatabaseTest::now)))
+        .isLessThan(Duration.ofMinutes(1));
+  }
+
+  @Test
+  void migratesAgainWithoutHarm() {
+    database.migrate();
+    assertThat(database.healthy()).isTrue();
+  }
+
+  @Test
+  void isNotHealthyWhenNobodyAnswers() {
+    try (Database nowhere = Database.open(DatabaseConfig.parse("postgresql://u:p@127.0.0.1:1/x"))) {
+      assertThat(nowhere.healthy()).isFalse();
+    }
+  }
+
+  private void transfer(int from, int to, CountDownLatch bothHoldOne, AtomicInteger runs) {
+    database.inTransactionVoid(
+        tx -> {
+          runs.incrementAndGet();
+          // Above the time after which the server looks for deadlocks.
+          tx.execute("SET LOCAL lock_timeout = '10s'");
+          tx.execute("SET LOCAL statement_timeout = '10s'");
+          add(tx, from, 1);
+          bothHoldOne.countDown();
+          await(bothHoldOne);
+          add(tx, to, 1);
+        });
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await(5, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static Instant now(Handle tx) {
+    return tx.createQuery("SELECT weft_now()").mapTo(Instant.class).one();
+  }
+
+  private static void add(Handle tx, int id, int amount) {
+    Rows.one(
+        tx.execute("UPDATE account SET amount = amount + ? WHERE id = ?", amount, id), "account");
+  }
+
+  private int amount(int id) {
+    return database.read(
+        tx -> tx.select("SELECT amount FROM account WHERE id = ?", id).mapTo(Integer.class).one());
+  }
+}
