@@ -1,0 +1,184 @@
+package dev.weft.consul;
+
+import com.ecwid.consul.v1.QueryParams;
+import com.ecwid.consul.v1.catalog.CatalogConsulClient;
+import dev.weft.consul.LastKnown.Page;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+
+/**
+ * The process's connection to its Consul agent: registers services and keeps them registered,
+ * follows services, the catalog and keys. Make one per process and share it.
+ *
+ * <p>Nothing here needs the agent to be up: registrations and watches wait for it and survive its
+ * restart. Only the calls that answer something ({@link #instances}, {@link #services}, {@link
+ * #kv}, {@link #agent}) throw {@link ConsulException} when it is not.
+ *
+ * <p><b>What watches believe.</b> What was known stays in use, marked stale, while the agent cannot
+ * be reached, for as long as that lasts. What an answer no longer shows is gone at once if that is
+ * credible: the answer follows the one before without a failure between, its index advanced, the
+ * agent knows a leader and hides nothing from us. Otherwise, as after the restart of an agent that
+ * lost its catalog or when our token lost its rights, it is kept for at most 60 s, or until it is
+ * shown again; so long the state is stale, too.
+ *
+ * <p>Thread-safe.
+ */
+public final class Consul implements AutoCloseable {
+  /**
+   * An agent allows 200 connections per address, and all processes of one machine share one. 48
+   * leave room for several that watch everything.
+   */
+  private static final int MAX_BLOCKING_POLLS = 48;
+
+  private final ConsulHttp http;
+  private final Agent agent;
+  private final Kv kv;
+  private final CatalogConsulClient catalog;
+  private final SharedWatches<ServiceInstance, ServiceSnapshot> services;
+  private final SharedWatches<List<String>, Map<String, List<String>>> names;
+  private final Set<Registration> registrations = ConcurrentHashMap.newKeySet();
+
+  private Consul(ConsulConfig config) {
+    http = new ConsulHttp(config);
+    agent = new Agent(http);
+    catalog = new CatalogConsulClient(http);
+    Semaphore slots = new Semaphore(MAX_BLOCKING_POLLS);
+    kv = new Kv(http, slots);
+    services =
+        new SharedWatches<>(
+            service ->
+                new Watch<>(
+                    "service " + service,
+                    (index, wait) -> pollService(service, index, wait),
+                    new LastKnown<>(ServiceInstance::unproven, this::seesNodes, System::nanoTime),
+                    view ->
+                        new ServiceSnapshot(
+                            service, List.copyOf(view.entries().values()), view.stale()),
+                    slots));
+    names =
+        new SharedWatches<>(
+            what ->
+                new Watch<>(
+                    what,
+                    this::pollNames,
+                    new LastKnown<>(_ -> false, this::seesNodes, System::nanoTime),
+                    view -> view.entries(),
+                    slots));
+  }
+
+  /** Makes the client; does not call the agent. */
+  public static Consul connect(ConsulConfig config) {
+    return new Consul(config);
+  }
+
+  /**
+   * Registers the instance with the agent and keeps it registered until the registration, or this
+   * client, is closed. Tries once before it returns, for 5 s at most; if the agent cannot be
+   * reached, attempts go on in the background and {@link Registration#state} says how it stands.
+   *
+   * @throws ConsulException if the agent refuses the registration as such
+   */
+  public Registration register(ServiceRegistration wanted) {
+    Registration registration = new Registration(agent, wanted);
+    registration.start();
+    registrations.add(registration);
+    return registration;
+  }
+
+  /**
+   * Calls the listener with all instances of the service now and after each change, and when the
+   * state turns stale or fresh. What is known already is delivered at once; otherwise the first
+   * call comes with the agent's first answer, or stale and empty when it cannot be reached.
+   *
+   * <p>The listener runs on a virtual thread of its own, never twice at once; if it is slow, it
+   * misses states in between, but never the newest. All listeners of a service share one blocking
+   * query, so a change is heard of within milliseconds.
+   */
+  public Subscription watchService(String service, Consumer<ServiceSnapshot> listener) {
+    return services.subscribe(service, listener);
+  }
+
+  /**
+   * Calls the listener with the names of all services in the catalog and their tags, now and after
+   * each change. Changes of health alone do not show here. Threads as for {@link #watchService}.
+   */
+  public Subscription watchServices(Consumer<Map<String, List<String>>> listener) {
+    return names.subscribe("the catalog", listener);
+  }
+
+  /** All instances of the service as the agent knows them right now. */
+  public List<ServiceInstance> instances(String service) {
+    return http.get(path(service), ConsulHttp.CALL_TIMEOUT).require(200).read(Wire::instances);
+  }
+
+  /** The names of all services in the catalog with their tags, right now. */
+  public Map<String, List<String>> services() {
+    return http.typed(
+            "GET /v1/catalog/services", () -> catalog.getCatalogServices(QueryParams.DEFAULT))
+        .getValue();
+  }
+
+  public Kv kv() {
+    return kv;
+  }
+
+  public Agent agent() {
+    return agent;
+  }
+
+  private Page<ServiceInstance> pollService(String service, long index, Duration wait) {
+    Answer answer = http.poll(path(service), index, wait).require(200);
+    return page(answer, byKey(answer.read(Wire::instances)));
+  }
+
+  private Page<List<String>> pollNames(long index, Duration wait) {
+    Answer answer = http.poll("/v1/catalog/services", index, wait).require(200);
+    return page(answer, answer.read(Wire::services));
+  }
+
+  private static <V> Page<V> page(Answer answer, Map<String, V> entries) {
+    return new Page<>(entries, answer.requireIndex(), answer.doubtful());
+  }
+
+  private static Map<String, ServiceInstance> byKey(Collection<ServiceInstance> instances) {
+    return instances.stream()
+        .collect(Collectors.toMap(ServiceInstance::key, Function.identity(), (a, _) -> a));
+  }
+
+  private static String path(String service) {
+    return "/v1/health/service/" + ConsulHttp.segment(service);
+  }
+
+  /** Whether our token may see any node: a catalog without one does not exist. */
+  private boolean seesNodes() {
+    try {
+      return http.get("/v1/catalog/nodes", ConsulHttp.CALL_TIMEOUT)
+          .require(200)
+          .read(body -> !Wire.array(body).isEmpty());
+    } catch (ConsulException e) {
+      return false;
+    }
+  }
+
+  /**
+   * Ends all watches and deregisters what is still registered, for 10 s at most if the agent hangs.
+   */
+  @Override
+  public void close() {
+    services.close();
+    names.close();
+    kv.close();
+    try (var closers = java.util.concurrent.Executors.newVirtualThreadPerTaskExecutor()) {
+      registrations.forEach(registration -> closers.execute(registration::close));
+    }
+    http.close();
+  }
+}

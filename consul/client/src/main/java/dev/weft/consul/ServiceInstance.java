@@ -1,0 +1,54 @@
+package dev.weft.consul;
+
+import java.util.List;
+import java.util.Map;
+
+/**
+ * One instance of a service as the catalog shows it. Two instances are equal when everything Consul
+ * says about them is, the output of their checks included.
+ *
+ * @param id unique on its node only; see {@link #key()}
+ * @param host the address to call: the service's own, or its node's where it has none
+ * @param health the worst of all checks, those of the node included
+ */
+public record ServiceInstance(
+    String id,
+    String service,
+    String host,
+    int port,
+    List<String> tags,
+    Map<String, String> meta,
+    Weights weights,
+    Health health,
+    List<CheckResult> checks,
+    String node,
+    String datacenter) {
+
+  public ServiceInstance {
+    tags = List.copyOf(tags);
+    meta = Map.copyOf(meta);
+    checks = List.copyOf(checks);
+  }
+
+  /** Its identity in the whole catalog: node and id. */
+  public String key() {
+    return node + "/" + id;
+  }
+
+  /** Its share of the traffic right now; 0 when it must not be called. */
+  public int weight() {
+    return switch (health) {
+      case PASSING -> weights.passing();
+      case WARNING -> weights.warning();
+      case CRITICAL, MAINTENANCE -> 0;
+    };
+  }
+
+  /** Critical only because no probe has run yet, as right after a registration. */
+  boolean unproven() {
+    return health == Health.CRITICAL
+        && checks.stream()
+            .filter(check -> check.status() == Health.CRITICAL)
+            .allMatch(check -> check.output().isEmpty());
+  }
+}

@@ -1,0 +1,171 @@
+package dev.weft.consul;
+
+import dev.weft.consul.LastKnown.Page;
+import dev.weft.consul.LastKnown.View;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Semaphore;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Follows one thing in Consul for all its listeners in this process, by blocking queries on one
+ * virtual thread.
+ *
+ * <p><b>Index.</b> An index that went backwards starts over at 0; an answered 0 is used as 1,
+ * because a query with 0 does not block.
+ *
+ * <p><b>Pace.</b> Two polls at once, then one per 250 ms, however often the agent wakes us; after
+ * failures {@link Backoff}, up to 5 s. A listener hears of a change of content only.
+ *
+ * <p><b>Connections.</b> A poll that is given up still occupies its connection at the agent until
+ * its wait has run out (hashicorp/consul#8524), and an agent allows 200 per address. So a poll is
+ * never aborted: without listeners the watch ends after the poll in flight, and a listener that
+ * comes before that takes the watch over. Polls wait for 55 s at most, and block only while they
+ * hold one of the process's {@code slots}; without a slot the watch reads once a second.
+ *
+ * <p>Thread-safe.
+ */
+final class Watch<V, T> {
+  /** One request. With index 0 it is answered at once. */
+  @FunctionalInterface
+  interface Query<V> {
+    Page<V> poll(long index, Duration wait);
+  }
+
+  private static final Duration MAX_WAIT = Duration.ofSeconds(55);
+  private static final Duration SLOTLESS_INTERVAL = Duration.ofSeconds(1);
+  private static final Duration PACE = Duration.ofMillis(250);
+  private static final Backoff BACKOFF = Backoff.upTo(Duration.ofSeconds(5));
+  private static final Logger log = LoggerFactory.getLogger(Watch.class);
+
+  private final String what;
+  private final Query<V> query;
+  private final LastKnown<V> lastKnown;
+  private final Function<View<V>, T> face;
+  private final Semaphore slots;
+  private final List<Delivery<T>> deliveries = new ArrayList<>();
+  private @Nullable T current;
+
+  /** {@code face} makes of what is known the value that listeners get. */
+  Watch(
+      String what,
+      Query<V> query,
+      LastKnown<V> lastKnown,
+      Function<View<V>, T> face,
+      Semaphore slots) {
+    this.what = what;
+    this.query = query;
+    this.lastKnown = lastKnown;
+    this.face = face;
+    this.slots = slots;
+  }
+
+  /** Polls until {@code retired} says so, which is asked between polls. */
+  void start(BooleanSupplier retired) {
+    Thread.ofVirtual()
+        .name("consul-watch " + what)
+        .start(
+            () -> {
+              TokenBucket pace = new TokenBucket(2, PACE, System::nanoTime);
+              Position position = new Position(0, 0);
+              while (!retired.getAsBoolean()) {
+                pause(pace.take());
+                position = pollOnce(position);
+              }
+            });
+  }
+
+  synchronized void add(Delivery<T> delivery) {
+    deliveries.add(delivery);
+    if (current != null) {
+      delivery.offer(current);
+    }
+  }
+
+  synchronized void remove(Delivery<T> delivery) {
+    deliveries.remove(delivery);
+  }
+
+  synchronized void removeAll() {
+    deliveries.forEach(Delivery::close);
+    deliveries.clear();
+  }
+
+  synchronized boolean idle() {
+    return deliveries.isEmpty();
+  }
+
+  /** Where the next poll starts, and after how many failures in a row. */
+  private record Position(long index, int failures) {}
+
+  private Position pollOnce(Position position) {
+    boolean slot = slots.tryAcquire();
+    try {
+      long index = slot ? position.index() : 0;
+      Page<V> page = query.poll(index, lastKnown.patience(MAX_WAIT));
+      publish(lastKnown.accept(page));
+      if (position.failures() > 0) {
+        log.info("{} can be watched again after {} failures", what, position.failures());
+      }
+      if (!slot) {
+        pause(BACKOFF.jittered(SLOTLESS_INTERVAL));
+      }
+      return new Position(nextIndex(position.index(), page.index()), 0);
+    } catch (RuntimeException e) {
+      publish(lastKnown.fail());
+      Duration pause = BACKOFF.after(position.failures() + 1);
+      report(position.failures() + 1, pause, e);
+      pause(pause);
+      return new Position(position.index(), position.failures() + 1);
+    } finally {
+      if (slot) {
+        slots.release();
+      }
+    }
+  }
+
+  static long nextIndex(long last, long answered) {
+    if (answered == 0) {
+      return 1;
+    }
+    return Long.compareUnsigned(answered, last) < 0 ? 0 : answered;
+  }
+
+  private synchronized void publish(View<V> view) {
+    T value = face.apply(view);
+    if (!value.equals(current)) {
+      current = value;
+      deliveries.forEach(delivery -> delivery.offer(value));
+    }
+  }
+
+  private void report(int failures, Duration pause, RuntimeException e) {
+    if (idle()) {
+      return; // Nobody waits for it: the watch ends here, and perhaps the whole client.
+    }
+    if (!(e instanceof ConsulException)) {
+      log.error("a bug stopped a poll of {}, next in {} ms", what, pause.toMillis(), e);
+    } else if (failures == 1) {
+      log.warn(
+          "{} cannot be watched, its last known state stays in use: {} Trying on",
+          what,
+          e.getMessage());
+    } else {
+      log.debug("poll {} of {} failed, next in {} ms", failures, what, pause.toMillis(), e);
+    }
+  }
+
+  private static void pause(Duration duration) {
+    try {
+      Thread.sleep(duration);
+    } catch (InterruptedException e) {
+      // Nobody else knows this thread. A flag left set would fail every later poll.
+      log.warn("a pause of a watch was interrupted and cut short", e);
+    }
+  }
+}
