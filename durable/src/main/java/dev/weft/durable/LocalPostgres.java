@@ -45,8 +45,9 @@ import org.slf4j.LoggerFactory;
  * process. A server that a killed owner left behind is stopped first, by its own fast shutdown, so
  * that there are never two on the same data. What is no database of ours is never touched.
  *
- * <p>The directory holds {@code data}, {@code passwords.properties} (0600) and the unpacked
- * programs. Works as root too. Failures are {@link LocalPostgresException}s. Thread-safe.
+ * <p>The directory holds {@code data} and {@code passwords.properties} (0600); the programs are
+ * unpacked once into the user's cache directory. Works as root too. Failures are {@link
+ * LocalPostgresException}s. Thread-safe.
  */
 public final class LocalPostgres implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(LocalPostgres.class);
@@ -55,6 +56,7 @@ public final class LocalPostgres implements AutoCloseable {
   private static final String SUPERUSER = "postgres";
   private static final String MAJOR = "18";
   private static final Duration START_MAX = Duration.ofSeconds(30);
+  private static final Path PROCESSES = Path.of("/proc");
   private static final long NEEDED_BYTES = 200L << 20;
 
   // Small on purpose: the whole system shares two cores and little memory.
@@ -98,7 +100,7 @@ public final class LocalPostgres implements AutoCloseable {
   private final FileChannel lockFile;
   private @Nullable Process child;
 
-  private LocalPostgres(Path home, int port, Path programs, boolean fleeting) throws IOException {
+  private LocalPostgres(Path home, int port, boolean fleeting) throws IOException {
     this.home = home;
     this.data = home.resolve("data");
     this.fleeting = fleeting;
@@ -106,7 +108,7 @@ public final class LocalPostgres implements AutoCloseable {
         home, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     lockFile = lock(home.resolve("owner.lock"));
     try {
-      binaries = PostgresBinaries.unpack(programs);
+      binaries = PostgresBinaries.unpack(cache(home));
       passwords = Passwords.in(home.resolve("passwords.properties"));
       if (Files.exists(data)) {
         insistOnOurs();
@@ -130,7 +132,7 @@ public final class LocalPostgres implements AutoCloseable {
    */
   public static LocalPostgres prepare(Path home, int port) {
     try {
-      return new LocalPostgres(home.toAbsolutePath(), port, home.resolve("binaries"), false);
+      return new LocalPostgres(home.toAbsolutePath(), port, false);
     } catch (IOException e) {
       throw new LocalPostgresException(Kind.FAILED, home + ": " + e.getMessage(), e);
     }
@@ -145,12 +147,12 @@ public final class LocalPostgres implements AutoCloseable {
 
   /**
    * Starts a server for tests: in a new directory that {@link #close} deletes, fast instead of
-   * durable. The programs are kept in the user's cache directory.
+   * durable.
    */
   public static LocalPostgres temporary() {
     try {
       Path home = Files.createTempDirectory("weft-postgres-");
-      LocalPostgres server = new LocalPostgres(home, 0, cache(home), true);
+      LocalPostgres server = new LocalPostgres(home, 0, true);
       server.startChild();
       return server;
     } catch (IOException e) {
@@ -380,6 +382,28 @@ public final class LocalPostgres implements AutoCloseable {
       log.info("stopping PostgreSQL {} that a killed run left behind", orphan.get().pid());
       stopServer();
     }
+    forgetTheDead();
+  }
+
+  /**
+   * Removes the pid file of a server that was killed. PostgreSQL does so itself, but not when the
+   * number belongs to another process by now or to a dead one that nobody has buried.
+   */
+  private void forgetTheDead() throws IOException {
+    Path pidFile = data.resolve("postmaster.pid");
+    if (!Files.exists(pidFile) || !Files.isDirectory(PROCESSES)) {
+      return;
+    }
+    // The sessions of a killed server notice its death and leave; until then the data is theirs.
+    long end = System.nanoTime() + START_MAX.toNanos();
+    while (ProcessHandle.allProcesses().anyMatch(this::worksOnOurData)) {
+      if (System.nanoTime() > end) {
+        throw new LocalPostgresException(
+            Kind.IN_USE, "a session of a killed PostgreSQL still works on " + data);
+      }
+      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
+    }
+    Files.deleteIfExists(pidFile);
   }
 
   /** Ends the server by its fast shutdown, and by its immediate one if that takes too long. */
@@ -419,13 +443,13 @@ public final class LocalPostgres implements AutoCloseable {
   }
 
   private boolean worksOnOurData(ProcessHandle process) {
-    Path workingDirectory = Path.of("/proc", "" + process.pid(), "cwd");
+    // The working directory of the server and its sessions is their data directory.
+    Path workingDirectory = PROCESSES.resolve("" + process.pid()).resolve("cwd");
     try {
-      // The postmaster's working directory is its data directory.
       return Files.isSameFile(workingDirectory, data);
     } catch (IOException e) {
       return process.info().commandLine().stream()
-          .anyMatch(line -> line.contains("postgres") && line.contains(data.toString()));
+          .anyMatch(line -> line.contains("bin/postgres") && line.contains(data.toString()));
     }
   }
 
