@@ -1,7 +1,6 @@
 package dev.weft.mesh;
 
 import io.grpc.Context;
-import io.grpc.Status;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.Set;
@@ -48,13 +47,10 @@ public record Caller(Optional<User> user, Optional<String> service) {
     return KEY.get();
   }
 
-  /** The user. Throws an UNAUTHENTICATED refusal, which the client gets, if there is none. */
+  /** The user. Throws a {@link Rejection}, UNAUTHENTICATED, if there is none. */
   public User requireUser() {
     return user.orElseThrow(
-        () ->
-            Status.UNAUTHENTICATED
-                .withDescription("a user's token is required")
-                .asRuntimeException());
+        () -> Rejection.unauthenticated("TOKEN_MISSING", "a user's token is required"));
   }
 
   /** Whether a user calls who is an administrator. */
@@ -62,16 +58,10 @@ public record Caller(Optional<User> user, Optional<String> service) {
     return user.map(User::admin).orElse(false);
   }
 
-  /**
-   * The calling service. Throws an UNAUTHENTICATED refusal, which the client gets, if none proved
-   * its name.
-   */
+  /** The calling service. Throws a {@link Rejection}, UNAUTHENTICATED, if none proved its name. */
   public String requireService() {
     return service.orElseThrow(
-        () ->
-            Status.UNAUTHENTICATED
-                .withDescription("a service's token is required")
-                .asRuntimeException());
+        () -> Rejection.unauthenticated("SERVICE_TOKEN_MISSING", "a service's token is required"));
   }
 
   /** The given context with this caller in it. */

@@ -75,6 +75,8 @@ public final class MeshProcess {
     long began = System.nanoTime();
     RunningProcess process;
     try {
+      Logging.check(env);
+      Logging.name(name, env.or("WEFT_VERSION", "dev"));
       process = wiring.apply(env);
     } catch (ConfigException e) {
       err.println(name + ": " + e.getMessage());

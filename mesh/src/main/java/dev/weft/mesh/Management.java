@@ -1,0 +1,220 @@
+package dev.weft.mesh;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The management port of a process, for operators and supervisors and never for users: {@code
+ * /livez} (the process runs), {@code /readyz} (it can serve, with every check), {@code /metrics}
+ * (Prometheus text, or OpenMetrics when asked for) and {@code /info}.
+ *
+ * <p>Answers GET and HEAD. At most {@value #CONCURRENT} requests are worked on at once; one more
+ * gets 503. Thread-safe.
+ */
+public final class Management implements AutoCloseable {
+  static final int CONCURRENT = 16;
+
+  private static final Logger log = LoggerFactory.getLogger(Management.class);
+  private static final Duration CHECK_TIMEOUT = Duration.ofSeconds(1);
+  private static final Duration REUSE_REPORT = Duration.ofSeconds(1);
+  private static final String JSON = "application/json";
+
+  private final HttpServer server;
+  private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+  private final Semaphore permits = new Semaphore(CONCURRENT);
+  private final Readiness readiness = new Readiness(CHECK_TIMEOUT, REUSE_REPORT);
+  private final Map<String, String> info = new ConcurrentSkipListMap<>();
+  private final Instant started = Instant.now();
+  private final long startedNanos = System.nanoTime();
+  private final Telemetry telemetry;
+
+  private record Answer(int status, String contentType, String body) {
+    static Answer text(int status, String text) {
+      return new Answer(status, "text/plain; charset=utf-8", text + "\n");
+    }
+
+    static Answer json(int status, CharSequence json) {
+      return new Answer(status, JSON, json + "\n");
+    }
+  }
+
+  private Management(HttpServer server, Telemetry telemetry) {
+    this.server = server;
+    this.telemetry = telemetry;
+  }
+
+  /**
+   * Listens from now on; ready as soon as every critical check passes, at once if there is none.
+   *
+   * @param bind the address to listen on
+   * @param port 0 means any free one
+   */
+  public static Management open(
+      String service, String version, String bind, int port, Telemetry telemetry) {
+    HttpServer server;
+    try {
+      server =
+          HttpServer.create(new InetSocketAddress(InetAddress.getByName(bind), port), CONCURRENT);
+    } catch (IOException e) {
+      throw new UncheckedIOException(
+          "the management port " + bind + ":" + port + " cannot be opened: " + e.getMessage(), e);
+    }
+    Management management = new Management(server, telemetry);
+    management.info("name", service);
+    management.info("version", version);
+    management.info("java", Runtime.version().toString());
+    server.setExecutor(management.threads);
+    server.createContext("/", management::handle);
+    server.start();
+    return management;
+  }
+
+  /** The port it listens on. */
+  public int port() {
+    return server.getAddress().getPort();
+  }
+
+  /** Adds a check without which this process cannot serve. Replaces one of the same name. */
+  public void readiness(String name, Check check) {
+    readiness.add(name, true, check);
+  }
+
+  /** Adds a check that is shown but leaves the process ready. Replaces one of the same name. */
+  public void degradation(String name, Check check) {
+    readiness.add(name, false, check);
+  }
+
+  /** Adds a fact to {@code /info}. */
+  public void info(String name, String value) {
+    info.put(name, value);
+  }
+
+  /**
+   * Whether all critical checks pass and no drain has begun. May take as long as a check, one
+   * second.
+   */
+  public boolean ready() {
+    return readiness.report().serves();
+  }
+
+  /** From now on {@code /readyz} answers 503, for good: the process is about to stop. */
+  public void drain() {
+    readiness.drain();
+  }
+
+  @Override
+  public void close() {
+    server.stop(0);
+    threads.shutdownNow();
+  }
+
+  private void handle(HttpExchange exchange) throws IOException {
+    try (exchange) {
+      if (!permits.tryAcquire()) {
+        send(exchange, Answer.text(503, "too many requests at once"));
+        return;
+      }
+      try {
+        send(exchange, answer(exchange));
+      } catch (RuntimeException e) {
+        log.error("{} failed", exchange.getRequestURI().getPath(), e);
+        send(exchange, Answer.text(500, "internal error"));
+      } finally {
+        permits.release();
+      }
+    }
+  }
+
+  private Answer answer(HttpExchange exchange) {
+    String method = exchange.getRequestMethod();
+    if (!method.equals("GET") && !method.equals("HEAD")) {
+      exchange.getResponseHeaders().set("Allow", "GET, HEAD");
+      return Answer.text(405, "only GET and HEAD");
+    }
+    return switch (exchange.getRequestURI().getPath()) {
+      case "/livez" -> Answer.text(200, "ok");
+      case "/readyz" -> readyz();
+      case "/metrics" -> metrics(exchange);
+      case "/info" -> Answer.json(200, infoJson());
+      case "/" -> Answer.text(200, "/livez\n/readyz\n/metrics\n/info");
+      default -> Answer.text(404, "not found");
+    };
+  }
+
+  private Answer metrics(HttpExchange exchange) {
+    Telemetry.Exposition metrics =
+        telemetry.exposition(
+            Optional.ofNullable(exchange.getRequestHeaders().getFirst("Accept")).orElse(""));
+    return new Answer(200, metrics.contentType(), metrics.body());
+  }
+
+  private Answer readyz() {
+    Readiness.Report report = readiness.report();
+    StringBuilder json = new StringBuilder("{");
+    JsonText.field(json, "status", report.state().name().toLowerCase(Locale.ROOT));
+    json.append(",\"checks\":[");
+    String separator = "";
+    for (Readiness.Result result : report.results()) {
+      json.append(separator).append('{');
+      JsonText.field(json, "name", result.name());
+      json.append(",\"critical\":").append(result.critical()).append(',');
+      JsonText.field(json, "status", result.problem().isEmpty() ? "pass" : "fail");
+      json.append(",\"durationMs\":").append(result.took().toMillis());
+      result
+          .problem()
+          .ifPresent(
+              problem -> {
+                json.append(',');
+                JsonText.field(json, "problem", problem);
+              });
+      json.append('}');
+      separator = ",";
+    }
+    return Answer.json(report.serves() ? 200 : 503, json.append("]}"));
+  }
+
+  private CharSequence infoJson() {
+    StringBuilder json = new StringBuilder("{");
+    info.forEach(
+        (name, value) -> {
+          JsonText.field(json, name, value);
+          json.append(',');
+        });
+    JsonText.field(json, "startTime", started.toString());
+    Duration up = Duration.ofNanos(System.nanoTime() - startedNanos);
+    return json.append(",\"uptimeSeconds\":").append(up.toSeconds()).append('}');
+  }
+
+  private static void send(HttpExchange exchange, Answer answer) throws IOException {
+    exchange.getResponseHeaders().set("Content-Type", answer.contentType());
+    exchange.getResponseHeaders().set("Cache-Control", "no-store");
+    exchange.getResponseHeaders().set("X-Content-Type-Options", "nosniff");
+    byte[] bytes = answer.body().getBytes(StandardCharsets.UTF_8);
+    if (exchange.getRequestMethod().equals("HEAD")) {
+      exchange.getResponseHeaders().set("Content-Length", Integer.toString(bytes.length));
+      exchange.sendResponseHeaders(answer.status(), -1);
+      return;
+    }
+    exchange.sendResponseHeaders(answer.status(), bytes.length);
+    try (OutputStream body = exchange.getResponseBody()) {
+      body.write(bytes);
+    }
+  }
+}
