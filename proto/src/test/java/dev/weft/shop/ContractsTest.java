@@ -1,0 +1,173 @@
+package dev.weft.shop;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.SoftAssertions.assertSoftly;
+
+import com.google.api.AnnotationsProto;
+import com.google.api.HttpRule;
+import com.google.protobuf.DescriptorProtos.MethodOptions.IdempotencyLevel;
+import com.google.protobuf.Descriptors.FileDescriptor;
+import com.google.protobuf.Descriptors.MethodDescriptor;
+import dev.weft.identity.v1.IdentityServiceProto;
+import dev.weft.options.v1.MethodPolicy;
+import dev.weft.options.v1.MethodPolicy.Access;
+import dev.weft.options.v1.OptionsProto;
+import dev.weft.shop.user.v1.UserServiceProto;
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** What every RPC must say, in every contract of this module and in the platform's. */
+class ContractsTest {
+  /** RPCs that must not be repeated, and whose comments say why. */
+  private static final Set<String> NOT_REPEATABLE =
+      Set.of(
+          "shop.user.v1.UserService.RegisterUser",
+          "shop.user.v1.UserService.ChangePassword",
+          "shop.user.v1.AuthService.Login",
+          "shop.user.v1.AuthService.Refresh");
+
+  private final List<MethodDescriptor> rpcs = rpcs();
+
+  @Test
+  void findsTheContracts() {
+    assertThat(rpcs)
+        .extracting(MethodDescriptor::getFullName)
+        .contains(
+            "shop.user.v1.UserService.GetMe",
+            "shop.order.v1.OrderService.CreateOrder",
+            "shop.payment.v1.PaymentService.Authorize",
+            "shop.inventory.v1.InventoryService.ReserveStock",
+            "weft.identity.v1.IdentityService.ListKeys");
+  }
+
+  @Test
+  void anRpcIsForServicesExactlyWhenItHasNoHttpRule() {
+    assertSoftly(
+        softly -> {
+          for (MethodDescriptor rpc : rpcs) {
+            softly
+                .assertThat(policy(rpc).getAccess() == Access.ACCESS_SERVICE)
+                .as(rpc.getFullName())
+                .isEqualTo(!hasHttpRule(rpc));
+          }
+        });
+  }
+
+  @Test
+  void everyRpcStatesItsAccessAndOnlyWhatGoesWithIt() {
+    assertSoftly(
+        softly -> {
+          for (MethodDescriptor rpc : rpcs) {
+            MethodPolicy policy = policy(rpc);
+            softly
+                .assertThat(policy.getAccess())
+                .as(rpc.getFullName())
+                .isNotEqualTo(Access.ACCESS_UNSPECIFIED);
+            softly
+                .assertThat(policy.getCallersCount() > 0)
+                .as("%s names callers", rpc.getFullName())
+                .isEqualTo(policy.getAccess() == Access.ACCESS_SERVICE);
+            softly
+                .assertThat(
+                    policy.getRolesCount() == 0
+                        || policy.getAccess() == Access.ACCESS_AUTHENTICATED)
+                .as("%s names roles", rpc.getFullName())
+                .isTrue();
+          }
+        });
+  }
+
+  @Test
+  void everyRpcStatesItsIdempotencyAndFewAreNotRepeatable() {
+    assertSoftly(
+        softly -> {
+          for (MethodDescriptor rpc : rpcs) {
+            softly
+                .assertThat(rpc.getOptions().hasIdempotencyLevel())
+                .as("%s states idempotency_level", rpc.getFullName())
+                .isTrue();
+          }
+        });
+    assertThat(rpcs)
+        .filteredOn(
+            rpc -> rpc.getOptions().getIdempotencyLevel() == IdempotencyLevel.IDEMPOTENCY_UNKNOWN)
+        .extracting(MethodDescriptor::getFullName)
+        .containsExactlyInAnyOrderElementsOf(NOT_REPEATABLE);
+  }
+
+  @Test
+  void whatIsReadByGetHasNoSideEffects() {
+    assertThat(rpcs)
+        .filteredOn(rpc -> rule(rpc).getPatternCase() == HttpRule.PatternCase.GET)
+        .allSatisfy(
+            rpc ->
+                assertThat(rpc.getOptions().getIdempotencyLevel())
+                    .isEqualTo(IdempotencyLevel.NO_SIDE_EFFECTS));
+  }
+
+  @Test
+  void onlyPublicAnswersAreCached() {
+    assertThat(rpcs)
+        .filteredOn(rpc -> policy(rpc).hasCache())
+        .allSatisfy(
+            rpc -> {
+              assertThat(policy(rpc).getAccess()).isEqualTo(Access.ACCESS_PUBLIC);
+              assertThat(rule(rpc).getPatternCase()).isEqualTo(HttpRule.PatternCase.GET);
+            });
+  }
+
+  private static boolean hasHttpRule(MethodDescriptor rpc) {
+    return rpc.getOptions().hasExtension(AnnotationsProto.http);
+  }
+
+  private static HttpRule rule(MethodDescriptor rpc) {
+    return rpc.getOptions().getExtension(AnnotationsProto.http);
+  }
+
+  private static MethodPolicy policy(MethodDescriptor rpc) {
+    return rpc.getOptions().getExtension(OptionsProto.method);
+  }
+
+  private static List<MethodDescriptor> rpcs() {
+    return Stream.concat(ownContracts(), Stream.of(IdentityServiceProto.getDescriptor()))
+        .flatMap(file -> file.getServices().stream())
+        .flatMap(service -> service.getMethods().stream())
+        .toList();
+  }
+
+  /**
+   * Every generated {@code …ServiceProto} of this module, so that a new contract is checked too.
+   */
+  private static Stream<FileDescriptor> ownContracts() {
+    try {
+      Path classes =
+          Path.of(
+              UserServiceProto.class.getProtectionDomain().getCodeSource().getLocation().toURI());
+      try (Stream<Path> files = Files.walk(classes)) {
+        return files
+            .map(file -> classes.relativize(file).toString())
+            .filter(name -> name.endsWith("ServiceProto.class"))
+            .map(name -> name.replace('/', '.').substring(0, name.length() - ".class".length()))
+            .map(ContractsTest::descriptor)
+            .toList()
+            .stream();
+      }
+    } catch (IOException | URISyntaxException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static FileDescriptor descriptor(String className) {
+    try {
+      return (FileDescriptor) Class.forName(className).getMethod("getDescriptor").invoke(null);
+    } catch (ReflectiveOperationException e) {
+      throw new IllegalStateException(className, e);
+    }
+  }
+}
