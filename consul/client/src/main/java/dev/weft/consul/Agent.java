@@ -43,10 +43,7 @@ public final class Agent {
 
   /** The health of an instance registered with this agent; empty when there is none. */
   public Optional<InstanceHealth> health(String instanceId) {
-    Answer answer =
-        http.get(
-            "/v1/agent/health/service/id/" + ConsulHttp.segment(instanceId),
-            ConsulHttp.CALL_TIMEOUT);
+    Answer answer = http.get("/v1/agent/health/service/id/" + ConsulHttp.segment(instanceId));
     return switch (answer.status()) {
       case 404 -> Optional.empty();
       case 200, 429, 503 ->
@@ -90,11 +87,11 @@ public final class Agent {
   }
 
   public AgentInfo self() {
-    return http.get("/v1/agent/self", ConsulHttp.CALL_TIMEOUT)
+    return http.get("/v1/agent/self")
         .require(200)
         .read(
             body -> {
-              JsonObject config = body.getAsJsonObject().getAsJsonObject("Config");
+              JsonObject config = Wire.object(body.getAsJsonObject(), "Config");
               return new AgentInfo(
                   Wire.text(config, "NodeName"),
                   Wire.text(config, "Datacenter"),

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -58,7 +59,8 @@ public final class Consul implements AutoCloseable {
                 new Watch<>(
                     "service " + service,
                     (index, wait) -> pollService(service, index, wait),
-                    new LastKnown<>(ServiceInstance::unproven, this::seesNodes, System::nanoTime),
+                    new LastKnown<>(
+                        ServiceInstance::forgottenIn, this::seesNodes, System::nanoTime),
                     view ->
                         new ServiceSnapshot(
                             service, List.copyOf(view.entries().values()), view.stale()),
@@ -69,8 +71,8 @@ public final class Consul implements AutoCloseable {
                 new Watch<>(
                     what,
                     this::pollNames,
-                    new LastKnown<>(_ -> false, this::seesNodes, System::nanoTime),
-                    view -> view.entries(),
+                    new LastKnown<>((_, _) -> false, this::seesNodes, System::nanoTime),
+                    view -> view.answered() ? view.entries() : null,
                     slots));
   }
 
@@ -107,8 +109,9 @@ public final class Consul implements AutoCloseable {
   }
 
   /**
-   * Calls the listener with the names of all services in the catalog and their tags, now and after
-   * each change. Changes of health alone do not show here. Threads as for {@link #watchService}.
+   * Calls the listener with the names of all services in the catalog and their tags, from the
+   * agent's first answer on and after each change. Changes of health alone do not show here.
+   * Threads as for {@link #watchService}.
    */
   public Subscription watchServices(Consumer<Map<String, List<String>>> listener) {
     return names.subscribe("the catalog", listener);
@@ -116,7 +119,7 @@ public final class Consul implements AutoCloseable {
 
   /** All instances of the service as the agent knows them right now. */
   public List<ServiceInstance> instances(String service) {
-    return http.get(path(service), ConsulHttp.CALL_TIMEOUT).require(200).read(Wire::instances);
+    return http.get(path(service)).require(200).read(Wire::instances);
   }
 
   /** The names of all services in the catalog with their tags, right now. */
@@ -160,9 +163,7 @@ public final class Consul implements AutoCloseable {
   /** Whether our token may see any node: a catalog without one does not exist. */
   private boolean seesNodes() {
     try {
-      return http.get("/v1/catalog/nodes", ConsulHttp.CALL_TIMEOUT)
-          .require(200)
-          .read(body -> !Wire.array(body).isEmpty());
+      return http.get("/v1/catalog/nodes").require(200).read(body -> !Wire.array(body).isEmpty());
     } catch (ConsulException e) {
       return false;
     }
@@ -176,7 +177,7 @@ public final class Consul implements AutoCloseable {
     services.close();
     names.close();
     kv.close();
-    try (var closers = java.util.concurrent.Executors.newVirtualThreadPerTaskExecutor()) {
+    try (var closers = Executors.newVirtualThreadPerTaskExecutor()) {
       registrations.forEach(registration -> closers.execute(registration::close));
     }
     http.close();

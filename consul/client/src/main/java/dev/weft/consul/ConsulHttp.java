@@ -5,6 +5,7 @@ import com.ecwid.consul.Utils;
 import com.ecwid.consul.v1.ConsulRawClient;
 import com.ecwid.consul.v1.OperationException;
 import com.ecwid.consul.v1.Request;
+import com.google.gson.JsonParseException;
 import java.io.IOException;
 import java.net.URI;
 import java.net.URLEncoder;
@@ -14,12 +15,14 @@ import java.net.http.HttpRequest.BodyPublisher;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
@@ -34,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ConsulHttp extends ConsulRawClient implements AutoCloseable {
   /** For everything that does not block at the agent. */
-  static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
+  private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
 
   /** How much later than promised a blocking query may be answered. */
   private static final Duration POLL_MARGIN = Duration.ofSeconds(10);
@@ -44,8 +47,12 @@ final class ConsulHttp extends ConsulRawClient implements AutoCloseable {
 
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(2);
 
+  /** Calls that run at once; others wait. With the polls this bounds our connections. */
+  private static final int MAX_CALLS = 16;
+
   private final ConsulConfig config;
   private final HttpClient client;
+  private final Semaphore calls = new Semaphore(MAX_CALLS);
 
   ConsulHttp(ConsulConfig config) {
     this.config = config;
@@ -60,17 +67,17 @@ final class ConsulHttp extends ConsulRawClient implements AutoCloseable {
 
   /** Escapes one segment of a path. */
   static String segment(String text) {
-    return URLEncoder.encode(text, java.nio.charset.StandardCharsets.UTF_8).replace("+", "%20");
+    return URLEncoder.encode(text, StandardCharsets.UTF_8).replace("+", "%20");
   }
 
-  Answer get(String pathAndQuery, Duration timeout) {
-    return send("GET", pathAndQuery, null, timeout);
+  Answer get(String pathAndQuery) {
+    return call("GET", pathAndQuery, null);
   }
 
   /** A blocking query; with index 0 it is answered at once. */
   Answer poll(String pathAndQuery, long index, Duration wait) {
     if (index == 0) {
-      return get(pathAndQuery, CALL_TIMEOUT);
+      return get(pathAndQuery);
     }
     String query =
         (pathAndQuery.contains("?") ? "&" : "?")
@@ -79,15 +86,16 @@ final class ConsulHttp extends ConsulRawClient implements AutoCloseable {
             + "&wait="
             + Wire.duration(wait);
     // Consul adds up to a sixteenth to the wait.
-    return get(pathAndQuery + query, wait.plus(wait.dividedBy(16)).plus(POLL_MARGIN));
+    Duration timeout = wait.plus(wait.dividedBy(16)).plus(POLL_MARGIN);
+    return send("GET", pathAndQuery + query, null, timeout);
   }
 
   Answer put(String pathAndQuery, String body) {
-    return send("PUT", pathAndQuery, BodyPublishers.ofString(body), CALL_TIMEOUT);
+    return call("PUT", pathAndQuery, BodyPublishers.ofString(body));
   }
 
   Answer delete(String pathAndQuery) {
-    return send("DELETE", pathAndQuery, null, CALL_TIMEOUT);
+    return call("DELETE", pathAndQuery, null);
   }
 
   /** Runs a call of consul-api, whose own exception says neither path nor remedy. */
@@ -96,13 +104,30 @@ final class ConsulHttp extends ConsulRawClient implements AutoCloseable {
       return call.get();
     } catch (OperationException e) {
       throw ConsulException.refused(e.getStatusCode(), request, e.getStatusContent());
+    } catch (JsonParseException | com.ecwid.consul.ConsulException e) {
+      throw ConsulException.unreadable(200, request, String.valueOf(e.getMessage()));
+    }
+  }
+
+  private Answer call(String method, String pathAndQuery, @Nullable BodyPublisher body) {
+    String request = name(method, pathAndQuery);
+    try {
+      if (!calls.tryAcquire(CALL_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS)) {
+        throw noAnswer(request, new IOException(MAX_CALLS + " other calls are still running"));
+      }
+    } catch (InterruptedException e) {
+      throw interrupted(request, e);
+    }
+    try {
+      return send(method, pathAndQuery, body, CALL_TIMEOUT);
+    } finally {
+      calls.release();
     }
   }
 
   private Answer send(
       String method, String pathAndQuery, @Nullable BodyPublisher body, Duration timeout) {
-    int query = pathAndQuery.indexOf('?');
-    String request = method + " " + (query < 0 ? pathAndQuery : pathAndQuery.substring(0, query));
+    String request = name(method, pathAndQuery);
     HttpRequest.Builder builder =
         HttpRequest.newBuilder(URI.create(config.address() + pathAndQuery))
             .timeout(timeout)
@@ -123,9 +148,18 @@ final class ConsulHttp extends ConsulRawClient implements AutoCloseable {
     } catch (ExecutionException e) {
       throw noAnswer(name, e.getCause() == null ? e : e.getCause());
     } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw noAnswer(name, new IOException("interrupted", e));
+      throw interrupted(name, e);
     }
+  }
+
+  private static String name(String method, String pathAndQuery) {
+    int query = pathAndQuery.indexOf('?');
+    return method + " " + (query < 0 ? pathAndQuery : pathAndQuery.substring(0, query));
+  }
+
+  private ConsulException interrupted(String request, InterruptedException e) {
+    Thread.currentThread().interrupt();
+    return noAnswer(request, new IOException("interrupted", e));
   }
 
   private ConsulException noAnswer(String request, Throwable cause) {
@@ -158,7 +192,7 @@ final class ConsulHttp extends ConsulRawClient implements AutoCloseable {
   @Override
   public com.ecwid.consul.transport.HttpResponse makeGetRequest(
       String endpoint, List<UrlParameters> urlParams) {
-    return foreign(get(Utils.generateUrl(endpoint, urlParams), CALL_TIMEOUT));
+    return foreign(get(Utils.generateUrl(endpoint, urlParams)));
   }
 
   @Override
@@ -175,11 +209,10 @@ final class ConsulHttp extends ConsulRawClient implements AutoCloseable {
   @Override
   public com.ecwid.consul.transport.HttpResponse makePutRequest(Request request) {
     return foreign(
-        send(
+        call(
             "PUT",
             Utils.generateUrl(request.getEndpoint(), request.getUrlParameters()),
-            BodyPublishers.ofByteArray(request.getBinaryContent()),
-            CALL_TIMEOUT));
+            BodyPublishers.ofByteArray(request.getBinaryContent())));
   }
 
   @Override

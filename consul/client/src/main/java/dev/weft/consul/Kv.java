@@ -43,8 +43,8 @@ public final class Kv {
                 new Watch<>(
                     query,
                     (index, wait) -> poll(query, index, wait),
-                    new LastKnown<>(_ -> false, () -> true, System::nanoTime),
-                    view -> List.copyOf(view.entries().values()),
+                    new LastKnown<>((_, _) -> false, () -> true, System::nanoTime),
+                    view -> view.answered() ? List.copyOf(view.entries().values()) : null,
                     slots));
   }
 
@@ -134,10 +134,9 @@ public final class Kv {
   }
 
   /**
-   * Calls the listener with the entry now and after each write or deletion, and once an unreachable
-   * agent answers again; writes that follow each other closely may be heard of as one. While the
-   * agent cannot be reached, or forgot what it knew (for a minute at most), the last known entry
-   * stands.
+   * Calls the listener with the entry now and after each write or deletion; writes that follow each
+   * other closely may be heard of as one. While the agent cannot be reached, or forgot what it knew
+   * (for a minute at most), the last known entry stands.
    */
   public Subscription watch(String key, Consumer<Optional<KvEntry>> listener) {
     requireKey(key);

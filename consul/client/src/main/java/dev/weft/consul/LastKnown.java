@@ -2,36 +2,38 @@ package dev.weft.consul;
 
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.BiPredicate;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
-import java.util.function.Predicate;
 
 /**
  * Decides what to believe of the answers to one blocking query, so that nothing known to be good is
  * lost without cause, and nothing that really went away stays.
  *
  * <p>An answer <b>continues</b> the one before when no poll failed in between, its index did not go
- * backwards, and, if it leaves out something known, it is credible: the index advanced, the agent
- * knows a leader, it does not say that it left out what the token may not see, and, if it is empty,
- * the agent still shows us at least one node (a token that lost its rights gets an empty answer
- * with status 200, but it gets an empty list of nodes, too).
+ * backwards, and, if it leaves something out, that is credible: the index advanced, the agent knows
+ * a leader, it does not say that it hides something from us, and, if it is empty, it still shows us
+ * a node. (A token that lost its rights gets an empty answer with status 200 and an index that may
+ * have advanced, but an empty list of nodes, too.)
  *
  * <ul>
- *   <li>An answer that continues is believed as it is. So an instance that deregisters is gone at
- *       once, the last one included.
+ *   <li>What an answer that continues leaves out is gone at once, the last entry included.
  *   <li>A failed poll changes nothing but {@code stale}, for as long as it lasts.
- *   <li>An answer that does not continue (the agent restarted and lost its catalog, the token lost
- *       its rights) is believed in what it shows. What it leaves out is <b>retained</b> until an
- *       answer shows it again, at most {@link #RETENTION}; until then the view is {@code stale}. A
- *       value that is there but unproven (a check that has not run since) counts as left out.
- *   <li>From then on answers may continue that one: what was shown since and goes away is gone at
- *       once.
+ *   <li>What an answer that does not continue leaves out is <b>retained</b>: the agent restarted
+ *       and lost its catalog, or our token lost its rights. It stays until an answer shows it
+ *       again, at most for {@link #RETENTION}. Further answers may continue that one, so what was
+ *       shown again and leaves is gone at once.
+ *   <li>An entry that <b>regressed</b> (an instance in use is critical, but only because its checks
+ *       have not run since the agent restarted) is retained as it was, until it changes or goes, at
+ *       most for {@link #RETENTION}.
  * </ul>
  *
- * <p>Used by one thread.
+ * <p>While anything is retained, the view is stale. Used by one thread.
  */
 final class LastKnown<V> {
   /**
@@ -40,6 +42,9 @@ final class LastKnown<V> {
    */
   static final Duration RETENTION = Duration.ofSeconds(60);
 
+  /** Consul takes a wait of 0 for its default of 5 minutes. */
+  private static final Duration MIN_WAIT = Duration.ofMillis(10);
+
   /**
    * One answer.
    *
@@ -47,57 +52,67 @@ final class LastKnown<V> {
    */
   record Page<V>(Map<String, V> entries, long index, boolean doubtful) {}
 
-  /** What to show. */
-  record View<V>(SortedMap<String, V> entries, boolean stale) {}
+  /**
+   * What to show.
+   *
+   * @param answered false as long as no poll ever succeeded
+   */
+  record View<V>(SortedMap<String, V> entries, boolean stale, boolean answered) {}
 
-  private final Predicate<V> unproven;
+  private record Retained<V>(V value, long untilNanos) {}
+
+  private final BiPredicate<V, V> regressed;
   private final BooleanSupplier seesNodes;
   private final LongSupplier nanoTime;
 
-  private final Map<String, V> retained = new HashMap<>();
+  private final Map<String, Retained<V>> retained = new HashMap<>();
+  private Map<String, V> last = Map.of();
   private SortedMap<String, V> shown = new TreeMap<>();
-  private long retainedUntil;
   private long index;
   private boolean failed;
+  private boolean answered;
 
-  LastKnown(Predicate<V> unproven, BooleanSupplier seesNodes, LongSupplier nanoTime) {
-    this.unproven = unproven;
+  /**
+   * @param regressed whether the second value is the first without what the agent forgot of it
+   * @param seesNodes asked when an answer is empty that was not before
+   */
+  LastKnown(BiPredicate<V, V> regressed, BooleanSupplier seesNodes, LongSupplier nanoTime) {
+    this.regressed = regressed;
     this.seesNodes = seesNodes;
     this.nanoTime = nanoTime;
   }
 
   View<V> accept(Page<V> page) {
-    Map<String, V> missing = new HashMap<>(shown);
-    missing.keySet().removeAll(page.entries().keySet());
-    missing.keySet().removeAll(retained.keySet());
-    if (!continues(page, !missing.isEmpty())) {
-      if (retained.isEmpty()) {
-        retainedUntil = nanoTime.getAsLong() + RETENTION.toNanos();
-      }
-      retained.putAll(missing);
-      page.entries()
-          .forEach(
-              (key, value) -> {
-                V known = shown.get(key);
-                if (known != null && unproven.test(value) && !unproven.test(known)) {
-                  retained.put(key, known);
-                }
-              });
+    long now = nanoTime.getAsLong();
+    Map<String, V> answer = page.entries();
+    Set<String> left = new HashSet<>(last.keySet());
+    left.removeAll(answer.keySet());
+    boolean continues = continues(page, !left.isEmpty());
+    if (continues) {
+      retained.keySet().removeAll(left);
     }
-    failed = false;
-    index = page.index();
-    if (retainedUntil - nanoTime.getAsLong() <= 0) {
-      retained.clear();
-    }
+    shown.forEach(
+        (key, known) -> {
+          V value = answer.get(key);
+          if (value == null ? !continues : regressed.test(known, value)) {
+            retained.putIfAbsent(key, new Retained<>(known, now + RETENTION.toNanos()));
+          }
+        });
     retained
-        .keySet()
+        .entrySet()
         .removeIf(
-            key -> {
-              V value = page.entries().get(key);
-              return value != null && !unproven.test(value);
+            entry -> {
+              Retained<V> kept = entry.getValue();
+              V value = answer.get(entry.getKey());
+              return kept.untilNanos() - now <= 0
+                  || (value != null && !regressed.test(kept.value(), value));
             });
-    shown = new TreeMap<>(page.entries());
-    shown.putAll(retained);
+    shown = new TreeMap<>(answer);
+    retained.forEach((key, kept) -> shown.put(key, kept.value()));
+    last = answer;
+    index = page.index();
+    failed = false;
+    answered = true;
     return view();
   }
 
@@ -107,13 +122,15 @@ final class LastKnown<V> {
     return view();
   }
 
-  /** How long the next poll may block, so that what is retained does not outlive its time. */
+  /** How long the next poll may wait, so that nothing is retained beyond its time. */
   Duration patience(Duration max) {
-    if (retained.isEmpty()) {
-      return max;
+    long now = nanoTime.getAsLong();
+    Duration wait = max;
+    for (Retained<V> kept : retained.values()) {
+      Duration left = Duration.ofNanos(kept.untilNanos() - now);
+      wait = left.compareTo(wait) < 0 ? left : wait;
     }
-    Duration left = Duration.ofNanos(Math.max(0, retainedUntil - nanoTime.getAsLong()));
-    return left.compareTo(max) < 0 ? left : max;
+    return wait.compareTo(MIN_WAIT) < 0 ? MIN_WAIT : wait;
   }
 
   private boolean continues(Page<V> page, boolean shrinks) {
@@ -127,6 +144,6 @@ final class LastKnown<V> {
   }
 
   private View<V> view() {
-    return new View<>(shown, failed || !retained.isEmpty());
+    return new View<>(shown, failed || !retained.isEmpty(), answered);
   }
 }

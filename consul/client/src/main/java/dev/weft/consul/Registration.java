@@ -94,6 +94,9 @@ public final class Registration implements AutoCloseable {
 
   /** One look at the agent, and whatever follows from it. */
   private synchronized void keep() {
+    if (state == State.CLOSED) {
+      return;
+    }
     try {
       if (state == State.REGISTERED && !known()) {
         state = State.PENDING;
@@ -136,15 +139,15 @@ public final class Registration implements AutoCloseable {
   }
 
   /**
-   * Deregisters the instance, unless it never was registered. Takes at most 10 s, if the agent
-   * hangs; never throws: an agent that cannot be told removes the instance once its checks fail for
-   * long enough.
+   * Deregisters the instance, also after a registration of unknown outcome. Takes at most 10 s, if
+   * the agent hangs; never throws: an agent that cannot be told removes the instance once its
+   * checks fail for long enough.
    */
   @Override
   public void close() {
     closing.countDown();
     synchronized (this) {
-      if (state == State.REGISTERED) {
+      if (state != State.CLOSED) {
         deregister();
       }
       state = State.CLOSED;

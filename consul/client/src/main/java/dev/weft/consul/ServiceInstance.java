@@ -44,10 +44,14 @@ public record ServiceInstance(
     };
   }
 
-  /** Critical only because no probe has run yet, as right after a registration. */
-  boolean unproven() {
-    return health == Health.CRITICAL
-        && checks.stream()
+  /**
+   * Whether {@code later} is this instance, fit to be called, after the agent forgot how its checks
+   * went: critical, but none of the critical checks has ever run.
+   */
+  boolean forgottenIn(ServiceInstance later) {
+    return weight() > 0
+        && later.health == Health.CRITICAL
+        && later.checks.stream()
             .filter(check -> check.status() == Health.CRITICAL)
             .allMatch(check -> check.output().isEmpty());
   }

@@ -7,7 +7,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Semaphore;
 import java.util.function.BooleanSupplier;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,6 +36,12 @@ final class Watch<V, T> {
     Page<V> poll(long index, Duration wait);
   }
 
+  /** What listeners get of a view; null if there is nothing to tell them yet. */
+  @FunctionalInterface
+  interface Face<V, T> {
+    @Nullable T of(View<V> view);
+  }
+
   private static final Duration MAX_WAIT = Duration.ofSeconds(55);
   private static final Duration SLOTLESS_INTERVAL = Duration.ofSeconds(1);
   private static final Duration PACE = Duration.ofMillis(250);
@@ -46,18 +51,12 @@ final class Watch<V, T> {
   private final String what;
   private final Query<V> query;
   private final LastKnown<V> lastKnown;
-  private final Function<View<V>, T> face;
+  private final Face<V, T> face;
   private final Semaphore slots;
   private final List<Delivery<T>> deliveries = new ArrayList<>();
   private @Nullable T current;
 
-  /** {@code face} makes of what is known the value that listeners get. */
-  Watch(
-      String what,
-      Query<V> query,
-      LastKnown<V> lastKnown,
-      Function<View<V>, T> face,
-      Semaphore slots) {
+  Watch(String what, Query<V> query, LastKnown<V> lastKnown, Face<V, T> face, Semaphore slots) {
     this.what = what;
     this.query = query;
     this.lastKnown = lastKnown;
@@ -121,7 +120,8 @@ final class Watch<V, T> {
       Duration pause = BACKOFF.after(position.failures() + 1);
       report(position.failures() + 1, pause, e);
       pause(pause);
-      return new Position(position.index(), position.failures() + 1);
+      // The agent may have restarted with lower indexes: only a query without one answers at once.
+      return new Position(0, position.failures() + 1);
     } finally {
       if (slot) {
         slots.release();
@@ -137,8 +137,8 @@ final class Watch<V, T> {
   }
 
   private synchronized void publish(View<V> view) {
-    T value = face.apply(view);
-    if (!value.equals(current)) {
+    T value = face.of(view);
+    if (value != null && !value.equals(current)) {
       current = value;
       deliveries.forEach(delivery -> delivery.offer(value));
     }

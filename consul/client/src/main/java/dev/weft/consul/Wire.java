@@ -96,8 +96,8 @@ final class Wire {
   }
 
   private static ServiceInstance instance(JsonObject entry) {
-    JsonObject node = entry.getAsJsonObject("Node");
-    JsonObject service = entry.getAsJsonObject("Service");
+    JsonObject node = object(entry, "Node");
+    JsonObject service = object(entry, "Service");
     List<CheckResult> checks = checks(entry.get("Checks"));
     String own = text(service, "Address");
     return new ServiceInstance(
@@ -173,6 +173,13 @@ final class Wire {
     Map<String, List<String>> services = new TreeMap<>();
     body.getAsJsonObject().asMap().forEach((name, tags) -> services.put(name, strings(tags)));
     return services;
+  }
+
+  static JsonObject object(JsonObject parent, String name) {
+    if (parent.get(name) instanceof JsonObject object) {
+      return object;
+    }
+    throw new IllegalStateException("no " + name);
   }
 
   static JsonArray array(JsonElement element) {

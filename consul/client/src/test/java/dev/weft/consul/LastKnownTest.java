@@ -1,0 +1,182 @@
+package dev.weft.consul;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.weft.consul.LastKnown.Page;
+import dev.weft.consul.LastKnown.View;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+
+class LastKnownTest {
+  private static final Duration MAX = Duration.ofSeconds(55);
+
+  private final AtomicLong nanos = new AtomicLong(Long.MAX_VALUE - 5); // it may overflow
+  private final AtomicBoolean seesNodes = new AtomicBoolean(true);
+  private final LastKnown<String> known =
+      new LastKnown<>(
+          (before, now) -> before.equals("up") && now.equals("forgotten"),
+          seesNodes::get,
+          nanos::get);
+
+  @Test
+  void believesTheFirstAnswerWhateverItSays() {
+    View<String> view = known.accept(page(7, Map.of()));
+    assertThat(view.entries()).isEmpty();
+    assertThat(view.stale()).isFalse();
+    assertThat(view.answered()).isTrue();
+  }
+
+  @Test
+  void knowsNothingAndSaysSoBeforeTheFirstAnswer() {
+    View<String> view = known.fail();
+    assertThat(view.answered()).isFalse();
+    assertThat(view.stale()).isTrue();
+  }
+
+  @Test
+  void letsTheLastEntryGoAtOnceWhenTheIndexAdvanced() {
+    known.accept(page(7, Map.of("a", "up")));
+    assertFresh(known.accept(page(8, Map.of())), Map.of());
+  }
+
+  @Test
+  void letsAnEntryGoWithoutAskingForNodesWhileOthersRemain() {
+    seesNodes.set(false);
+    known.accept(page(7, Map.of("a", "up", "b", "up")));
+    assertFresh(known.accept(page(8, Map.of("b", "up"))), Map.of("b", "up"));
+  }
+
+  @Test
+  void keepsEverythingWhilePollsFailHoweverLong() {
+    known.accept(page(7, Map.of("a", "up")));
+    pass(Duration.ofHours(5));
+    assertStale(known.fail(), Map.of("a", "up"));
+    pass(Duration.ofHours(5));
+    assertStale(known.fail(), Map.of("a", "up"));
+    assertFresh(known.accept(page(7, Map.of("a", "up"))), Map.of("a", "up"));
+  }
+
+  @Test
+  void retainsWhatAnEmptyAnswerWithALowerIndexLeavesOut() {
+    known.accept(page(43, Map.of("a", "up")));
+    assertStale(known.accept(page(14, Map.of())), Map.of("a", "up"));
+  }
+
+  @Test
+  void retainsWhatAnEmptyAnswerAfterAFailureLeavesOutEvenWithAHigherIndex() {
+    known.accept(page(7, Map.of("a", "up")));
+    known.fail();
+    assertStale(known.accept(page(9, Map.of())), Map.of("a", "up"));
+  }
+
+  @Test
+  void retainsWhatAnAnswerWithTheSameIndexLeavesOut() {
+    known.accept(page(7, Map.of("a", "up", "b", "up")));
+    assertStale(known.accept(page(7, Map.of("b", "up"))), Map.of("a", "up", "b", "up"));
+  }
+
+  @Test
+  void retainsWhatADoubtfulAnswerLeavesOut() {
+    known.accept(page(7, Map.of("a", "up")));
+    assertStale(known.accept(new Page<>(Map.of(), 8, true)), Map.of("a", "up"));
+  }
+
+  @Test
+  void retainsEverythingWhenTheCatalogShowsNotEvenANode() {
+    known.accept(page(7, Map.of("a", "up")));
+    seesNodes.set(false);
+    assertStale(known.accept(page(8, Map.of())), Map.of("a", "up"));
+  }
+
+  @Test
+  void retainsForAMinuteCountedFromTheFirstAnswerThatLeftItOut() {
+    known.accept(page(43, Map.of("a", "up")));
+    known.accept(page(14, Map.of()));
+    pass(Duration.ofSeconds(30));
+    known.fail();
+    assertStale(known.accept(page(15, Map.of())), Map.of("a", "up"));
+    pass(Duration.ofSeconds(29));
+    assertStale(known.accept(page(15, Map.of())), Map.of("a", "up"));
+    pass(Duration.ofSeconds(1));
+    assertFresh(known.accept(page(15, Map.of())), Map.of());
+  }
+
+  @Test
+  void pollsAgainWhenTheRetentionEnds() {
+    assertThat(known.patience(MAX)).isEqualTo(MAX);
+    known.accept(page(43, Map.of("a", "up")));
+    known.accept(page(14, Map.of()));
+    assertThat(known.patience(MAX)).isEqualTo(MAX);
+    pass(Duration.ofSeconds(50));
+    assertThat(known.patience(MAX)).isEqualTo(Duration.ofSeconds(10));
+    pass(Duration.ofSeconds(50));
+    assertThat(known.patience(MAX)).isPositive();
+  }
+
+  @Test
+  void isFreshAgainOnceEveryRetainedEntryIsShownAgain() {
+    known.accept(page(43, Map.of("a", "up", "b", "up")));
+    known.accept(page(14, Map.of()));
+    assertStale(known.accept(page(15, Map.of("a", "new"))), Map.of("a", "new", "b", "up"));
+    assertFresh(
+        known.accept(page(16, Map.of("a", "new", "b", "new"))), Map.of("a", "new", "b", "new"));
+  }
+
+  @Test
+  void letsGoAtOnceWhatWasShownAgainAndLeft() {
+    known.accept(page(43, Map.of("a", "up", "b", "up")));
+    known.accept(page(14, Map.of()));
+    known.accept(page(15, Map.of("a", "up")));
+    assertStale(known.accept(page(16, Map.of())), Map.of("b", "up"));
+  }
+
+  @Test
+  void keepsWhatRegressedAsItWasUntilItChanges() {
+    known.accept(page(7, Map.of("a", "up")));
+    assertStale(known.accept(page(8, Map.of("a", "forgotten"))), Map.of("a", "up"));
+    assertFresh(known.accept(page(9, Map.of("a", "down"))), Map.of("a", "down"));
+  }
+
+  @Test
+  void letsWhatRegressedGoWhenItLeaves() {
+    known.accept(page(7, Map.of("a", "up")));
+    known.accept(page(8, Map.of("a", "forgotten")));
+    assertFresh(known.accept(page(9, Map.of())), Map.of());
+  }
+
+  @Test
+  void showsWhatRegressedAsItIsAfterAMinute() {
+    known.accept(page(7, Map.of("a", "up")));
+    known.accept(page(8, Map.of("a", "forgotten")));
+    pass(Duration.ofSeconds(60));
+    assertFresh(known.accept(page(8, Map.of("a", "forgotten"))), Map.of("a", "forgotten"));
+    assertFresh(known.accept(page(9, Map.of("a", "forgotten"))), Map.of("a", "forgotten"));
+  }
+
+  @Test
+  void comparesIndexesAsUnsigned() {
+    known.accept(page(Long.MAX_VALUE, Map.of("a", "up")));
+    assertFresh(known.accept(page(Long.MIN_VALUE, Map.of())), Map.of());
+  }
+
+  private static Page<String> page(long index, Map<String, String> entries) {
+    return new Page<>(entries, index, false);
+  }
+
+  private void pass(Duration time) {
+    nanos.addAndGet(time.toNanos());
+  }
+
+  private static void assertFresh(View<String> view, Map<String, String> entries) {
+    assertThat(view.entries()).isEqualTo(entries);
+    assertThat(view.stale()).isFalse();
+  }
+
+  private static void assertStale(View<String> view, Map<String, String> entries) {
+    assertThat(view.entries()).isEqualTo(entries);
+    assertThat(view.stale()).isTrue();
+  }
+}

@@ -1,0 +1,447 @@
+package dev.weft.consul;
+
+import static dev.weft.consul.Bodies.instance;
+import static dev.weft.consul.Bodies.list;
+import static dev.weft.consul.Bodies.passing;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.weft.consul.FakeAgent.Reply;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Watches against answers that a test writes itself. */
+class WatchTest {
+  private static final String WEB = "/v1/health/service/web";
+  private static final String NODES = "/v1/catalog/nodes";
+
+  private FakeAgent agent = FakeAgent.start();
+  private Consul consul = Consul.connect(agent.config());
+  private final Seen<ServiceSnapshot> seen = new Seen<>();
+
+  @BeforeEach
+  void showANode() {
+    agent.answer(NODES, _ -> Reply.ok("[{\"Node\":\"n1\"}]"));
+  }
+
+  @AfterEach
+  void stop() {
+    consul.close();
+    agent.close();
+  }
+
+  @Test
+  void readsEverythingAnInstanceHas() {
+    agent.reply(
+        WEB,
+        Reply.indexed(
+            5,
+            """
+            [{"Node":{"Node":"n1","Address":"10.0.0.1","Datacenter":"dc1"},
+              "Service":{"ID":"web-1","Service":"web","Tags":["a","b"],"Address":"10.0.0.9",
+                         "Port":9000,"Meta":{"version":"v1"},"Weights":{"Passing":10,"Warning":0}},
+              "Checks":[{"CheckID":"c","Name":"n","Status":"warning","Output":"slow","Type":"grpc"}]}]
+            """));
+    consul.watchService("web", seen);
+    ServiceInstance instance = seen.await(now -> true).instances().getFirst();
+    assertThat(instance)
+        .isEqualTo(
+            new ServiceInstance(
+                "web-1",
+                "web",
+                "10.0.0.9",
+                9000,
+                List.of("a", "b"),
+                Map.of("version", "v1"),
+                new Weights(10, 0),
+                Health.WARNING,
+                List.of(new CheckResult("c", "n", Health.WARNING, "slow", "grpc")),
+                "n1",
+                "dc1"));
+    assertThat(seen.last().passing()).isEmpty(); // warns, and its weight for that is 0
+  }
+
+  @Test
+  void takesTheAddressOfTheNodeWhereTheServiceHasNone() {
+    agent.reply(WEB, Reply.indexed(5, list(passing("a", 1))));
+    consul.watchService("web", seen);
+    assertThat(seen.await(now -> true).passing().getFirst().host()).isEqualTo("10.0.0.1");
+  }
+
+  @Test
+  void takesTheDefaultPortOfNewerAgents() {
+    String ports = "\"Ports\":[{\"Name\":\"x\",\"Port\":7},{\"Port\":8,\"Default\":true}]";
+    String entry = passing("a", 0).replace("\"Tags\":null", ports);
+    agent.reply(WEB, Reply.indexed(5, list(entry)));
+    consul.watchService("web", seen);
+    assertThat(seen.await(now -> true).instances().getFirst().port()).isEqualTo(8);
+  }
+
+  @Test
+  void countsMaintenanceOfTheNodeOrTheInstanceAsMaintenance() {
+    String service = passing("a", 1).replace("serfHealth", "_service_maintenance:a");
+    String node = passing("b", 1).replace("serfHealth", "_node_maintenance");
+    agent.reply(WEB, Reply.indexed(5, list(service, node)));
+    consul.watchService("web", seen);
+    assertThat(seen.await(now -> true).instances())
+        .extracting(ServiceInstance::health)
+        .containsOnly(Health.MAINTENANCE);
+    assertThat(seen.last().passing()).isEmpty();
+  }
+
+  @Test
+  void asksAtOnceFirstAndThenBlocksWithTheIndexOfTheLastAnswer() {
+    agent.reply(WEB, Reply.indexed(7, "[]"));
+    consul.watchService("web", seen);
+    assertThat(agent.request(WEB, 1).query()).isEmpty();
+    FakeAgent.Request second = agent.request(WEB, 2);
+    assertThat(second.index()).isEqualTo("7");
+    assertThat(second.parameter("wait")).isEqualTo("55000ms");
+  }
+
+  @Test
+  void startsOverAtZeroWhenTheIndexWentBackwards() {
+    agent.reply(WEB, Reply.indexed(43, "[]"));
+    agent.reply(WEB, Reply.indexed(14, "[]"));
+    agent.reply(WEB, Reply.indexed(14, "[]"));
+    consul.watchService("web", seen);
+    assertThat(agent.request(WEB, 2).index()).isEqualTo("43");
+    assertThat(agent.request(WEB, 3).index()).isEmpty();
+    assertThat(agent.request(WEB, 4).index()).isEqualTo("14");
+  }
+
+  @Test
+  void usesOneInPlaceOfAnIndexOfZero() {
+    agent.reply(WEB, Reply.indexed(0, "[]"));
+    consul.watchService("web", seen);
+    assertThat(agent.request(WEB, 2).index()).isEqualTo("1");
+  }
+
+  @Test
+  void handlesIndexesBeyondTheSignedRange() {
+    agent.reply(WEB, Reply.indexed(-1, "[]"));
+    consul.watchService("web", seen);
+    assertThat(agent.request(WEB, 2).index()).isEqualTo("18446744073709551615");
+  }
+
+  @Test
+  void tellsListenersOnlyOfChangesOfContent() {
+    agent.reply(WEB, Reply.indexed(7, list(passing("a", 1), passing("b", 2))));
+    agent.reply(WEB, Reply.indexed(8, list(passing("b", 2), passing("a", 1))));
+    agent.reply(WEB, Reply.indexed(9, list(passing("a", 1))));
+    consul.watchService("web", seen);
+    seen.await(now -> now.instances().size() == 1);
+    assertThat(seen.all()).hasSize(2);
+  }
+
+  @Test
+  void becomesEmptyAtOnceWhenTheLastInstanceLeaves() {
+    agent.reply(WEB, Reply.indexed(7, list(passing("a", 1))));
+    agent.reply(WEB, Reply.indexed(8, "[]"));
+    consul.watchService("web", seen);
+    ServiceSnapshot last = seen.await(Duration.ofSeconds(1), now -> now.instances().isEmpty());
+    assertThat(last.stale()).isFalse();
+  }
+
+  @Test
+  void becomesUncallableAtOnceWhenACheckFails() {
+    agent.reply(WEB, Reply.indexed(7, list(passing("a", 1))));
+    agent.reply(WEB, Reply.indexed(8, list(instance("a", 1, "critical", "refused"))));
+    consul.watchService("web", seen);
+    ServiceSnapshot last = seen.await(Duration.ofSeconds(1), now -> now.passing().isEmpty());
+    assertThat(last.stale()).isFalse();
+    assertThat(last.instances()).hasSize(1);
+  }
+
+  @Test
+  void keepsAnInstanceWhoseChecksHaveNotRunSinceTheAgentRestarted() {
+    agent.reply(WEB, Reply.indexed(7, list(passing("a", 1))));
+    agent.reply(WEB, Reply.indexed(8, list(instance("a", 1, "critical", ""))));
+    agent.reply(WEB, Reply.indexed(9, list(instance("a", 1, "critical", "refused"))));
+    consul.watchService("web", seen);
+    seen.await(now -> now.passing().isEmpty());
+    assertThat(seen.all()).extracting(now -> now.passing().size()).containsExactly(1, 1, 0);
+    assertThat(seen.all()).extracting(ServiceSnapshot::stale).containsExactly(false, true, false);
+  }
+
+  @Test
+  void keepsTheLastKnownWhileTheAgentFailsAndThenAsksWithoutAnIndex() {
+    agent.reply(WEB, Reply.indexed(43, list(passing("a", 1))));
+    agent.reply(WEB, Reply.status(500, "No cluster leader"));
+    agent.reply(WEB, Reply.indexed(50, list(passing("a", 1), passing("b", 2))));
+    consul.watchService("web", seen);
+    seen.await(now -> now.instances().size() == 2);
+    assertThat(seen.all()).extracting(ServiceSnapshot::stale).containsExactly(false, true, false);
+    assertThat(seen.all().get(1).instances()).hasSize(1);
+    // The agent may have restarted: with an old, higher index it would not wake us.
+    assertThat(agent.request(WEB, 3).index()).isEmpty();
+  }
+
+  @Test
+  void keepsTheLastKnownWhenARestartedAgentHasAnEmptyCatalog() {
+    agent.reply(WEB, Reply.indexed(43, list(passing("a", 1))));
+    consul.watchService("web", seen);
+    seen.await(now -> now.passing().size() == 1);
+    int port = agent.port();
+    agent.close();
+    seen.await(ServiceSnapshot::stale);
+    agent = FakeAgent.startAt(port);
+    showANode();
+    agent.reply(WEB, Reply.indexed(50, "[]"));
+    agent.request(WEB, 2);
+    assertThat(seen.last().passing()).hasSize(1);
+    assertThat(seen.last().stale()).isTrue();
+    agent.reply(WEB, Reply.indexed(51, list(passing("a", 1))));
+    seen.await(now -> !now.stale());
+    assertThat(seen.all()).allMatch(now -> now.passing().size() == 1);
+  }
+
+  @Test
+  void keepsTheLastKnownWhenAnAnswerIsEmptyForWantOfALeaderOrOfRights() {
+    agent.reply(WEB, Reply.indexed(7, list(passing("a", 1))));
+    agent.reply(WEB, Reply.indexed(8, "[]").with("X-Consul-Knownleader", "false"));
+    agent.reply(WEB, Reply.indexed(9, list(passing("a", 1))));
+    agent.reply(WEB, Reply.indexed(10, "[]").with("X-Consul-Results-Filtered-By-ACLs", "true"));
+    agent.reply(WEB, Reply.indexed(11, list(passing("a", 1))));
+    consul.watchService("web", seen);
+    agent.request(WEB, 6);
+    agent.answer(NODES, _ -> Reply.ok("[]"));
+    agent.reply(WEB, Reply.indexed(12, "[]"));
+    agent.request(WEB, 7);
+    seen.await(ServiceSnapshot::stale);
+    assertThat(seen.all()).allMatch(now -> now.passing().size() == 1);
+    assertThat(seen.all())
+        .extracting(ServiceSnapshot::stale)
+        .containsExactly(false, true, false, true, false, true);
+  }
+
+  @Test
+  void takesAnAnswerThatIsNotConsulsForAFailure() {
+    agent.reply(WEB, Reply.indexed(7, list(passing("a", 1))));
+    agent.reply(WEB, Reply.ok("[]")); // no index
+    agent.reply(WEB, Reply.indexed(8, "<html>"));
+    agent.reply(WEB, Reply.indexed(8, "[{}]"));
+    agent.reply(WEB, Reply.indexed(8, "[7]"));
+    agent.reply(WEB, Reply.ok("[]").with("X-Consul-Index", "many"));
+    agent.reply(WEB, Reply.indexed(9, list(passing("a", 1))));
+    consul.watchService("web", seen);
+    agent.request(WEB, 8);
+    seen.await(now -> !now.stale());
+    assertThat(seen.all()).allMatch(now -> now.passing().size() == 1);
+    assertThat(seen.all()).hasSize(3);
+  }
+
+  @Test
+  void tellsAtOnceThatNothingIsKnownWhenTheAgentCannotBeReached() {
+    agent.close();
+    consul.watchService("web", seen);
+    assertThat(seen.await(now -> true)).isEqualTo(new ServiceSnapshot("web", List.of(), true));
+  }
+
+  @Test
+  void doesNotReportACatalogItNeverSaw() {
+    Seen<Map<String, List<String>>> names = new Seen<>();
+    agent.reply("/v1/catalog/services", Reply.status(500, "No cluster leader"));
+    agent.reply("/v1/catalog/services", Reply.indexed(3, "{\"web\":[\"a\"],\"consul\":null}"));
+    consul.watchServices(names);
+    names.await(now -> true);
+    assertThat(names.all()).containsExactly(Map.of("web", List.of("a"), "consul", List.of()));
+  }
+
+  @Test
+  void keepsTheNamesThatARestartedAgentForgot() {
+    Seen<Map<String, List<String>>> names = new Seen<>();
+    agent.reply("/v1/catalog/services", Reply.indexed(43, "{\"web\":[],\"consul\":[]}"));
+    agent.reply("/v1/catalog/services", Reply.status(500, ""));
+    agent.reply("/v1/catalog/services", Reply.indexed(14, "{\"consul\":[]}"));
+    agent.reply("/v1/catalog/services", Reply.indexed(15, "{\"new\":[],\"consul\":[]}"));
+    consul.watchServices(names);
+    names.await(now -> now.containsKey("new"));
+    assertThat(names.all()).allMatch(now -> now.containsKey("web"));
+  }
+
+  @Test
+  void sharesOneQueryAmongAllListenersOfAService() {
+    agent.reply(WEB, Reply.indexed(7, list(passing("a", 1))));
+    consul.watchService("web", seen);
+    seen.await(now -> now.passing().size() == 1);
+    Seen<ServiceSnapshot> second = new Seen<>();
+    consul.watchService("web", second);
+    second.await(Duration.ofSeconds(1), now -> now.passing().size() == 1);
+    agent.reply(WEB, Reply.indexed(8, "[]"));
+    second.await(now -> now.instances().isEmpty());
+    seen.await(now -> now.instances().isEmpty());
+    agent.request(WEB, 3);
+    assertThat(agent.requests(WEB)).hasSize(3);
+  }
+
+  @Test
+  void letsThePollInFlightRunOutAndHandsItToTheNextListener() {
+    agent.reply(WEB, Reply.indexed(7, list(passing("a", 1))));
+    Subscription first = consul.watchService("web", seen);
+    agent.request(WEB, 2);
+    first.close();
+    Seen<ServiceSnapshot> second = new Seen<>();
+    consul.watchService("web", second);
+    second.await(Duration.ofSeconds(1), now -> now.passing().size() == 1);
+    assertThat(agent.requests(WEB)).hasSize(2);
+    agent.reply(WEB, Reply.indexed(8, "[]"));
+    second.await(now -> now.instances().isEmpty());
+    assertThat(seen.all()).hasSize(1);
+  }
+
+  @Test
+  void endsWithoutListenersOnceThePollHasRunOutAndStartsAfresh() {
+    agent.reply(WEB, Reply.indexed(7, list(passing("a", 1))));
+    Subscription first = consul.watchService("web", seen);
+    agent.request(WEB, 2);
+    first.close();
+    agent.reply(WEB, Reply.indexed(8, "[]"));
+    // The old watch ends; whichever request comes next is a new watch's first.
+    await()
+        .until(
+            () -> {
+              Seen<ServiceSnapshot> probe = new Seen<>();
+              try (Subscription _ = consul.watchService("web", probe)) {
+                return agent.requests(WEB).size() > 2;
+              }
+            });
+    assertThat(agent.requests(WEB).get(2).index()).isIn("", "8");
+  }
+
+  @Test
+  void bringsASlowListenerTheNewestState() throws InterruptedException {
+    CountDownLatch busy = new CountDownLatch(1);
+    CountDownLatch mayGoOn = new CountDownLatch(1);
+    consul.watchService(
+        "web",
+        now -> {
+          seen.accept(now);
+          busy.countDown();
+          try {
+            mayGoOn.await();
+          } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+          }
+        });
+    agent.reply(WEB, Reply.indexed(7, list(passing("a", 1))));
+    busy.await();
+    agent.reply(WEB, Reply.indexed(8, list(passing("a", 2))));
+    agent.reply(WEB, Reply.indexed(9, list(passing("a", 3))));
+    agent.request(WEB, 4);
+    mayGoOn.countDown();
+    seen.await(now -> now.passing().getFirst().port() == 3);
+    assertThat(seen.all()).hasSize(2);
+  }
+
+  @Test
+  void goesOnAfterAListenerThrew() {
+    consul.watchService(
+        "web",
+        now -> {
+          seen.accept(now);
+          throw new IllegalStateException("a listener's own fault, as this test wants it");
+        });
+    agent.reply(WEB, Reply.indexed(7, list(passing("a", 1))));
+    seen.await(now -> now.passing().size() == 1);
+    agent.reply(WEB, Reply.indexed(8, "[]"));
+    seen.await(now -> now.passing().isEmpty());
+  }
+
+  @Test
+  void deliversNothingAfterClose() {
+    Subscription subscription = consul.watchService("web", seen);
+    agent.request(WEB, 1);
+    subscription.close();
+    subscription.close();
+    Seen<ServiceSnapshot> other = new Seen<>();
+    consul.watchService("web", other);
+    agent.reply(WEB, Reply.indexed(7, list(passing("a", 1))));
+    other.await(now -> now.passing().size() == 1);
+    assertThat(seen.all()).isEmpty();
+  }
+
+  @Test
+  void boundsThePaceWhenTheAgentWakesItForNothing() {
+    long start = System.nanoTime();
+    agent.answer(
+        WEB, _ -> Reply.indexed(1 + (System.nanoTime() - start) / 1000, list(passing("a", 1))));
+    consul.watchService("web", seen);
+    agent.request(WEB, 6);
+    // A burst of two, then one per 250 ms.
+    assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThan(Duration.ofMillis(950));
+    assertThat(seen.all()).hasSize(1);
+  }
+
+  @Test
+  void readsWithoutBlockingWhenTooManyPollsBlockAlready() {
+    List<String> paths = IntStream.range(0, 50).mapToObj(i -> "/v1/health/service/s" + i).toList();
+    CountDownLatch blocked = new CountDownLatch(1);
+    for (String path : paths) {
+      agent.answer(
+          path,
+          request -> {
+            if (!request.index().isEmpty()) {
+              try {
+                blocked.await();
+              } catch (InterruptedException e) {
+                return Reply.status(500, "");
+              }
+            }
+            return Reply.indexed(7, "[]");
+          });
+    }
+    IntStream.range(0, 50).forEach(i -> consul.watchService("s" + i, seen));
+    await()
+        .atMost(Duration.ofSeconds(20))
+        .until(
+            () ->
+                paths.stream()
+                        .filter(
+                            path ->
+                                agent.requests(path).stream().noneMatch(r -> !r.index().isEmpty()))
+                        .filter(path -> agent.requests(path).size() >= 3)
+                        .count()
+                    == 2);
+    assertThat(
+            paths.stream()
+                .flatMap(path -> agent.requests(path).stream())
+                .filter(request -> !request.index().isEmpty()))
+        .hasSize(48);
+    blocked.countDown();
+  }
+
+  @Test
+  void sendsTheTokenInItsHeaderOnly() {
+    try (Consul withToken =
+        Consul.connect(ConsulConfig.of("127.0.0.1:" + agent.port(), Optional.of("s3cret")))) {
+      withToken.watchService("web", seen);
+      agent.reply(WEB, Reply.indexed(7, "[]"));
+      agent.answer("/v1/catalog/services", _ -> Reply.ok("{}"));
+      agent.answer("/v1/kv/k", _ -> Reply.ok("true"));
+      agent.answer("/v1/agent/service/deregister/x", _ -> Reply.ok(""));
+      withToken.services();
+      withToken.kv().put("k", "v");
+      withToken.kv().delete("k");
+      withToken.agent().deregister("x");
+      agent.request(WEB, 2);
+      for (String path :
+          List.of(WEB, "/v1/catalog/services", "/v1/kv/k", "/v1/agent/service/deregister/x")) {
+        assertThat(agent.requests(path))
+            .isNotEmpty()
+            .allSatisfy(
+                request -> {
+                  assertThat(request.token()).contains("s3cret");
+                  assertThat(request.query()).doesNotContain("s3cret");
+                });
+      }
+    }
+  }
+}
