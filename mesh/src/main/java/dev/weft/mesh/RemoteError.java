@@ -5,6 +5,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.BadRequest;
 import com.google.rpc.ErrorInfo;
 import com.google.rpc.RetryInfo;
+import dev.failsafe.CircuitBreakerOpenException;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusException;
@@ -22,12 +23,13 @@ import org.jspecify.annotations.Nullable;
  *
  * @param code the gRPC status code
  * @param reason the reason of ErrorInfo; empty when the answer has none
- * @param domain who gave the reason: {@code <service>.weft} for services of this mesh, {@value
- *     #LOCAL_DOMAIN} when the call was refused on this side; empty when unknown
+ * @param domain who gave the reason: {@code <service>.weft} for services of this mesh; empty when
+ *     unknown
  * @param message for people; may be empty
  * @param metadata of ErrorInfo
  * @param retryAfter of RetryInfo
  * @param violations of BadRequest
+ * @param sent false when this process's own circuit breaker refused the call
  */
 public record RemoteError(
     Status.Code code,
@@ -36,10 +38,8 @@ public record RemoteError(
     String message,
     Map<String, String> metadata,
     Optional<Duration> retryAfter,
-    List<Rejection.FieldViolation> violations) {
-
-  /** The domain of refusals made before anything was sent. */
-  static final String LOCAL_DOMAIN = "mesh.weft";
+    List<Rejection.FieldViolation> violations,
+    boolean sent) {
 
   private static final int CAUSES_MAX = 20;
 
@@ -91,7 +91,9 @@ public record RemoteError(
         description == null ? "" : description,
         info.getMetadataMap(),
         retryAfter,
-        violations);
+        violations,
+        // A cause is not sent over the wire: it is from here.
+        !(status.getCause() instanceof CircuitBreakerOpenException));
   }
 
   /**
@@ -102,8 +104,8 @@ public record RemoteError(
   public boolean outcomeUnknown() {
     return switch (code) {
       case CANCELLED, UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, DATA_LOSS -> true;
-      // A reply too long for this side is one too: the other had done its work.
-      case UNAVAILABLE -> !domain.equals(LOCAL_DOMAIN);
+      case UNAVAILABLE -> sent;
+      // Without a reason it may be a reply too long for this side: the other had done its work.
       case RESOURCE_EXHAUSTED -> reason.isEmpty();
       case OK,
           INVALID_ARGUMENT,

@@ -1,0 +1,133 @@
+package dev.weft.mesh;
+
+import dev.failsafe.CircuitBreaker;
+import java.time.Duration;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The circuit breaker in front of one service. It opens when half of at least 20 attempts within 10
+ * s failed by the fault of the service, refuses calls for 5 s, twice as long after each probe that
+ * failed and at most a minute, and closes after three probes in a row went well.
+ *
+ * <p>When 80 % of the attempts within 10 s were slow, it goes to probes at once: one slow or failed
+ * probe opens it, three quick ones close it. A second breaker watches for that. It only counts and
+ * never refuses, because two that do would each have to give back what the other refused, and
+ * Failsafe has no way to return a probe's permit unused.
+ *
+ * <p>Every attempt that was let through ends in one record here, a cancelled one too: a probe
+ * without a record would leave the circuit half open for ever.
+ *
+ * <p>Thread-safe.
+ */
+final class Circuit {
+  private static final Logger log = LoggerFactory.getLogger(Circuit.class);
+  private static final Duration WINDOW = Duration.ofSeconds(10);
+  private static final int CALLS_MIN = 20;
+  private static final int FAILED_PERCENT = 50;
+  private static final int SLOW_PERCENT = 80;
+  private static final int PROBES = 3;
+
+  /** How long the circuit stays open: first, and at most. */
+  record Pause(Duration first, Duration longest) {
+    static final Pause DEFAULT = new Pause(Duration.ofSeconds(5), Duration.ofMinutes(1));
+  }
+
+  private final String target;
+  private final Pause pause;
+  private final Runnable beforeProbes;
+  private final CircuitBreaker<Attempt> breaker;
+  private final CircuitBreaker<Attempt> slowness;
+  private final AtomicInteger openings = new AtomicInteger();
+
+  /**
+   * @param beforeProbes called when probes are about to be let through, such as to connect again at
+   *     once
+   */
+  Circuit(String target, Pause pause, Runnable beforeProbes) {
+    this.target = target;
+    this.pause = pause;
+    this.beforeProbes = beforeProbes;
+    this.breaker =
+        CircuitBreaker.<Attempt>builder()
+            // Failsafe counts every exception unless told which; here a result says all.
+            .handleIf((Throwable thrown) -> false)
+            .handleResultIf(this::isFailure)
+            .withFailureRateThreshold(FAILED_PERCENT, CALLS_MIN, WINDOW)
+            // Without it, the window would let 20 probes through.
+            .withSuccessThreshold(PROBES, PROBES)
+            .withDelayFn(context -> nextPause())
+            .onOpen(event -> log.warn("circuit to {} opened", target))
+            .onHalfOpen(event -> halfOpened())
+            .onClose(event -> closed())
+            .build();
+    this.slowness =
+        CircuitBreaker.<Attempt>builder()
+            .withFailureRateThreshold(SLOW_PERCENT, CALLS_MIN, WINDOW)
+            .onOpen(event -> tooSlow())
+            .build();
+  }
+
+  /** The policy to put inside the retries. */
+  CircuitBreaker<Attempt> breaker() {
+    return breaker;
+  }
+
+  /** To be called with every attempt before Failsafe sees it. */
+  void ended(Attempt attempt) {
+    if (!breaker.isClosed()) {
+      return;
+    }
+    if (attempt.slow()) {
+      slowness.recordFailure();
+    } else {
+      slowness.recordSuccess();
+    }
+  }
+
+  /** There is an instance that was not there before: whatever is known of the others, try it. */
+  void newInstance() {
+    if (breaker.isOpen()) {
+      breaker.halfOpen();
+    }
+  }
+
+  /** How long calls will still be refused. */
+  Duration refusesFor() {
+    return breaker.getRemainingDelay();
+  }
+
+  private boolean isFailure(Attempt attempt) {
+    return attempt.blame() || (attempt.slow() && breaker.isHalfOpen());
+  }
+
+  private void tooSlow() {
+    slowness.close();
+    if (breaker.isClosed()) {
+      log.warn("circuit to {}: calls are slow", target);
+      breaker.halfOpen();
+    }
+  }
+
+  /** Called by Failsafe once per opening. */
+  private Duration nextPause() {
+    long nanos = pause.first.toNanos();
+    for (int i = openings.getAndIncrement(); i > 0 && nanos < pause.longest.toNanos(); i--) {
+      nanos *= 2;
+    }
+    double jitter = ThreadLocalRandom.current().nextDouble(0.8, 1.2);
+    return Duration.ofNanos(Math.min((long) (nanos * jitter), pause.longest.toNanos()));
+  }
+
+  private void halfOpened() {
+    log.info("circuit to {} lets {} probes through", target, PROBES);
+    beforeProbes.run();
+  }
+
+  private void closed() {
+    openings.set(0);
+    log.info("circuit to {} closed", target);
+  }
+}

@@ -1,0 +1,187 @@
+package dev.weft.mesh;
+
+import dev.weft.consul.Consul;
+import dev.weft.consul.Health;
+import dev.weft.consul.Registration;
+import dev.weft.consul.ServiceRegistration;
+import io.grpc.BindableService;
+import io.grpc.Server;
+import io.grpc.ServerServiceDefinition;
+import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
+import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
+import io.grpc.protobuf.services.HealthStatusManager;
+import io.grpc.protobuf.services.ProtoReflectionService;
+import io.grpc.protobuf.services.ProtoReflectionServiceV1;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The gRPC server of a service, on virtual threads: with health per service name, reflection,
+ * limits, and a place in the registry from the moment it serves.
+ *
+ * <p>{@link #close} loses no call: it stops to be ready, leaves the registry, goes on serving until
+ * everybody has heard of it, then tells its connections to go away and waits for what still runs.
+ * It ends streams at that point, with UNAVAILABLE and the reason SERVER_DRAINING, because nobody
+ * knows when they would end.
+ *
+ * <p>Thread-safe.
+ */
+public final class MeshServer implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(MeshServer.class);
+  private static final int MESSAGE_BYTES_MAX = 1024 * 1024;
+
+  // The edge puts many users on one connection. Stricter limits, as they fit a port for strangers,
+  // would
+  // let some users' cancelled calls cost all others the connection.
+  private static final int CALLS_PER_CONNECTION = 2_000;
+  private static final int RESETS_PER_WINDOW = 20_000;
+  private static final int RESET_WINDOW_SECONDS = 30;
+
+  private final MeshConfig config;
+  private final List<ServerServiceDefinition> services;
+  private final Consul consul;
+  private final Management management;
+  private final HealthStatusManager health = new HealthStatusManager();
+  private final StreamDrain streams = new StreamDrain();
+  private final Server server;
+  private volatile boolean serving;
+  private @Nullable Registration registration;
+  private boolean closed;
+
+  MeshServer(
+      MeshConfig config,
+      List<BindableService> services,
+      InboundStack inbound,
+      Timer timer,
+      Consul consul,
+      Management management) {
+    this.config = config;
+    this.services = services.stream().map(service -> inbound.around(service, streams)).toList();
+    this.consul = consul;
+    this.management = management;
+    this.server =
+        NettyServerBuilder.forAddress(new InetSocketAddress(config.bind(), config.port()))
+            .executor(timer.threads())
+            .addServices(this.services)
+            .addService(health.getHealthService())
+            .addService(ProtoReflectionServiceV1.newInstance())
+            .addService(reflectionAlpha())
+            .maxInboundMessageSize(MESSAGE_BYTES_MAX)
+            .maxInboundMetadataSize(OutboundStack.METADATA_BYTES_MAX)
+            .maxConcurrentCallsPerConnection(CALLS_PER_CONNECTION)
+            .maxRstFramesPerWindow(RESETS_PER_WINDOW, RESET_WINDOW_SECONDS)
+            .handshakeTimeout(5, TimeUnit.SECONDS)
+            .maxConnectionIdle(5, TimeUnit.MINUTES)
+            // So that connections spread over instances that came later; gRPC varies it by 10 %.
+            .maxConnectionAge(30, TimeUnit.MINUTES)
+            .maxConnectionAgeGrace(30, TimeUnit.SECONDS)
+            // Half of what our channels do: the default of 5 min ends connections of polite
+            // clients.
+            .permitKeepAliveTime(10, TimeUnit.SECONDS)
+            .build();
+    management.readiness("grpc", this::serves);
+  }
+
+  /**
+   * Begins to serve, and registers with Consul. Returns when the agent was told or could not be
+   * reached; it is told later then. The first probe is not waited for: the server is known to
+   * serve.
+   */
+  public synchronized void start() {
+    if (closed) {
+      throw new IllegalStateException("the server of " + config.service() + " is closed");
+    }
+    try {
+      server.start();
+    } catch (IOException e) {
+      throw new UncheckedIOException(
+          config.service() + " cannot listen on " + config.bind() + ":" + config.port(), e);
+    }
+    health.setStatus(HealthStatusManager.SERVICE_NAME_ALL_SERVICES, ServingStatus.SERVING);
+    for (ServerServiceDefinition service : services) {
+      health.setStatus(service.getServiceDescriptor().getName(), ServingStatus.SERVING);
+    }
+    serving = true;
+    registration = consul.register(description());
+    log.info("{} serves on {}:{}", config.service(), config.bind(), port());
+  }
+
+  /** The port it listens on, once started. */
+  public int port() {
+    return server.getPort();
+  }
+
+  /** As the class says; returns when the server has ended. Does nothing the second time. */
+  @Override
+  public synchronized void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    if (serving) {
+      leave();
+    }
+    server.shutdown();
+    streams.drain();
+    try {
+      if (!server.awaitTermination(config.drain().calls().toNanos(), TimeUnit.NANOSECONDS)) {
+        log.warn(
+            "{}: calls still run {} s after the drain began and are cancelled",
+            config.service(),
+            config.drain().calls().toSeconds());
+        server.shutdownNow();
+        server.awaitTermination(1, TimeUnit.SECONDS);
+      }
+    } catch (InterruptedException e) {
+      server.shutdownNow();
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Makes sure that nobody sends new calls here, while it still answers those who do. */
+  private void leave() {
+    serving = false;
+    management.drain();
+    // Our own channels watch this, and hear of it sooner than the registry.
+    health.enterTerminalState();
+    if (registration != null) {
+      registration.close();
+    }
+    try {
+      Thread.sleep(config.drain().watchers());
+    } catch (InterruptedException e) {
+      // Whoever is in such a hurry loses calls.
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  // The only version that many tools of today know.
+  @SuppressWarnings("deprecation")
+  private static BindableService reflectionAlpha() {
+    return ProtoReflectionService.newInstance();
+  }
+
+  private boolean serves() {
+    return serving;
+  }
+
+  private ServiceRegistration description() {
+    String name = config.service();
+    ServiceRegistration plain = ServiceRegistration.grpc(name, config.advertise(), port(), "");
+    return plain
+        .withChecks(plain.checks().stream().map(c -> c.withInitial(Health.PASSING)).toList())
+        .withTags("grpc", "weft")
+        .withMeta(ServiceRegistration.META_VERSION, config.version())
+        .withMeta(
+            ServiceRegistration.META_SCHEMA,
+            SchemaHash.of(
+                services.stream().map(ServerServiceDefinition::getServiceDescriptor).toList()))
+        .withMeta("management_port", Integer.toString(management.port()));
+  }
+}

@@ -1,0 +1,157 @@
+package dev.weft.mesh;
+
+import dev.weft.consul.Consul;
+import io.grpc.CallOptions;
+import io.grpc.Channel;
+import io.grpc.ClientInterceptor;
+import io.grpc.ClientInterceptors;
+import io.grpc.ManagedChannel;
+import io.grpc.MethodDescriptor;
+import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
+
+/**
+ * The path of a call out of this process, a channel for each service it calls.
+ *
+ * <p>Thread-safe.
+ */
+final class OutboundStack implements AutoCloseable {
+  static final int METADATA_BYTES_MAX = 8 * 1024;
+  static final int MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
+
+  private static final int CONNECT_MILLIS = 1_000;
+  private static final int KEEPALIVE_SECONDS = 20;
+  private static final int KEEPALIVE_ANSWER_SECONDS = 5;
+
+  private static final Map<MethodDescriptor<?, ?>, CallPolicy> POLICIES = new ConcurrentHashMap<>();
+
+  /**
+   * Round robin over all instances, leaving out those that say of themselves that they do not
+   * serve: sooner than the registry's probe could know, as when one begins to drain.
+   */
+  private static final Map<String, ?> SERVICE_CONFIG =
+      Map.of(
+          "loadBalancingConfig", List.of(Map.of("round_robin", Map.of())),
+          "healthCheckConfig", Map.of("serviceName", ""));
+
+  private final Consul consul;
+  private final Telemetry telemetry;
+  private final Timer timer;
+  private final LongSupplier nanoTime = System::nanoTime;
+  private final Map<String, Channel> unary = new ConcurrentHashMap<>();
+  private final Map<String, Channel> streams = new ConcurrentHashMap<>();
+  private final List<ManagedChannel> open = new ArrayList<>();
+
+  OutboundStack(Consul consul, Telemetry telemetry, Timer timer) {
+    this.consul = consul;
+    this.telemetry = telemetry;
+    this.timer = timer;
+  }
+
+  /** What is known about calling this method: from the call itself, else from its contract. */
+  static CallPolicy policy(MethodDescriptor<?, ?> method, CallOptions options) {
+    CallPolicy policy = options.getOption(CallPolicy.KEY);
+    if (policy != null) {
+      return policy;
+    }
+    // Only generated descriptors live as long as this map; others would pile up in it.
+    return method.getSchemaDescriptor() == null
+        ? CallPolicy.of(method)
+        : POLICIES.computeIfAbsent(method, CallPolicy::of);
+  }
+
+  /** For unary calls; streams are let through with their limits. */
+  Channel channel(String service) {
+    return unary.computeIfAbsent(service, this::connect);
+  }
+
+  /** On connections of its own, so that many streams do not use up the calls of a connection. */
+  Channel streamChannel(String service) {
+    return streams.computeIfAbsent(service, this::connect);
+  }
+
+  // Deprecated in favour of a global registry, which cannot tell the meshes of one process apart.
+  @SuppressWarnings("deprecation")
+  private Channel connect(String service) {
+    // The circuit wants to reconnect a channel that is only made with the circuit's help.
+    List<ManagedChannel> made = new ArrayList<>(1);
+    Circuit circuit =
+        new Circuit(
+            service,
+            Circuit.Pause.DEFAULT,
+            () -> made.forEach(ManagedChannel::resetConnectBackoff));
+    ManagedChannel channel =
+        builder(NettyChannelBuilder.forTarget(ConsulNameResolverProvider.target(service)), timer)
+            .nameResolverFactory(new ConsulNameResolverProvider(consul, circuit::newInstance))
+            .defaultServiceConfig(SERVICE_CONFIG)
+            .disableServiceConfigLookUp()
+            .build();
+    made.add(channel);
+    synchronized (open) {
+      open.add(channel);
+    }
+    return ClientInterceptors.interceptForward(channel, layers(service, circuit));
+  }
+
+  /** From the caller to the wire. */
+  private List<ClientInterceptor> layers(String service, Circuit circuit) {
+    return List.of(
+        // Outermost: one span and one measurement for what the caller sees as one call.
+        telemetry.clientInterceptor(service),
+        // Before the retries: the deadline spans all attempts.
+        new DeadlineInterceptor(),
+        new StreamLimitsInterceptor(timer, nanoTime),
+        // Retries around the breaker, for what the contract declares repeatable.
+        new ResilientUnaryInterceptor(
+            service, circuit, new RetryBudget(nanoTime), timer, nanoTime));
+  }
+
+  /** A channel to one address, without any of the layers; the caller closes it. */
+  ManagedChannel instanceChannel(String host, int port) {
+    return builder(NettyChannelBuilder.forAddress(host, port), timer).build();
+  }
+
+  private static NettyChannelBuilder builder(NettyChannelBuilder builder, Timer timer) {
+    return builder
+        .usePlaintext()
+        .executor(timer.threads())
+        .withOption(ChannelOption.CONNECT_TIMEOUT_MILLIS, CONNECT_MILLIS)
+        // Finds a dead peer while calls wait for it; idle connections cost nothing.
+        .keepAliveTime(KEEPALIVE_SECONDS, TimeUnit.SECONDS)
+        .keepAliveTimeout(KEEPALIVE_ANSWER_SECONDS, TimeUnit.SECONDS)
+        .keepAliveWithoutCalls(false)
+        .maxInboundMetadataSize(METADATA_BYTES_MAX)
+        .maxInboundMessageSize(MESSAGE_BYTES_MAX);
+  }
+
+  /** Ends all channels; calls that still run are cancelled after {@code within}. */
+  void close(long within, TimeUnit unit) {
+    List<ManagedChannel> channels;
+    synchronized (open) {
+      channels = List.copyOf(open);
+    }
+    channels.forEach(ManagedChannel::shutdown);
+    long end = System.nanoTime() + unit.toNanos(within);
+    for (ManagedChannel channel : channels) {
+      try {
+        if (!channel.awaitTermination(end - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+          channel.shutdownNow();
+        }
+      } catch (InterruptedException e) {
+        channel.shutdownNow();
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    close(1, TimeUnit.SECONDS);
+  }
+}

@@ -1,0 +1,354 @@
+package dev.weft.mesh;
+
+import dev.failsafe.CircuitBreakerOpenException;
+import dev.failsafe.Failsafe;
+import dev.failsafe.FailsafeExecutor;
+import dev.failsafe.RetryPolicy;
+import io.grpc.Attributes;
+import io.grpc.CallOptions;
+import io.grpc.Channel;
+import io.grpc.ClientCall;
+import io.grpc.ClientInterceptor;
+import io.grpc.Context;
+import io.grpc.Deadline;
+import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
+import io.grpc.Status;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Runs every unary call to one target service through its circuit breaker, and retries the calls
+ * that the {@code .proto} declares repeatable with {@code idempotency_level}: once, on UNAVAILABLE
+ * only, after a fully jittered pause, within the deadline and the {@link RetryBudget}.
+ *
+ * <p>Breaks the circuit: UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL and UNKNOWN, when the target is
+ * to blame. It is not when it passed on what a service behind it answered, and not when the caller
+ * had left it less than half of the time the contract gives it. A refusal never counts, nor does a
+ * cancelled call.
+ *
+ * <p>A retry of a call whose answer was lost may be refused by the open circuit. Then the caller
+ * gets the first answer: "not sent" would not be true.
+ *
+ * <p>Streaming calls pass through untouched: a stream cannot be replayed from here.
+ *
+ * <p>Thread-safe.
+ */
+final class ResilientUnaryInterceptor implements ClientInterceptor {
+  /** As gRFC A6 has it: how often this call was sent before. */
+  static final Metadata.Key<String> PREVIOUS_ATTEMPTS =
+      Metadata.Key.of("grpc-previous-rpc-attempts", Metadata.ASCII_STRING_MARSHALLER);
+
+  private static final int RETRIES = 1;
+  private static final Duration RETRY_WITHIN = Duration.ofMillis(50);
+
+  /** A retry with less time than this left would only add load. */
+  private static final Duration LEAST_TIME = Duration.ofMillis(5);
+
+  private final String target;
+  private final Circuit circuit;
+  private final RetryBudget budget;
+  private final Executor threads;
+  private final LongSupplier nanoTime;
+  private final FailsafeExecutor<Attempt> policies;
+
+  ResilientUnaryInterceptor(
+      String target, Circuit circuit, RetryBudget budget, Timer timer, LongSupplier nanoTime) {
+    this.target = target;
+    this.circuit = circuit;
+    this.budget = budget;
+    this.threads = timer.threads();
+    this.nanoTime = nanoTime;
+    RetryPolicy<Attempt> retries =
+        RetryPolicy.<Attempt>builder()
+            .handleIf((Throwable thrown) -> false)
+            .handleResultIf(Attempt::retry)
+            .withMaxRetries(RETRIES)
+            .withDelayFn(context -> context.getLastResult().retryAfter())
+            .build();
+    // The breaker is inside: each attempt counts, and an open circuit ends the retries.
+    this.policies = Failsafe.with(retries, circuit.breaker()).with(timer.scheduler());
+  }
+
+  @Override
+  public <ReqT, RespT> ClientCall<ReqT, RespT> interceptCall(
+      MethodDescriptor<ReqT, RespT> method, CallOptions options, Channel next) {
+    Deadline deadline = options.getDeadline();
+    if (method.getType() != MethodDescriptor.MethodType.UNARY
+        || (deadline != null && deadline.isExpired())) {
+      return next.newCall(method, options);
+    }
+    return new ResilientCall<>(method, options, next);
+  }
+
+  private final class ResilientCall<ReqT, RespT> extends ClientCall<ReqT, RespT> {
+    private final MethodDescriptor<ReqT, RespT> method;
+    private final CallOptions options;
+    private final Channel next;
+    private final CallPolicy policy;
+
+    /** A retry starts on another thread, where neither would be found. */
+    private final Context context = Context.current();
+
+    private final io.opentelemetry.context.Context trace =
+        io.opentelemetry.context.Context.current();
+
+    private final AtomicBoolean delivered = new AtomicBoolean();
+    private @Nullable Listener<RespT> listener;
+    private Metadata headers = new Metadata();
+    private @Nullable ReqT request;
+    private boolean compressed;
+
+    // Guarded by this.
+    private @Nullable ClientCall<ReqT, RespT> running;
+    private @Nullable Status cancelled;
+    private @Nullable Reply<RespT> last;
+    private int attempts;
+
+    ResilientCall(MethodDescriptor<ReqT, RespT> method, CallOptions options, Channel next) {
+      this.method = method;
+      this.options = options;
+      this.next = next;
+      this.policy = OutboundStack.policy(method, options);
+    }
+
+    @Override
+    public void start(Listener<RespT> responseListener, Metadata callHeaders) {
+      listener = responseListener;
+      headers = callHeaders;
+    }
+
+    @Override
+    public void request(int messages) {
+      // There is one, and each attempt asks for it.
+    }
+
+    @Override
+    public void sendMessage(ReqT message) {
+      request = message;
+    }
+
+    @Override
+    public void setMessageCompression(boolean enabled) {
+      compressed = enabled;
+    }
+
+    @Override
+    public synchronized Attributes getAttributes() {
+      return running == null ? Attributes.EMPTY : running.getAttributes();
+    }
+
+    @Override
+    public void halfClose() {
+      budget.call();
+      var _ =
+          policies
+              .getStageAsync(execution -> attempt())
+              .whenComplete((attempt, thrown) -> ended(thrown));
+    }
+
+    @Override
+    public void cancel(@Nullable String message, @Nullable Throwable cause) {
+      Status status = Status.CANCELLED.withCause(cause);
+      status = status.withDescription(message == null ? "cancelled by the caller" : message);
+      ClientCall<ReqT, RespT> call;
+      synchronized (this) {
+        if (cancelled != null) {
+          return;
+        }
+        cancelled = status;
+        call = running;
+      }
+      if (call == null) {
+        // Before the first attempt or between two: nobody else would tell the caller.
+        deliver(status, new Metadata(), null);
+      } else {
+        call.cancel(message, cause);
+      }
+    }
+
+    private CompletionStage<Attempt> attempt() throws Exception {
+      return context.call(trace.wrap(this::attemptInContext));
+    }
+
+    private CompletionStage<Attempt> attemptInContext() {
+      CompletableFuture<Attempt> done = new CompletableFuture<>();
+      Metadata attemptHeaders = new Metadata();
+      attemptHeaders.merge(headers);
+      synchronized (this) {
+        if (cancelled != null) {
+          // The circuit gave a permit for this attempt and wants to hear of its end.
+          last = new Reply<>(cancelled, new Metadata(), null, null);
+          done.complete(new Attempt(cancelled, new Metadata(), false, false, Attempt.NO_RETRY));
+          return done;
+        }
+        if (attempts > 0) {
+          attemptHeaders.put(PREVIOUS_ATTEMPTS, Integer.toString(attempts));
+        }
+        attempts++;
+      }
+      ClientCall<ReqT, RespT> call = next.newCall(method, options);
+      call.start(new AttemptListener(done), attemptHeaders);
+      Status meanwhile;
+      synchronized (this) {
+        running = call;
+        meanwhile = cancelled;
+      }
+      if (meanwhile != null) {
+        call.cancel(meanwhile.getDescription(), meanwhile.getCause());
+        return done;
+      }
+      try {
+        call.setMessageCompression(compressed);
+        // Two, as the stubs do: a second message shows a broken server at once.
+        call.request(2);
+        call.sendMessage(request);
+        call.halfClose();
+      } catch (RuntimeException | Error e) {
+        call.cancel("the request cannot be sent", e);
+        throw e;
+      }
+      return done;
+    }
+
+    /**
+     * Hears of one attempt on the call's executor and keeps its reply until it is known to be the
+     * last.
+     */
+    private final class AttemptListener extends Listener<RespT> {
+      private final CompletableFuture<Attempt> done;
+      private final long startedAt = nanoTime.getAsLong();
+      private @Nullable Metadata replyHeaders;
+      private @Nullable RespT message;
+      private boolean tooMany;
+
+      AttemptListener(CompletableFuture<Attempt> done) {
+        this.done = done;
+      }
+
+      @Override
+      public void onHeaders(Metadata received) {
+        replyHeaders = received;
+      }
+
+      @Override
+      public void onMessage(RespT received) {
+        tooMany = message != null;
+        message = received;
+      }
+
+      @Override
+      public void onClose(Status received, Metadata trailers) {
+        Status status =
+            tooMany && received.isOk()
+                ? Status.INTERNAL.withDescription("more than one reply to a unary call")
+                : received;
+        Duration took = Duration.ofNanos(nanoTime.getAsLong() - startedAt);
+        boolean mayRetry;
+        synchronized (ResilientCall.this) {
+          running = null;
+          last = new Reply<>(status, trailers, replyHeaders, message);
+          mayRetry = cancelled == null && attempts <= RETRIES;
+        }
+        Attempt attempt =
+            new Attempt(
+                status,
+                trailers,
+                isToBlame(status, trailers, took),
+                took.compareTo(policy.timeout().dividedBy(2)) > 0,
+                mayRetry ? retryAfter(status, trailers) : Attempt.NO_RETRY);
+        circuit.ended(attempt);
+        done.complete(attempt);
+      }
+    }
+
+    private boolean isToBlame(Status status, Metadata trailers, Duration took) {
+      return switch (status.getCode()) {
+        case DEADLINE_EXCEEDED -> took.compareTo(policy.timeout().dividedBy(2)) >= 0;
+        case UNAVAILABLE, INTERNAL, UNKNOWN -> {
+          String domain = RemoteError.of(status, trailers).domain();
+          yield domain.isEmpty() || domain.equals(ErrorDetails.domain(target));
+        }
+        default -> false;
+      };
+    }
+
+    private Duration retryAfter(Status status, Metadata trailers) {
+      if (status.getCode() != Status.Code.UNAVAILABLE || !policy.repeatable()) {
+        return Attempt.NO_RETRY;
+      }
+      Duration pause = pause(trailers.get(RejectionInterceptor.PUSHBACK));
+      Deadline deadline = options.getDeadline();
+      boolean inTime =
+          deadline == null
+              || deadline.timeRemaining(TimeUnit.NANOSECONDS) > pause.plus(LEAST_TIME).toNanos();
+      return !pause.isNegative() && inTime && budget.tryRetry() ? pause : Attempt.NO_RETRY;
+    }
+
+    /** What the server asks for; else full jitter, which spreads retries better than any other. */
+    private static Duration pause(@Nullable String pushback) {
+      if (pushback == null) {
+        return Duration.ofNanos(ThreadLocalRandom.current().nextLong(1, RETRY_WITHIN.toNanos()));
+      }
+      try {
+        long millis = Long.parseLong(pushback);
+        return millis < 0 ? Attempt.NO_RETRY : Duration.ofMillis(millis);
+      } catch (NumberFormatException e) {
+        return Attempt.NO_RETRY;
+      }
+    }
+
+    private void ended(@Nullable Throwable thrown) {
+      Reply<RespT> reply;
+      synchronized (this) {
+        reply = last;
+      }
+      if (thrown != null && !(thrown instanceof CircuitBreakerOpenException)) {
+        deliver(Status.fromThrowable(thrown), new Metadata(), null);
+      } else if (reply != null) {
+        deliver(reply.status, reply.trailers, reply);
+      } else {
+        Rejection refusal = refusal();
+        deliver(
+            Status.UNAVAILABLE.withDescription(refusal.getMessage()).withCause(thrown),
+            ErrorDetails.trailers("mesh", refusal),
+            null);
+      }
+    }
+
+    private Rejection refusal() {
+      Duration refusesFor = circuit.refusesFor();
+      return Rejection.unavailable(
+          "CIRCUIT_OPEN", target + " is not called for a moment after failures", refusesFor);
+    }
+
+    /** Blocking stubs park on this executor, so the outcome must arrive through it. */
+    private void deliver(Status status, Metadata trailers, @Nullable Reply<RespT> reply) {
+      Listener<RespT> to = listener;
+      if (to == null || !delivered.compareAndSet(false, true)) {
+        return;
+      }
+      Executor executor = options.getExecutor() == null ? threads : options.getExecutor();
+      executor.execute(
+          () -> {
+            if (reply != null && reply.headers != null) {
+              to.onHeaders(reply.headers);
+            }
+            if (reply != null && status.isOk() && reply.message != null) {
+              to.onMessage(reply.message);
+            }
+            to.onClose(status, trailers);
+          });
+    }
+  }
+
+  private record Reply<RespT>(
+      Status status, Metadata trailers, @Nullable Metadata headers, @Nullable RespT message) {}
+}

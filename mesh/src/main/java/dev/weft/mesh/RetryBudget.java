@@ -1,0 +1,50 @@
+package dev.weft.mesh;
+
+import java.util.function.LongSupplier;
+
+/**
+ * How many retries one process may send to one service: a tenth of its calls, and three a second
+ * whatever the traffic. Without it, retries double the load of a service that is down already.
+ *
+ * <p>Thread-safe.
+ */
+final class RetryBudget {
+  /** What one call adds, in retries. */
+  private static final double PER_CALL = 0.1;
+
+  /** A burst of calls saves up no more than this. */
+  private static final double SAVED_MAX = 10;
+
+  private static final double PER_SECOND = 3;
+
+  private final LongSupplier nanoTime;
+  private double saved;
+  private double reserve = PER_SECOND;
+  private long refilledAt;
+
+  RetryBudget(LongSupplier nanoTime) {
+    this.nanoTime = nanoTime;
+    this.refilledAt = nanoTime.getAsLong();
+  }
+
+  /** Counts a call that is no retry. */
+  synchronized void call() {
+    saved = Math.min(SAVED_MAX, saved + PER_CALL);
+  }
+
+  /** Takes one retry out, if there is one. */
+  synchronized boolean tryRetry() {
+    long now = nanoTime.getAsLong();
+    reserve = Math.min(PER_SECOND, reserve + (now - refilledAt) * PER_SECOND / 1e9);
+    refilledAt = now;
+    if (reserve >= 1) {
+      reserve -= 1;
+      return true;
+    }
+    if (saved >= 1) {
+      saved -= 1;
+      return true;
+    }
+    return false;
+  }
+}

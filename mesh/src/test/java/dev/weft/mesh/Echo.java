@@ -1,0 +1,56 @@
+package dev.weft.mesh;
+
+import dev.weft.mesh.test.EchoRequest;
+import dev.weft.mesh.test.EchoResponse;
+import dev.weft.mesh.test.EchoServiceGrpc.EchoServiceImplBase;
+import io.grpc.stub.StreamObserver;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** Answers every unary call with what a test wants, counting them. */
+final class Echo extends EchoServiceImplBase {
+  /** What becomes of a request. */
+  interface Answer {
+    String to(String text) throws Exception;
+  }
+
+  final AtomicInteger calls = new AtomicInteger();
+  volatile Answer answer = text -> text;
+  final BlockingQueue<StreamObserver<EchoResponse>> watchers = new LinkedBlockingQueue<>();
+
+  @Override
+  public void read(EchoRequest request, StreamObserver<EchoResponse> observer) {
+    reply(request, observer);
+  }
+
+  @Override
+  public void put(EchoRequest request, StreamObserver<EchoResponse> observer) {
+    reply(request, observer);
+  }
+
+  @Override
+  public void write(EchoRequest request, StreamObserver<EchoResponse> observer) {
+    reply(request, observer);
+  }
+
+  @Override
+  public void watch(EchoRequest request, StreamObserver<EchoResponse> observer) {
+    watchers.add(observer);
+    observer.onNext(EchoResponse.newBuilder().setText(request.getText()).build());
+  }
+
+  private void reply(EchoRequest request, StreamObserver<EchoResponse> observer) {
+    calls.incrementAndGet();
+    String text;
+    try {
+      text = answer.to(request.getText());
+    } catch (RuntimeException | Error e) {
+      throw e;
+    } catch (Exception e) {
+      throw new IllegalStateException(e);
+    }
+    observer.onNext(EchoResponse.newBuilder().setText(text).build());
+    observer.onCompleted();
+  }
+}

@@ -1,0 +1,85 @@
+package dev.weft.mesh;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
+
+import dev.weft.mesh.test.EchoRequest;
+import dev.weft.mesh.test.EchoServiceGrpc;
+import io.grpc.ManagedChannel;
+import io.grpc.Status;
+import io.grpc.health.v1.HealthCheckRequest;
+import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
+import io.grpc.health.v1.HealthGrpc;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(30)
+class MeshTest {
+  private final Meshes meshes = new Meshes();
+
+  @AfterEach
+  void close() {
+    meshes.close();
+  }
+
+  private static EchoRequest request(String text) {
+    return EchoRequest.newBuilder().setText(text).build();
+  }
+
+  @Test
+  void aServiceIsCalledByItsNameInTheRegistry() {
+    MeshServer server = meshes.open("echo-svc").server(new Echo());
+    server.start();
+    var stub = EchoServiceGrpc.newBlockingStub(meshes.open("caller-svc").channel("echo-svc"));
+
+    assertThat(stub.read(request("hello")).getText()).isEqualTo("hello");
+  }
+
+  @Test
+  void aServiceRunsOnVirtualThreads() {
+    Echo echo = new Echo();
+    echo.answer = text -> Boolean.toString(Thread.currentThread().isVirtual());
+    meshes.open("echo-svc").server(echo).start();
+    var stub = EchoServiceGrpc.newBlockingStub(meshes.open("caller-svc").channel("echo-svc"));
+
+    assertThat(stub.read(request("")).getText()).isEqualTo("true");
+  }
+
+  @Test
+  void theRegistrationSaysWhatItIsAndIsCheckedByGrpc() {
+    MeshServer server = meshes.open("echo-svc").server(new Echo());
+    server.start();
+
+    assertThat(meshes.consul.registration("echo-svc"))
+        .hasValueSatisfying(
+            registration ->
+                assertThat(registration)
+                    .contains("\"GRPC\":\"127.0.0.1:" + server.port() + "\"")
+                    .contains("\"version\":\"1.2.3\"")
+                    .contains("\"protocol\":\"grpc\"")
+                    .contains("\"lang\":\"java\"")
+                    .containsPattern("\"schema\":\"[0-9a-f]{64}\""));
+  }
+
+  @Test
+  void healthIsKnownPerServiceName() throws InterruptedException {
+    Mesh mesh = meshes.open("echo-svc");
+    MeshServer server = mesh.server(new Echo());
+    server.start();
+    ManagedChannel channel = mesh.instanceChannel("127.0.0.1", server.port());
+    var health = HealthGrpc.newBlockingStub(channel);
+
+    for (String name : new String[] {"", "weft.test.v1.EchoService"}) {
+      assertThat(health.check(HealthCheckRequest.newBuilder().setService(name).build()).getStatus())
+          .isEqualTo(ServingStatus.SERVING);
+    }
+    assertThat(
+            catchThrowable(
+                () -> health.check(HealthCheckRequest.newBuilder().setService("other").build())))
+        .satisfies(
+            e -> assertThat(Status.fromThrowable(e).getCode()).isEqualTo(Status.Code.NOT_FOUND));
+    channel.shutdownNow().awaitTermination(5, TimeUnit.SECONDS);
+  }
+}

@@ -1,0 +1,41 @@
+package dev.weft.mesh;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** Meshes around one registry, for a test; closed in the reverse order. */
+final class Meshes implements AutoCloseable {
+  final FakeConsul consul = new FakeConsul();
+  private final List<Mesh> open = new ArrayList<>();
+
+  Mesh open(String service) {
+    return open(service, new MeshConfig.Drain(Duration.ofMillis(300), Duration.ofSeconds(5)));
+  }
+
+  Mesh open(String service, MeshConfig.Drain drain) {
+    Mesh mesh =
+        Mesh.open(
+            new MeshConfig(
+                service,
+                "1.2.3",
+                "127.0.0.1",
+                "127.0.0.1",
+                0,
+                0,
+                consul.config(),
+                new IdentityConfig(
+                    "https://weft.example", "weft", "user-svc", Optional.empty(), Optional.empty()),
+                TelemetryConfig.local(service, "1.2.3"),
+                drain));
+    open.add(mesh);
+    return mesh;
+  }
+
+  @Override
+  public void close() {
+    open.reversed().forEach(Mesh::close);
+    consul.close();
+  }
+}
