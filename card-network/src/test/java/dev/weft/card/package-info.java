@@ -1,4 +1,0 @@
-@NullMarked
-package dev.weft.card;
-
-import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,193 @@
+package dev.weft.cli;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One process that is kept running: when it dies it is started again, after 0.5 s at first and
+ * twice as long each time up to 30 s. It ends when this JVM does, however that happens.
+ *
+ * <p>Thread-safe.
+ */
+final class Child {
+  private static final Duration BACKOFF_FIRST = Duration.ofMillis(500);
+  private static final Duration BACKOFF_MAX = Duration.ofSeconds(30);
+  private static final Duration STEADY = Duration.ofSeconds(60);
+  private static final String TIED = script();
+
+  /** Told about every line a child writes and every change of its state. */
+  interface Listener {
+    void line(String process, String line);
+
+    /** It ended without being asked to, and is started again after the given time. */
+    void died(String process, int exitCode, Duration restartIn);
+
+    void changed();
+  }
+
+  /** Where the process stands. */
+  enum State {
+    STARTING,
+    READY,
+    RESTARTING,
+    STOPPED
+  }
+
+  private final ProcessSpec spec;
+  private final LogFile log;
+  private final Listener listener;
+  private final CountDownLatch stopping = new CountDownLatch(1);
+  private volatile @Nullable Process process;
+  private volatile State state = State.STARTING;
+  private final AtomicInteger restarts = new AtomicInteger();
+
+  Child(ProcessSpec spec, LogFile log, Listener listener) {
+    this.spec = spec;
+    this.log = log;
+    this.listener = listener;
+  }
+
+  void start() {
+    Process first = spawn();
+    Thread.ofVirtual().name(spec.name()).start(() -> keepRunning(first));
+  }
+
+  String name() {
+    return spec.name();
+  }
+
+  State state() {
+    return state;
+  }
+
+  /** How often it had to be started again. */
+  int restarts() {
+    return restarts.get();
+  }
+
+  /** 0 while it does not run. */
+  long pid() {
+    Process running = process;
+    return running != null && running.isAlive() ? running.pid() : 0;
+  }
+
+  @Nullable Instant startTime() {
+    Process running = process;
+    return running == null ? null : running.info().startInstant().orElse(null);
+  }
+
+  /** Says that it answers now. */
+  void ready() {
+    if (state != State.STOPPED && state != State.READY) {
+      state = State.READY;
+      listener.changed();
+    }
+  }
+
+  /** Asks it to end and waits; after the limit it is killed. */
+  void stop(Duration limit) {
+    stopping.countDown();
+    state = State.STOPPED;
+    Process running = process;
+    if (running == null) {
+      return;
+    }
+    running.destroy();
+    try {
+      if (!running.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+        log.append("weft: did not end within " + limit.toSeconds() + " s and is killed");
+        running.destroyForcibly().waitFor(5, TimeUnit.SECONDS);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    listener.changed();
+  }
+
+  private Process spawn() {
+    List<String> command = new ArrayList<>(List.of("sh", "-c", TIED, "tied", spec.stopSignal()));
+    command.addAll(spec.command());
+    var builder = new ProcessBuilder(command).redirectErrorStream(true);
+    builder.directory(spec.folder().toFile());
+    builder.environment().putAll(spec.environment());
+    try {
+      Process started = builder.start();
+      process = started;
+      listener.changed();
+      return started;
+    } catch (IOException e) {
+      throw new Trouble(spec.name() + " cannot be started: " + e.getMessage());
+    }
+  }
+
+  private void keepRunning(Process first) {
+    Process running = first;
+    Duration backoff = BACKOFF_FIRST;
+    try {
+      while (true) {
+        Instant started = Instant.now();
+        pump(running);
+        int exitCode = running.waitFor();
+        running.getOutputStream().close(); // lets the watcher behind the process end, too
+        if (stopping.getCount() == 0) {
+          return;
+        }
+        if (Duration.between(started, Instant.now()).compareTo(STEADY) > 0) {
+          backoff = BACKOFF_FIRST;
+        }
+        state = State.RESTARTING;
+        restarts.incrementAndGet();
+        listener.died(spec.name(), exitCode, backoff);
+        listener.changed();
+        if (stopping.await(backoff.toMillis(), TimeUnit.MILLISECONDS)) {
+          return;
+        }
+        backoff =
+            backoff.multipliedBy(2).compareTo(BACKOFF_MAX) > 0
+                ? BACKOFF_MAX
+                : backoff.multipliedBy(2);
+        state = State.STARTING;
+        running = spawn();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private void pump(Process running) throws IOException {
+    try (var lines =
+        new BufferedReader(
+            new InputStreamReader(running.getInputStream(), StandardCharsets.UTF_8))) {
+      String line;
+      while ((line = lines.readLine()) != null) {
+        log.append(line);
+        listener.line(spec.name(), line);
+      }
+    }
+  }
+
+  private static String script() {
+    try (InputStream in = Child.class.getResourceAsStream("tied.sh")) {
+      if (in == null) {
+        throw new IllegalStateException("tied.sh is missing from the jar");
+      }
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

@@ -1,0 +1,61 @@
+package dev.weft.cli;
+
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/** Plain requests to the system's own ports. Thread-safe. */
+final class Http {
+  private static final Duration TIMEOUT = Duration.ofSeconds(10);
+
+  private final HttpClient client =
+      HttpClient.newBuilder()
+          .version(HttpClient.Version.HTTP_1_1)
+          .connectTimeout(Duration.ofSeconds(1))
+          .build();
+
+  /** An answer; status 0 when there was none. */
+  record Answer(int status, String body) {
+    boolean ok() {
+      return status >= 200 && status < 300;
+    }
+  }
+
+  Answer get(String url) {
+    return send(HttpRequest.newBuilder(URI.create(url)).timeout(TIMEOUT).build());
+  }
+
+  /** Posts JSON, with a bearer token and an idempotency key where there are any. */
+  Answer post(String url, String json, @Nullable String token, @Nullable String key) {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(URI.create(url))
+            .timeout(TIMEOUT)
+            .header("content-type", "application/json")
+            .POST(BodyPublishers.ofString(json));
+    if (token != null) {
+      request.header("authorization", "Bearer " + token);
+    }
+    if (key != null) {
+      request.header("idempotency-key", key);
+    }
+    return send(request.build());
+  }
+
+  private Answer send(HttpRequest request) {
+    try {
+      HttpResponse<String> response = client.send(request, BodyHandlers.ofString());
+      return new Answer(response.statusCode(), response.body());
+    } catch (IOException e) {
+      return new Answer(0, e.toString());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return new Answer(0, "interrupted");
+    }
+  }
+}

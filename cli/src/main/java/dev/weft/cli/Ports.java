@@ -1,0 +1,116 @@
+package dev.weft.cli;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Where everything listens, by the name of the process: the fixed defaults, or free ports.
+ *
+ * @param main the port a process is there for
+ * @param management where it answers {@code /livez}, {@code /readyz}, {@code /metrics}, {@code
+ *     /info}; only for processes that have such a port
+ */
+record Ports(Map<String, Integer> main, Map<String, Integer> management) {
+
+  /** Beside its HTTP port, a real Consul needs these; nobody else talks to them. */
+  static final List<String> CONSUL_EXTRA =
+      List.of("consul-server", "consul-serf-lan", "consul-serf-wan");
+
+  static Ports fixed() {
+    Map<String, Integer> main = new LinkedHashMap<>();
+    main.put(Supervisor.EDGE, 8080);
+    main.put(Supervisor.USER, 9101);
+    main.put(Supervisor.ORDER, 9102);
+    main.put(Supervisor.PAYMENT, 9103);
+    main.put(Supervisor.INVENTORY, 9104);
+    main.put(Supervisor.CARD_NETWORK, 9105);
+    main.put(Supervisor.REGISTRY, 8500);
+    main.put(Supervisor.DATABASE, 9432);
+    main.put("consul-server", 8300);
+    main.put("consul-serf-lan", 8301);
+    main.put("consul-serf-wan", 8302);
+    Map<String, Integer> management = new LinkedHashMap<>();
+    management.put(Supervisor.EDGE, 8081);
+    for (String service : Supervisor.SERVICES) {
+      management.put(service, main.getOrDefault(service, 0) + 1000);
+    }
+    return new Ports(main, management);
+  }
+
+  /** As many different free ports; another program may still take one before we do. */
+  static Ports free() {
+    Ports fixed = fixed();
+    Map<String, Integer> main = new LinkedHashMap<>();
+    Map<String, Integer> management = new LinkedHashMap<>();
+    try (var held = new Held(new ArrayList<>())) {
+      for (String name : fixed.main.keySet()) {
+        main.put(name, held.another());
+      }
+      for (String name : fixed.management.keySet()) {
+        management.put(name, held.another());
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return new Ports(main, management);
+  }
+
+  int of(String process) {
+    return main.getOrDefault(process, 0);
+  }
+
+  int managementOf(String process) {
+    return management.getOrDefault(process, 0);
+  }
+
+  /** Throws {@link Trouble} that names the first port somebody else listens on, and who. */
+  void insistOnFree(boolean realConsul) {
+    for (var port : main.entrySet()) {
+      if (realConsul || !CONSUL_EXTRA.contains(port.getKey())) {
+        insistOnFree(port.getKey(), port.getValue());
+      }
+    }
+    for (var port : management.entrySet()) {
+      insistOnFree(port.getKey() + " management", port.getValue());
+    }
+  }
+
+  private static void insistOnFree(String name, int port) {
+    try (ServerSocket socket = new ServerSocket()) {
+      socket.setReuseAddress(true);
+      socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
+    } catch (IOException e) {
+      throw new Trouble(
+          "port "
+              + port
+              + " ("
+              + name
+              + ") is taken"
+              + PortOwner.of(port).map(owner -> " by " + owner).orElse("")
+              + ": stop that program, or run ./weft up --isolated");
+    }
+  }
+
+  /** Ports that stay taken until all are found, so that none is found twice. */
+  private record Held(List<ServerSocket> sockets) implements AutoCloseable {
+    int another() throws IOException {
+      ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+      sockets.add(socket);
+      return socket.getLocalPort();
+    }
+
+    @Override
+    public void close() throws IOException {
+      for (ServerSocket socket : sockets) {
+        socket.close();
+      }
+    }
+  }
+}

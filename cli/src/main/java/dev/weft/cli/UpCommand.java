@@ -1,0 +1,140 @@
+package dev.weft.cli;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code ./weft up}. */
+@Command(
+    name = "up",
+    description = "Starts the whole system and keeps it running until Ctrl-C or ./weft down.",
+    mixinStandardHelpOptions = true)
+final class UpCommand implements Callable<Integer> {
+  private static final Duration DETACH_LIMIT = Duration.ofMinutes(3);
+
+  @Option(names = "--detach", description = "Return when everything is ready; it runs on.")
+  private boolean detach;
+
+  @Option(
+      names = "--isolated",
+      description = "Free ports and fresh data, beside a system that runs already.")
+  private boolean isolated;
+
+  @Option(
+      names = "--registry",
+      defaultValue = "auto",
+      description = "auto, consul or dev (default: auto, which prefers a consul on the PATH).")
+  private RegistryChoice.Kind registry = RegistryChoice.Kind.auto;
+
+  @Option(
+      names = "--state",
+      paramLabel = "DIR",
+      defaultValue = "${env:WEFT_STATE_DIR}",
+      description = "Where data, keys and logs are kept (default: .weft).")
+  private @Nullable Path state;
+
+  @Override
+  public Integer call() throws Exception {
+    boolean generated = isolated && state == null;
+    StateDir dir = (generated ? StateDir.of(fresh()) : StateDir.of(state)).create();
+    if (detach) {
+      return detached(dir);
+    }
+    var console = new Console(System.out);
+    var supervisor =
+        new Supervisor(
+            dir,
+            isolated ? Ports.free() : Ports.fixed(),
+            RegistryChoice.of(registry),
+            console,
+            StagedBuild.current());
+    Runtime.getRuntime().addShutdownHook(new Thread(supervisor::close, "stop"));
+    try {
+      DemoData.Accounts accounts = supervisor.start();
+      console.print(Welcome.text(supervisor.state(), accounts, dir));
+      console.showLogs();
+      supervisor.awaitStopped();
+      return 0;
+    } finally {
+      supervisor.close();
+      if (generated) {
+        dir.delete();
+      }
+    }
+  }
+
+  // The same command again, in a session of its own, with its words in a file.
+  private int detached(StateDir dir) throws IOException, InterruptedException {
+    if (SystemState.live(dir).isPresent()) {
+      throw new Trouble("already up: see ./weft status, or ./weft down first");
+    }
+    Path log = dir.log("supervisor");
+    List<String> command = new ArrayList<>();
+    if (hasSetsid()) {
+      command.add("setsid");
+    }
+    command.addAll(
+        List.of(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-Xmx128m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "--enable-native-access=ALL-UNNAMED",
+            "-cp",
+            System.getProperty("java.class.path"),
+            Weft.class.getName(),
+            "up",
+            "--state",
+            dir.path().toString(),
+            "--registry",
+            registry.name()));
+    if (isolated) {
+      command.add("--isolated");
+    }
+    Process supervisor =
+        new ProcessBuilder(command)
+            .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")))
+            .redirectErrorStream(true)
+            .redirectOutput(log.toFile())
+            .start();
+    long end = System.nanoTime() + DETACH_LIMIT.toNanos();
+    while (true) {
+      var current = SystemState.live(dir).filter(SystemState::ready);
+      if (current.isPresent() && current.get().supervisor().pid() == supervisor.pid()) {
+        System.out.println(Welcome.text(current.get(), DemoData.accounts(dir), dir));
+        return 0;
+      }
+      if (!supervisor.isAlive()) {
+        System.err.print(Files.readString(log));
+        return supervisor.exitValue() == 0 ? 1 : supervisor.exitValue();
+      }
+      if (System.nanoTime() > end) {
+        supervisor.destroy();
+        throw new Trouble(4, "not ready after " + DETACH_LIMIT.toSeconds() + " s; see " + log);
+      }
+      LockSupport.parkNanos(Duration.ofMillis(50).toNanos());
+    }
+  }
+
+  private static boolean hasSetsid() {
+    return Arrays.stream(System.getenv().getOrDefault("PATH", "").split(File.pathSeparator, -1))
+        .anyMatch(folder -> Files.isExecutable(Path.of(folder, "setsid")));
+  }
+
+  private static Path fresh() {
+    String name = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextInt());
+    return StateDir.of(null).path().resolve("isolated").resolve(name);
+  }
+}

@@ -1,0 +1,51 @@
+package dev.weft.cli;
+
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IParameterExceptionHandler;
+
+/** The entry point behind {@code ./weft}. */
+@Command(
+    name = "weft",
+    description = "A gRPC-first service mesh without sidecars, and a shop on it.",
+    subcommands = {UpCommand.class, DownCommand.class, StatusCommand.class},
+    footer = {
+      "",
+      "  ./weft test   builds everything and runs the whole test suite",
+      "",
+      "Exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 timed out."
+    },
+    mixinStandardHelpOptions = true,
+    version = "0.1.0",
+    synopsisSubcommandLabel = "COMMAND")
+final class Weft {
+  private Weft() {}
+
+  public static void main(String[] args) {
+    System.exit(commandLine().execute(args));
+  }
+
+  static CommandLine commandLine() {
+    return new CommandLine(new Weft())
+        .setExecutionExceptionHandler(
+            (e, command, parsed) -> {
+              command.getErr().println("weft: " + (e instanceof Trouble ? e.getMessage() : e));
+              return e instanceof Trouble trouble ? trouble.exitCode() : 1;
+            })
+        .setParameterExceptionHandler(oneLine());
+  }
+
+  private static IParameterExceptionHandler oneLine() {
+    return (e, args) -> {
+      CommandLine command = e.getCommandLine();
+      command
+          .getErr()
+          .println("weft: " + e.getMessage() + " (see ./weft " + name(command) + "--help)");
+      return 2;
+    };
+  }
+
+  private static String name(CommandLine command) {
+    return command.getParent() == null ? "" : command.getCommandName() + " ";
+  }
+}
