@@ -1,0 +1,153 @@
+package dev.weft.consul.agent;
+
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * Probes every check on a virtual thread of its own: at once when it is registered, then in its
+ * interval. A new status counts only after as many probes in a row as the check asks for.
+ */
+final class Checks implements Catalog.Prober, AutoCloseable {
+  /** Hears of the outcome that counts. */
+  interface Listener {
+    void report(CheckSpec spec, Status status, String output);
+  }
+
+  private final class Running {
+    final CheckSpec spec;
+    final Thread thread;
+
+    /** When a TTL check was last heard of, in the scale of {@link System#nanoTime()}. */
+    final AtomicLong heard = new AtomicLong(System.nanoTime());
+
+    volatile String lastOutput;
+
+    Running(Check check) {
+      spec = check.spec();
+      lastOutput = check.output();
+      thread =
+          Thread.ofVirtual()
+              .name("check " + spec.id())
+              .unstarted(
+                  () -> {
+                    try {
+                      if (spec.target() instanceof Target.Ttl ttl) {
+                        expectHeartbeats(ttl.ttl());
+                      } else {
+                        probe();
+                      }
+                    } catch (InterruptedException e) {
+                      Thread.currentThread().interrupt(); // stopped
+                    }
+                  });
+    }
+
+    private void probe() throws InterruptedException {
+      int good = 0;
+      int bad = 0;
+      try (Probe probe = probes.open(spec)) {
+        while (true) {
+          Probe.Outcome outcome = probe.run();
+          boolean counts;
+          if (outcome.status() == Status.CRITICAL) {
+            good = 0;
+            counts = ++bad >= spec.failuresBeforeCritical();
+          } else {
+            bad = 0;
+            counts = ++good >= spec.successBeforePassing();
+          }
+          if (counts) {
+            listener.report(spec, outcome.status(), shorten(outcome.output()));
+          }
+          Thread.sleep(spec.interval());
+        }
+      }
+    }
+
+    private void expectHeartbeats(Duration ttl) throws InterruptedException {
+      while (true) {
+        long last = heard.get();
+        long left = ttl.toNanos() - (System.nanoTime() - last);
+        if (left > 0) {
+          Thread.sleep(Duration.ofNanos(left));
+          continue;
+        }
+        String before = lastOutput;
+        listener.report(
+            spec,
+            Status.CRITICAL,
+            before.isEmpty()
+                ? TTL_EXPIRED
+                : TTL_EXPIRED + " (last output before timeout follows): " + before);
+        while (heard.get() == last) {
+          Thread.sleep(ttl);
+        }
+      }
+    }
+
+    private String shorten(String output) {
+      return output.length() <= spec.outputMax()
+          ? output
+          : "Captured "
+              + spec.outputMax()
+              + " of "
+              + output.length()
+              + " bytes\n...\n"
+              + output.substring(output.length() - spec.outputMax());
+    }
+  }
+
+  private static final String TTL_EXPIRED = "TTL expired";
+
+  private final Map<String, Running> running = new HashMap<>();
+  private final Probes probes;
+  private final Listener listener;
+  private boolean closed;
+
+  Checks(Probes probes, Listener listener) {
+    this.probes = probes;
+    this.listener = listener;
+  }
+
+  @Override
+  public synchronized void start(Check check) {
+    stop(check.id());
+    if (!closed && !check.maintenance()) {
+      Running fresh = new Running(check);
+      running.put(check.id(), fresh);
+      fresh.thread.start();
+    }
+  }
+
+  @Override
+  public synchronized void stop(String checkId) {
+    Running old = running.remove(checkId);
+    if (old != null) {
+      old.thread.interrupt();
+    }
+  }
+
+  /** A service spoke for its TTL check. */
+  void heartbeat(String checkId, Status status, String output) {
+    Running check;
+    synchronized (this) {
+      check = running.get(checkId);
+    }
+    if (check == null || !(check.spec.target() instanceof Target.Ttl)) {
+      throw new ApiError(500, "CheckID \"" + checkId + "\" does not have associated TTL");
+    }
+    check.heard.set(System.nanoTime());
+    check.lastOutput = output;
+    listener.report(check.spec, status, output);
+  }
+
+  @Override
+  public synchronized void close() {
+    closed = true;
+    running.values().forEach(check -> check.thread.interrupt());
+    running.clear();
+    probes.close();
+  }
+}

@@ -1,0 +1,154 @@
+package dev.weft.consul.agent;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One JSON object read as Consul's decoder reads it: names in any case, null like absent, unknown
+ * names refused.
+ */
+final class Fields {
+  private final Map<String, Object> values = new LinkedHashMap<>();
+
+  /** Reads {@code value}, whose names must all be among {@code known}. */
+  Fields(@Nullable Object value, List<String> known) {
+    if (!(value instanceof Map<?, ?> object)) {
+      throw mismatch(value, "", "struct");
+    }
+    object.forEach(
+        (name, field) -> {
+          String canonical = canonical(String.valueOf(name), known);
+          if (field != null) {
+            values.put(canonical, field);
+          }
+        });
+  }
+
+  private static String canonical(String name, List<String> known) {
+    for (String candidate : known) {
+      if (candidate.equalsIgnoreCase(name)) {
+        return candidate;
+      }
+    }
+    throw new IllegalArgumentException("json: unknown field \"" + name + "\"");
+  }
+
+  boolean has(String name) {
+    return values.containsKey(name);
+  }
+
+  String text(String name) {
+    return switch (values.get(name)) {
+      case null -> "";
+      case String text -> text;
+      case Object other -> throw mismatch(other, name, "string");
+    };
+  }
+
+  int number(String name) {
+    return switch (values.get(name)) {
+      case null -> 0;
+      case Long number when number == number.intValue() -> number.intValue();
+      case Object other -> throw mismatch(other, name, "int");
+    };
+  }
+
+  long unsigned(String name) {
+    return switch (values.get(name)) {
+      case null -> 0;
+      case Long number when number >= 0 -> number;
+      case Object other -> throw mismatch(other, name, "uint64");
+    };
+  }
+
+  boolean flag(String name) {
+    return switch (values.get(name)) {
+      case null -> false;
+      case Boolean flag -> flag;
+      case Object other -> throw mismatch(other, name, "bool");
+    };
+  }
+
+  /** A Go duration such as {@code "1m30s"}, or a number of nanoseconds. */
+  Duration duration(String name) {
+    return switch (values.get(name)) {
+      case null -> Duration.ZERO;
+      case String text -> GoDuration.parse(text);
+      case Long nanos -> Duration.ofNanos(nanos);
+      case Object other -> throw mismatch(other, name, "time.Duration");
+    };
+  }
+
+  List<String> texts(String name) {
+    List<String> texts = new ArrayList<>();
+    for (Object element : list(name)) {
+      texts.add(
+          switch (element) {
+            case null -> "";
+            case String text -> text;
+            case Object other -> throw mismatch(other, name, "string");
+          });
+    }
+    return List.copyOf(texts);
+  }
+
+  List<? extends @Nullable Object> list(String name) {
+    return switch (values.get(name)) {
+      case null -> List.of();
+      case List<?> list -> list;
+      case Object other -> throw mismatch(other, name, "[]");
+    };
+  }
+
+  Map<String, String> textMap(String name) {
+    Map<String, String> map = new LinkedHashMap<>();
+    object(name)
+        .forEach(
+            (key, value) ->
+                map.put(
+                    key,
+                    switch (value) {
+                      case null -> "";
+                      case String text -> text;
+                      case Object other -> throw mismatch(other, name, "string");
+                    }));
+    return map;
+  }
+
+  /** The object under {@code name}, empty when absent. */
+  Map<String, @Nullable Object> object(String name) {
+    Map<String, @Nullable Object> map = new LinkedHashMap<>();
+    switch (values.get(name)) {
+      case null -> {}
+      case Map<?, ?> object -> object.forEach((key, value) -> map.put(String.valueOf(key), value));
+      case Object other -> throw mismatch(other, name, "map");
+    }
+    return map;
+  }
+
+  private static IllegalArgumentException mismatch(
+      @Nullable Object value, String name, String type) {
+    String found =
+        switch (value) {
+          case null -> "null";
+          case String _ -> "string";
+          case Boolean _ -> "bool";
+          case Long number -> "number " + number;
+          case Json.Decimal number -> "number " + number.text();
+          case List<?> _ -> "array";
+          case Object _ -> "object";
+        };
+    return new IllegalArgumentException(
+        String.format(
+            Locale.ROOT,
+            "json: cannot unmarshal %s into Go struct field .%s of type %s",
+            found,
+            name,
+            type));
+  }
+}

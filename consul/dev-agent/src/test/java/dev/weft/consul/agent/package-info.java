@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.consul.agent;
+
+import org.jspecify.annotations.NullMarked;
