@@ -2,7 +2,13 @@ package dev.weft.consul;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.grpc.Server;
+import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
+import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
+import io.grpc.protobuf.services.HealthStatusManager;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -104,6 +110,38 @@ class RealConsulTest {
     kv.deleteAll("t/");
     all.await(List::isEmpty);
     assertThat(kv.list("t/")).isEmpty();
+  }
+
+  @Test
+  void followsTheGrpcHealthOfTheService() throws IOException {
+    HealthStatusManager health = new HealthStatusManager();
+    Server server =
+        NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
+            .addService(health.getHealthService())
+            .build()
+            .start();
+    Seen<ServiceSnapshot> seen = new Seen<>();
+    consul.watchService("grpc-svc", seen);
+    health.setStatus("shop.v1.Grpc", ServingStatus.SERVING);
+    try (Registration registration =
+        consul.register(
+            ServiceRegistration.grpc("grpc-svc", "127.0.0.1", server.getPort(), "shop.v1.Grpc"))) {
+      seen.await(now -> now.passing().size() == 1);
+      CheckResult check =
+          seen.last().passing().getFirst().checks().stream()
+              .filter(result -> result.id().endsWith(":grpc"))
+              .findFirst()
+              .orElseThrow();
+      assertThat(check.output()).contains("success");
+      assertThat(check.type()).isEqualTo("grpc");
+      health.setStatus("shop.v1.Grpc", ServingStatus.NOT_SERVING);
+      seen.await(now -> now.passing().isEmpty());
+      assertThat(seen.last().stale()).isFalse();
+      assertThat(consul.agent().health(registration.registration().id()).orElseThrow().health())
+          .isEqualTo(Health.CRITICAL);
+    } finally {
+      server.shutdownNow();
+    }
   }
 
   @Test
