@@ -16,13 +16,15 @@ import java.util.List;
 final class InboundStack {
   private final List<ServerInterceptor> layers;
 
-  InboundStack(String service, Telemetry telemetry) {
+  InboundStack(String service, Telemetry telemetry, AccessInterceptor access) {
     this.layers =
         List.of(
             // Outermost: measures what the caller sees, and its trace is known to all below.
             telemetry.serverInterceptor(),
             // Before all that may refuse: they throw, and this one answers.
-            new RejectionInterceptor(service));
+            new RejectionInterceptor(service),
+            // Nobody gets further whom the contract does not allow to.
+            access);
   }
 
   /** The service behind all layers; its streams can be ended by {@code streams}. */

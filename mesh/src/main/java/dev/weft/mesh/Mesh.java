@@ -4,8 +4,10 @@ import dev.weft.consul.Consul;
 import io.grpc.BindableService;
 import io.grpc.Channel;
 import io.grpc.ManagedChannel;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A process's place on the mesh: its server, and channels to the other services by name. Make one
@@ -26,27 +28,50 @@ public final class Mesh implements AutoCloseable {
   private final Management management;
   private final Consul consul;
   private final Timer timer = new Timer();
+  private final ServiceTokens services;
   private final OutboundStack outbound;
+  private final TokenVerifier users;
   private final InboundStack inbound;
   private final List<MeshServer> servers = new CopyOnWriteArrayList<>();
 
-  private Mesh(MeshConfig config) {
+  private Mesh(MeshConfig config, @Nullable KeySource ownKeys) {
+    InstantSource clock = InstantSource.system();
+    IdentityConfig identity = config.identity();
     this.config = config;
+    // First what can be wrong in the configuration, before anything is open.
+    this.services = ServiceTokens.open(config.service(), identity, clock);
     this.telemetry = Telemetry.open(config.telemetry());
     this.management =
         Management.open(
             config.service(), config.version(), config.bind(), config.managementPort(), telemetry);
     this.consul = Consul.connect(config.consul());
-    this.outbound = new OutboundStack(consul, telemetry, timer);
-    this.inbound = new InboundStack(config.service(), telemetry);
+    this.outbound = new OutboundStack(consul, telemetry, timer, services);
+    this.users =
+        TokenVerifier.open(identity, ownKeys == null ? remoteKeys(identity) : ownKeys, clock);
+    this.inbound =
+        new InboundStack(config.service(), telemetry, new AccessInterceptor(users, services));
+    management.degradation("identity", users::ready);
+  }
+
+  private KeySource remoteKeys(IdentityConfig identity) {
+    String service = identity.issuerService();
+    return new RemoteKeySource(
+        identity.issuer(), outbound.channel(service), outbound.streamChannel(service));
   }
 
   /**
-   * Opens the management port; everything else starts when it is used, and nothing here needs the
-   * registry to be up.
+   * Opens the management port and begins to load the issuer's keys; everything else starts when it
+   * is used, and nothing here needs the registry or the issuer to be up.
+   *
+   * @throws ConfigException if a key file does not hold what it should
    */
   public static Mesh open(MeshConfig config) {
-    return new Mesh(config);
+    return new Mesh(config, null);
+  }
+
+  /** As {@link #open(MeshConfig)}, for the service that issues the tokens and so has the keys. */
+  public static Mesh open(MeshConfig config, KeySource issuerKeys) {
+    return new Mesh(config, issuerKeys);
   }
 
   /**
@@ -90,6 +115,18 @@ public final class Mesh implements AutoCloseable {
     return consul;
   }
 
+  /**
+   * Verifies users' tokens, for those who have to know the user before a call. Closed with this.
+   */
+  public TokenVerifier tokens() {
+    return users;
+  }
+
+  /** Which services are ours, and how they prove their names. */
+  public ServiceTokens serviceTokens() {
+    return services;
+  }
+
   /** Traces and metrics. Closed with this. */
   public Telemetry telemetry() {
     return telemetry;
@@ -104,6 +141,7 @@ public final class Mesh implements AutoCloseable {
   @Override
   public void close() {
     servers.forEach(MeshServer::close);
+    users.close();
     outbound.close();
     consul.close();
     timer.close();

@@ -43,15 +43,17 @@ final class OutboundStack implements AutoCloseable {
   private final Consul consul;
   private final Telemetry telemetry;
   private final Timer timer;
+  private final ServiceTokens services;
   private final LongSupplier nanoTime = System::nanoTime;
   private final Map<String, Channel> unary = new ConcurrentHashMap<>();
   private final Map<String, Channel> streams = new ConcurrentHashMap<>();
   private final List<ManagedChannel> open = new ArrayList<>();
 
-  OutboundStack(Consul consul, Telemetry telemetry, Timer timer) {
+  OutboundStack(Consul consul, Telemetry telemetry, Timer timer, ServiceTokens services) {
     this.consul = consul;
     this.telemetry = telemetry;
     this.timer = timer;
+    this.services = services;
   }
 
   /** What is known about calling this method: from the call itself, else from its contract. */
@@ -104,6 +106,8 @@ final class OutboundStack implements AutoCloseable {
     return List.of(
         // Outermost: one span and one measurement for what the caller sees as one call.
         telemetry.clientInterceptor(service),
+        // Proves our name, once for all attempts.
+        new Credentials(services, service),
         // Before the retries: the deadline spans all attempts.
         new DeadlineInterceptor(),
         new StreamLimitsInterceptor(timer, nanoTime),

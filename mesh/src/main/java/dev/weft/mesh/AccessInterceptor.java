@@ -1,0 +1,156 @@
+package dev.weft.mesh;
+
+import io.grpc.Context;
+import io.grpc.Contexts;
+import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
+import io.grpc.ServerInterceptor;
+import java.util.Iterator;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Lets a call through only if the method's contract allows its caller, and tells the service who
+ * that is by {@link Caller#current}. Belongs inside the interceptor that answers for a {@link
+ * Rejection}.
+ *
+ * <table>
+ * <caption>Refusals</caption>
+ * <tr><td>no token</td><td>UNAUTHENTICATED TOKEN_MISSING, SERVICE_TOKEN_MISSING</td></tr>
+ * <tr><td>a token that is not good</td><td>UNAUTHENTICATED TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED,
+ *     SERVICE_TOKEN_INVALID</td></tr>
+ * <tr><td>a user without the role</td><td>PERMISSION_DENIED ROLE_REQUIRED</td></tr>
+ * <tr><td>a service that is not listed</td><td>PERMISSION_DENIED CALLER_NOT_ALLOWED</td></tr>
+ * </table>
+ *
+ * <p>On a public method a token that is not good counts as none; so does a service token wherever
+ * none is required. Health and reflection are open to all.
+ */
+final class AccessInterceptor implements ServerInterceptor {
+  static final Metadata.Key<String> AUTHORIZATION =
+      Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
+
+  private static final String SCHEME = "Bearer ";
+
+  private final TokenVerifier users;
+  private final ServiceTokens services;
+  private final Map<MethodDescriptor<?, ?>, Access> known = new ConcurrentHashMap<>();
+
+  AccessInterceptor(TokenVerifier users, ServiceTokens services) {
+    this.users = users;
+    this.services = services;
+  }
+
+  @Override
+  public <Q, P> ServerCall.Listener<Q> interceptCall(
+      ServerCall<Q, P> call, Metadata headers, ServerCallHandler<Q, P> next) {
+    MethodDescriptor<Q, P> method = call.getMethodDescriptor();
+    if (open(method.getServiceName())) {
+      return next.startCall(call, headers);
+    }
+    // Methods of this server, so as many as it has.
+    Caller caller = admit(known.computeIfAbsent(method, Access::of), headers);
+    return Contexts.interceptCall(caller.in(Context.current()), call, headers, next);
+  }
+
+  private static boolean open(@Nullable String service) {
+    return service != null
+        && (service.equals("grpc.health.v1.Health")
+            || service.equals("grpc.reflection.v1.ServerReflection")
+            || service.equals("grpc.reflection.v1alpha.ServerReflection"));
+  }
+
+  private Caller admit(Access access, Metadata headers) {
+    return switch (access) {
+      case Access.Public _ -> new Caller(userIfGood(headers), serviceIfGood(headers));
+      case Access.Users allowed ->
+          new Caller(Optional.of(user(allowed, headers)), serviceIfGood(headers));
+      case Access.Services allowed -> {
+        String service = service(allowed, headers);
+        yield new Caller(bearer(headers).map(users::verify), Optional.of(service));
+      }
+      case Access.Nobody _ ->
+          throw Rejection.forbidden(
+              "ACCESS_UNKNOWN", "the access this method asks for is not known");
+    };
+  }
+
+  private Caller.User user(Access.Users allowed, Metadata headers) {
+    String token =
+        bearer(headers)
+            .orElseThrow(
+                () ->
+                    Rejection.unauthenticated(TokenVerifier.MISSING, "a user's token is required"));
+    Caller.User user = users.verify(token);
+    if (!allowed.roles().isEmpty() && allowed.roles().stream().noneMatch(user.roles()::contains)) {
+      throw Rejection.forbidden("ROLE_REQUIRED", "the user's role does not allow this");
+    }
+    return user;
+  }
+
+  private String service(Access.Services allowed, Metadata headers) {
+    String token =
+        single(headers, ServiceTokens.HEADER, ServiceTokens.INVALID)
+            .orElseThrow(
+                () ->
+                    Rejection.unauthenticated(
+                        ServiceTokens.MISSING, "a service's token is required"));
+    String service = services.verify(token);
+    if (!allowed.allow(service)) {
+      throw Rejection.forbidden(
+          "CALLER_NOT_ALLOWED", "this method does not allow calls of " + service);
+    }
+    return service;
+  }
+
+  private Optional<Caller.User> userIfGood(Metadata headers) {
+    try {
+      return bearer(headers).flatMap(users::verifyIfGood);
+    } catch (Rejection e) {
+      return Optional.empty();
+    }
+  }
+
+  private Optional<String> serviceIfGood(Metadata headers) {
+    try {
+      return single(headers, ServiceTokens.HEADER, ServiceTokens.INVALID).map(services::verify);
+    } catch (Rejection e) {
+      return Optional.empty();
+    }
+  }
+
+  /**
+   * The token; empty if no credentials came. Credentials of another kind are a token that is not
+   * valid.
+   */
+  private static Optional<String> bearer(Metadata headers) {
+    return single(headers, AUTHORIZATION, TokenVerifier.INVALID)
+        .map(
+            value -> {
+              if (!value.startsWith(SCHEME)) {
+                throw Rejection.unauthenticated(
+                    TokenVerifier.INVALID, "the authorization is not of the form: Bearer <token>");
+              }
+              return value.substring(SCHEME.length());
+            });
+  }
+
+  /** Two values would let one layer believe the first and another the second. */
+  private static Optional<String> single(
+      Metadata headers, Metadata.Key<String> key, String reason) {
+    Iterable<String> values = headers.getAll(key);
+    if (values == null) {
+      return Optional.empty();
+    }
+    Iterator<String> all = values.iterator();
+    String first = all.next();
+    if (all.hasNext()) {
+      throw Rejection.unauthenticated(reason, "more than one " + key.name());
+    }
+    return Optional.of(first);
+  }
+}
