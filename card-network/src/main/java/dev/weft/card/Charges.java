@@ -1,0 +1,218 @@
+package dev.weft.card;
+
+import dev.weft.card.Charge.Status;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The network's ledger: every charge, and every key with what was answered to it. All of it is in
+ * memory and follows from the journal; nothing is told, not even to a look-up, before the journal
+ * has it on the disk.
+ *
+ * <p>A command with a key that was used before gives the charge as it was answered then; only an
+ * effect is remembered, so a refused command may come again. Thread-safe.
+ */
+final class Charges implements AutoCloseable {
+  private final InstantSource clock;
+  private final int chargesMax;
+  private final Journal journal;
+
+  private final ReentrantLock lock = new ReentrantLock();
+  private final List<Charge> charges = new ArrayList<>();
+  private final Map<String, Integer> byReference = new HashMap<>();
+  private final Map<String, Answer> answers = new HashMap<>();
+
+  private record Answer(String fingerprint, Charge charge) {}
+
+  /**
+   * Opens the ledger in this directory, which is made if it is missing.
+   *
+   * @param chargesMax when there are so many, authorizations are refused; the rest goes on
+   * @param onFailure told once when the disk fails; from then on nothing can be answered
+   */
+  Charges(Path directory, InstantSource clock, int chargesMax, Consumer<IOException> onFailure)
+      throws IOException {
+    this.clock = clock;
+    this.chargesMax = chargesMax;
+    journal = Journal.open(directory, this::replay, onFailure);
+  }
+
+  /** Does what the command says, once per key. */
+  Charge perform(String key, Command command) {
+    Command.word("Idempotency-Key", key);
+    String fingerprint = fingerprint(command);
+    Charge charge;
+    long ticket;
+    lock.lock();
+    try {
+      Answer before = answers.get(key);
+      if (before == null) {
+        charge = effect(command);
+        ticket = journal.append(LedgerJson.line(command.operation(), key, fingerprint, charge));
+        remember(key, fingerprint, charge);
+      } else if (before.fingerprint().equals(fingerprint)) {
+        charge = before.charge();
+        ticket = journal.last();
+      } else {
+        throw Refusal.keyReused();
+      }
+    } finally {
+      lock.unlock();
+    }
+    journal.awaitDurable(ticket);
+    return charge;
+  }
+
+  /** Whether a command with this key had its effect already. */
+  boolean answered(String key) {
+    lock.lock();
+    try {
+      return answers.containsKey(key);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  Optional<Charge> find(String id) {
+    return read(() -> indexOf(id));
+  }
+
+  Optional<Charge> findByReference(String reference) {
+    return read(() -> byReference.get(reference));
+  }
+
+  /** Every effect there ever was, in its order, as in {@link Journal#read}. */
+  Journal.Page ledger(long from, int entriesMax) throws IOException {
+    return journal.read(from, entriesMax);
+  }
+
+  int size() {
+    lock.lock();
+    try {
+      return charges.size();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  boolean healthy() {
+    return journal.healthy();
+  }
+
+  @Override
+  public void close() throws IOException {
+    journal.close();
+  }
+
+  private Charge effect(Command command) {
+    Instant now = clock.instant().truncatedTo(ChronoUnit.MICROS);
+    return switch (command) {
+      case Command.Authorize wanted -> authorize(wanted, now);
+      case Command.Capture(String id) -> get(id).capture(now);
+      case Command.Release(String id) -> get(id).release(now);
+      case Command.Refund(String id, String refundId, long amount) ->
+          get(id).refund(new Charge.Refund(refundId, amount), now);
+    };
+  }
+
+  private Charge authorize(Command.Authorize wanted, Instant now) {
+    if (byReference.containsKey(wanted.reference())) {
+      throw Refusal.conflict("reference_in_use", "there is a charge with this reference");
+    }
+    if (charges.size() >= chargesMax) {
+      throw Refusal.unavailable(
+          "ledger_full", "the ledger holds " + chargesMax + " charges: begin a new one");
+    }
+    Optional<String> declineReason = Card.named(wanted.card()).declineReason();
+    return new Charge(
+        "ch_" + charges.size(),
+        wanted.reference(),
+        wanted.card(),
+        wanted.amount(),
+        wanted.currency(),
+        declineReason.isPresent() ? Status.DECLINED : Status.AUTHORIZED,
+        0,
+        List.of(),
+        declineReason,
+        now,
+        now);
+  }
+
+  private Charge get(String id) {
+    Integer index = indexOf(id);
+    if (index == null) {
+      throw Refusal.notFound("no such charge");
+    }
+    return charges.get(index);
+  }
+
+  private @Nullable Integer indexOf(String id) {
+    if (!id.matches("ch_(0|[1-9][0-9]{0,8})")) {
+      return null;
+    }
+    int index = Integer.parseInt(id, 3, id.length(), 10);
+    return index < charges.size() ? index : null;
+  }
+
+  private void remember(String key, String fingerprint, Charge charge) {
+    Integer index = indexOf(charge.id());
+    if (index == null) {
+      byReference.put(charge.reference(), charges.size());
+      charges.add(charge);
+    } else {
+      charges.set(index, charge);
+    }
+    answers.put(key, new Answer(fingerprint, charge));
+  }
+
+  private void replay(String line) {
+    LedgerJson.Effect effect = LedgerJson.effect(line);
+    remember(effect.key(), effect.fingerprint(), effect.charge());
+  }
+
+  private Optional<Charge> read(Index index) {
+    Charge charge;
+    long ticket;
+    lock.lock();
+    try {
+      Integer found = index.find();
+      charge = found == null ? null : charges.get(found);
+      ticket = journal.last();
+    } finally {
+      lock.unlock();
+    }
+    // What is seen here may have been done a moment ago: a crash must not take it back.
+    journal.awaitDurable(ticket);
+    return Optional.ofNullable(charge);
+  }
+
+  private interface Index {
+    @Nullable Integer find();
+  }
+
+  private static String fingerprint(Command command) {
+    try {
+      byte[] digest =
+          MessageDigest.getInstance("SHA-256")
+              .digest(LedgerJson.canonical(command).getBytes(StandardCharsets.UTF_8));
+      return HexFormat.of().formatHex(digest, 0, 16);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.card;
+
+import org.jspecify.annotations.NullMarked;
