@@ -5,6 +5,7 @@ import com.ecwid.consul.v1.catalog.CatalogConsulClient;
 import dev.weft.consul.LastKnown.Page;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -72,7 +73,7 @@ public final class Consul implements AutoCloseable {
                     what,
                     this::pollNames,
                     new LastKnown<>((_, _) -> false, this::seesNodes, System::nanoTime),
-                    view -> view.answered() ? view.entries() : null,
+                    view -> view.answered() ? Collections.unmodifiableMap(view.entries()) : null,
                     slots));
   }
 

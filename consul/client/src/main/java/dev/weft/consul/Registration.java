@@ -39,8 +39,7 @@ public final class Registration implements AutoCloseable {
   private final ServiceRegistration wanted;
   private final CountDownLatch closing = new CountDownLatch(1);
 
-  // All below is guarded by this; held during a call to the agent, so that deregistering comes
-  // last.
+  // Written under this object's lock, which is held during calls so that deregistering comes last.
   private volatile State state = State.PENDING;
   private volatile @Nullable ConsulException lastFailure;
   private Map<String, Health> lastSeen = Map.of();
@@ -112,8 +111,9 @@ public final class Registration implements AutoCloseable {
       failures = 0;
     } catch (ConsulException e) {
       failures++;
+      ConsulException before = lastFailure;
       lastFailure = e;
-      if (failures == 1) {
+      if (before == null || before.status() != e.status()) {
         log.warn("{} cannot be kept registered, trying on: {}", wanted.id(), e.getMessage());
       } else {
         log.debug("attempt {} to keep {} registered failed", failures, wanted.id(), e);

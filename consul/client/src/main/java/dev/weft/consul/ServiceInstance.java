@@ -45,11 +45,13 @@ public record ServiceInstance(
   }
 
   /**
-   * Whether {@code later} is this instance, fit to be called, after the agent forgot how its checks
-   * went: critical, but none of the critical checks has ever run.
+   * Whether {@code later} is this instance, fit to be called and at the same address, after the
+   * agent forgot how its checks went: critical, but none of the critical checks has ever run.
    */
   boolean forgottenIn(ServiceInstance later) {
     return weight() > 0
+        && later.host.equals(host)
+        && later.port == port
         && later.health == Health.CRITICAL
         && later.checks.stream()
             .filter(check -> check.status() == Health.CRITICAL)

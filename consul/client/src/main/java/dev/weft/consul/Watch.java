@@ -46,6 +46,7 @@ final class Watch<V, T> {
   private static final Duration SLOTLESS_INTERVAL = Duration.ofSeconds(1);
   private static final Duration PACE = Duration.ofMillis(250);
   private static final Backoff BACKOFF = Backoff.upTo(Duration.ofSeconds(5));
+  private static final int NO_FAILURE = -1;
   private static final Logger log = LoggerFactory.getLogger(Watch.class);
 
   private final String what;
@@ -55,6 +56,7 @@ final class Watch<V, T> {
   private final Semaphore slots;
   private final List<Delivery<T>> deliveries = new ArrayList<>();
   private @Nullable T current;
+  private int lastFailureStatus = NO_FAILURE;
 
   Watch(String what, Query<V> query, LastKnown<V> lastKnown, Face<V, T> face, Semaphore slots) {
     this.what = what;
@@ -71,10 +73,11 @@ final class Watch<V, T> {
         .start(
             () -> {
               TokenBucket pace = new TokenBucket(2, PACE, System::nanoTime);
-              Position position = new Position(0, 0);
+              Position position = new Position(0, 0, Duration.ZERO);
               while (!retired.getAsBoolean()) {
                 pause(pace.take());
                 position = pollOnce(position);
+                pause(position.rest());
               }
             });
   }
@@ -99,8 +102,8 @@ final class Watch<V, T> {
     return deliveries.isEmpty();
   }
 
-  /** Where the next poll starts, and after how many failures in a row. */
-  private record Position(long index, int failures) {}
+  /** Where the next poll starts, after how many failures in a row and after what rest. */
+  private record Position(long index, int failures, Duration rest) {}
 
   private Position pollOnce(Position position) {
     boolean slot = slots.tryAcquire();
@@ -110,18 +113,17 @@ final class Watch<V, T> {
       publish(lastKnown.accept(page));
       if (position.failures() > 0) {
         log.info("{} can be watched again after {} failures", what, position.failures());
+        lastFailureStatus = NO_FAILURE;
       }
-      if (!slot) {
-        pause(BACKOFF.jittered(SLOTLESS_INTERVAL));
-      }
-      return new Position(nextIndex(position.index(), page.index()), 0);
+      Duration rest = slot ? Duration.ZERO : BACKOFF.jittered(SLOTLESS_INTERVAL);
+      return new Position(nextIndex(position.index(), page.index()), 0, rest);
     } catch (RuntimeException e) {
       publish(lastKnown.fail());
-      Duration pause = BACKOFF.after(position.failures() + 1);
-      report(position.failures() + 1, pause, e);
-      pause(pause);
+      int failures = position.failures() + 1;
+      Duration rest = BACKOFF.after(failures);
+      report(failures, rest, e);
       // The agent may have restarted with lower indexes: only a query without one answers at once.
-      return new Position(0, position.failures() + 1);
+      return new Position(0, failures, rest);
     } finally {
       if (slot) {
         slots.release();
@@ -144,19 +146,20 @@ final class Watch<V, T> {
     }
   }
 
-  private void report(int failures, Duration pause, RuntimeException e) {
+  private void report(int failures, Duration rest, RuntimeException e) {
     if (idle()) {
       return; // Nobody waits for it: the watch ends here, and perhaps the whole client.
     }
-    if (!(e instanceof ConsulException)) {
-      log.error("a bug stopped a poll of {}, next in {} ms", what, pause.toMillis(), e);
-    } else if (failures == 1) {
+    if (!(e instanceof ConsulException failure)) {
+      log.error("a bug stopped a poll of {}, next in {} ms", what, rest.toMillis(), e);
+    } else if (failure.status() != lastFailureStatus) {
+      lastFailureStatus = failure.status();
       log.warn(
-          "{} cannot be watched, its last known state stays in use: {} Trying on",
+          "{} cannot be watched, what is known stays in use, trying on: {}",
           what,
-          e.getMessage());
+          failure.getMessage());
     } else {
-      log.debug("poll {} of {} failed, next in {} ms", failures, what, pause.toMillis(), e);
+      log.debug("poll {} of {} failed, next in {} ms", failures, what, rest.toMillis(), e);
     }
   }
 
