@@ -5,6 +5,8 @@ import com.zaxxer.hikari.HikariDataSource;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.jdbi.v3.core.Handle;
@@ -34,10 +36,11 @@ public final class Database implements AutoCloseable {
       "-c statement_timeout=2000 -c lock_timeout=300 -c idle_in_transaction_session_timeout=5000"
           + " -c synchronous_commit=on -c TimeZone=UTC";
 
+  private static final ThreadLocal<@Nullable Hooks> current = new ThreadLocal<>();
+
   private final DatabaseConfig config;
   private final HikariDataSource pool;
   private final Jdbi jdbi;
-  private final ThreadLocal<@Nullable Boolean> busy = new ThreadLocal<>();
   private volatile Duration clockOffset = Duration.ZERO;
 
   private Database(DatabaseConfig config) {
@@ -67,7 +70,7 @@ public final class Database implements AutoCloseable {
   public <T> T inTransaction(Work<T> work) {
     for (int failures = 1; ; failures++) {
       try {
-        return alone(() -> jdbi.inTransaction(handle -> work.run(onTheClock(handle))));
+        return transaction(work);
       } catch (RuntimeException e) {
         if (failures > RETRIES_MAX || !lostAConflict(e)) {
           throw e;
@@ -93,14 +96,27 @@ public final class Database implements AutoCloseable {
    */
   public <T> T read(Work<T> queries) {
     try {
-      return alone(() -> jdbi.withHandle(queries::run));
+      return alone(new Hooks(false), () -> jdbi.withHandle(queries::run));
     } catch (RuntimeException e) {
       if (!connectionLost(e)) {
         throw e;
       }
       log.debug("a connection was lost under a read, it runs again", e);
-      return alone(() -> jdbi.withHandle(queries::run));
+      return alone(new Hooks(false), () -> jdbi.withHandle(queries::run));
     }
+  }
+
+  /**
+   * Runs something once the transaction of this thread has committed, outside of it; nothing if it
+   * does not. It must not throw.
+   */
+  public void afterCommit(Runnable then) {
+    hooks().committed.add(then);
+  }
+
+  /** Runs something if the transaction of this thread does not commit, or nobody knows. */
+  void afterRollback(Runnable then) {
+    hooks().rolledBack.add(then);
   }
 
   /** Whether the database answers now. */
@@ -130,16 +146,36 @@ public final class Database implements AutoCloseable {
     return "Database[" + config + "]";
   }
 
-  private <T> T alone(Once<T> work) {
-    if (busy.get() != null) {
+  private <T> T transaction(Work<T> work) {
+    Hooks hooks = new Hooks(true);
+    boolean committed = false;
+    try {
+      T result = alone(hooks, () -> jdbi.inTransaction(handle -> work.run(onTheClock(handle))));
+      committed = true;
+      return result;
+    } finally {
+      (committed ? hooks.committed : hooks.rolledBack).forEach(Runnable::run);
+    }
+  }
+
+  private <T> T alone(Hooks hooks, Once<T> work) {
+    if (current.get() != null) {
       throw new IllegalStateException("a transaction inside another would need two connections");
     }
-    busy.set(true);
+    current.set(hooks);
     try {
       return work.run();
     } finally {
-      busy.remove();
+      current.remove();
     }
+  }
+
+  private Hooks hooks() {
+    Hooks hooks = current.get();
+    if (hooks == null || !hooks.inTransaction) {
+      throw new IllegalStateException("not inside a transaction");
+    }
+    return hooks;
   }
 
   private Handle onTheClock(Handle handle) {
@@ -192,6 +228,17 @@ public final class Database implements AutoCloseable {
     hikari.addDataSourceProperty("tcpKeepAlive", "true");
     hikari.addDataSourceProperty("options", SESSION);
     return hikari;
+  }
+
+  /** What follows the end of a transaction. */
+  private static final class Hooks {
+    final boolean inTransaction;
+    final List<Runnable> committed = new ArrayList<>();
+    final List<Runnable> rolledBack = new ArrayList<>();
+
+    Hooks(boolean inTransaction) {
+      this.inTransaction = inTransaction;
+    }
   }
 
   /** Work that needs no connection handed to it. */

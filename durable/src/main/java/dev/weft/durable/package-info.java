@@ -2,7 +2,8 @@
  * State that survives: transactions on PostgreSQL, request ids kept with their replies, sagas that
  * go on after a crash, and a real PostgreSQL that needs no installation. Knows nothing of gRPC.
  *
- * <p>Time in SQL is {@code weft_now()}: the database's clock, which tests can move.
+ * <p>Open {@link dev.weft.durable.Database} first; {@link dev.weft.durable.SagaRunner} builds on
+ * it. Time in SQL is {@code weft_now()}: the database's clock, which tests can move.
  */
 @NullMarked
 package dev.weft.durable;

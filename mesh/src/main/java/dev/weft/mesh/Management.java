@@ -17,6 +17,7 @@ import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,6 +42,8 @@ public final class Management implements AutoCloseable {
   private final Semaphore permits = new Semaphore(CONCURRENT);
   private final Readiness readiness = new Readiness(CHECK_TIMEOUT, REUSE_REPORT);
   private final Map<String, String> info = new ConcurrentSkipListMap<>();
+  private final Map<String, Function<String, Optional<String>>> pages =
+      new ConcurrentSkipListMap<>();
   private final Instant started = Instant.now();
   private final long startedNanos = System.nanoTime();
   private final Telemetry telemetry;
@@ -107,6 +110,17 @@ public final class Management implements AutoCloseable {
   }
 
   /**
+   * Adds a page in JSON for operators, at a path such as {@code /services} and all below it.
+   * Replaces one of the same path.
+   *
+   * @param json makes the page, given what follows the path and a slash, or an empty text for the
+   *     path itself; an empty answer is a 404. May block for a moment
+   */
+  public void page(String path, Function<String, Optional<String>> json) {
+    pages.put(path, json);
+  }
+
+  /**
    * Whether all critical checks pass and no drain has begun. May take as long as a check, one
    * second.
    */
@@ -148,14 +162,35 @@ public final class Management implements AutoCloseable {
       exchange.getResponseHeaders().set("Allow", "GET, HEAD");
       return Answer.text(405, "only GET and HEAD");
     }
-    return switch (exchange.getRequestURI().getPath()) {
+    String path = exchange.getRequestURI().getPath();
+    return switch (path) {
       case "/livez" -> Answer.text(200, "ok");
       case "/readyz" -> readyz();
       case "/metrics" -> metrics(exchange);
       case "/info" -> Answer.json(200, infoJson());
-      case "/" -> Answer.text(200, "/livez\n/readyz\n/metrics\n/info");
-      default -> Answer.text(404, "not found");
+      case "/" -> Answer.text(200, index());
+      default ->
+          page(path).map(json -> Answer.json(200, json)).orElse(Answer.text(404, "not found"));
     };
+  }
+
+  private String index() {
+    StringBuilder index = new StringBuilder("/livez\n/readyz\n/metrics\n/info");
+    pages.keySet().forEach(path -> index.append('\n').append(path));
+    return index.toString();
+  }
+
+  private Optional<String> page(String path) {
+    for (var page : pages.entrySet()) {
+      String at = page.getKey();
+      if (path.equals(at)) {
+        return page.getValue().apply("");
+      }
+      if (path.startsWith(at + "/")) {
+        return page.getValue().apply(path.substring(at.length() + 1));
+      }
+    }
+    return Optional.empty();
   }
 
   private Answer metrics(HttpExchange exchange) {

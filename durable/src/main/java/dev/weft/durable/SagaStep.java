@@ -1,0 +1,98 @@
+package dev.weft.durable;
+
+import java.time.Duration;
+import java.util.Objects;
+import java.util.Optional;
+import org.jdbi.v3.core.Handle;
+
+/**
+ * One step of a saga. Steps that can be undone come first, then at most one pivot that decides the
+ * saga, then steps that are repeated until they succeed.
+ *
+ * @param name part of the command id, so it never changes while sagas of this definition run
+ * @param compensation undoes the step; also called when nobody knows whether the step ran, so it
+ *     must bear that it did not
+ * @param guard asked in the transaction that makes the pivot the current step
+ * @param timeout how long one attempt may take, in either direction; 2 s unless said otherwise
+ */
+public record SagaStep(
+    String name,
+    Kind kind,
+    Action action,
+    Optional<Action> compensation,
+    Optional<Guard> guard,
+    Duration timeout) {
+  private static final Duration TIMEOUT = Duration.ofSeconds(2);
+
+  /** What may happen to a step once it was begun. */
+  public enum Kind {
+    /** It can be undone. */
+    COMPENSABLE,
+    /** It can be refused, but not undone. */
+    PIVOT,
+    /** It cannot fail for good. */
+    RETRIABLE
+  }
+
+  /**
+   * One attempt. It runs outside any transaction, on a virtual thread of its own that is
+   * interrupted at the time-out. An exception counts as {@link StepOutcome.Unknown}.
+   */
+  @FunctionalInterface
+  public interface Action {
+    StepOutcome attempt(StepContext context) throws Exception;
+  }
+
+  /** The last moment to turn back. */
+  @FunctionalInterface
+  public interface Guard {
+    /** A reason to turn back, or nothing to go on; what it writes commits with that decision. */
+    Optional<String> refusal(Handle tx, StepContext context);
+  }
+
+  public SagaStep {
+    if (!name.matches("[a-z][a-z0-9-]{0,62}")) {
+      throw new IllegalArgumentException("step name: " + name + " (expected: lower-case-words)");
+    }
+    Objects.requireNonNull(action, "action");
+    if (compensation.isPresent() && kind != Kind.COMPENSABLE) {
+      throw new IllegalArgumentException(name + ": only a compensable step is ever undone");
+    }
+    if (guard.isPresent() && kind != Kind.PIVOT) {
+      throw new IllegalArgumentException(name + ": only a pivot is guarded");
+    }
+    if (timeout.isNegative() || timeout.isZero()) {
+      throw new IllegalArgumentException(name + ": timeout " + timeout + " (expected: > 0)");
+    }
+  }
+
+  /** A step without effect, so there is nothing to undo. */
+  public static SagaStep check(String name, Action action) {
+    return new SagaStep(
+        name, Kind.COMPENSABLE, action, Optional.empty(), Optional.empty(), TIMEOUT);
+  }
+
+  /** A step that can be undone. */
+  public static SagaStep compensable(String name, Action action, Action compensation) {
+    return new SagaStep(
+        name, Kind.COMPENSABLE, action, Optional.of(compensation), Optional.empty(), TIMEOUT);
+  }
+
+  /** The step that decides: refused, the saga turns back; done, it goes to its end. */
+  public static SagaStep pivot(String name, Action action) {
+    return new SagaStep(name, Kind.PIVOT, action, Optional.empty(), Optional.empty(), TIMEOUT);
+  }
+
+  /** A step that is repeated until it is done. */
+  public static SagaStep retriable(String name, Action action) {
+    return new SagaStep(name, Kind.RETRIABLE, action, Optional.empty(), Optional.empty(), TIMEOUT);
+  }
+
+  public SagaStep guardedBy(Guard lastMoment) {
+    return new SagaStep(name, kind, action, compensation, Optional.of(lastMoment), timeout);
+  }
+
+  public SagaStep within(Duration limit) {
+    return new SagaStep(name, kind, action, compensation, guard, limit);
+  }
+}

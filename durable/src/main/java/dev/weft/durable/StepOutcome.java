@@ -1,0 +1,44 @@
+package dev.weft.durable;
+
+import java.util.Objects;
+
+/** What is known about a step after an attempt. */
+public sealed interface StepOutcome {
+
+  /**
+   * The effect is there.
+   *
+   * @param result kept, and handed to later steps and to the step's own undoing; empty when there
+   *     is nothing to keep
+   */
+  record Done(String result) implements StepOutcome {
+    public Done {
+      Objects.requireNonNull(result, "result");
+    }
+  }
+
+  /**
+   * The effect is not there and will never be under this command id: the saga turns back. Only a
+   * definite answer may be told so.
+   */
+  record Refused(String reason) implements StepOutcome {
+    public Refused {
+      Objects.requireNonNull(reason, "reason");
+    }
+  }
+
+  /**
+   * Nobody knows yet: a time-out, a lost connection, a participant in trouble. The step is tried
+   * again under the same command id. An exception out of a step means the same.
+   */
+  record Unknown(String error) implements StepOutcome {
+    public Unknown {
+      Objects.requireNonNull(error, "error");
+    }
+  }
+
+  /** Done, with nothing to keep. */
+  static StepOutcome done() {
+    return new Done("");
+  }
+}
