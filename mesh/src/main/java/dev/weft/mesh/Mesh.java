@@ -4,9 +4,11 @@ import dev.weft.consul.Consul;
 import io.grpc.BindableService;
 import io.grpc.Channel;
 import io.grpc.ManagedChannel;
+import io.grpc.ServerServiceDefinition;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -108,6 +110,20 @@ public final class Mesh implements AutoCloseable {
         new MeshServer(config, List.of(services), inbound, timer, consul, management);
     servers.add(server);
     return server;
+  }
+
+  /**
+   * The way to another service over a transport of the caller's own, such as one inside this
+   * process: the same layers as around {@link #channel(String)}. The caller closes the transport.
+   */
+  public Channel channel(String service, ManagedChannel transport) {
+    return outbound.channel(service, transport);
+  }
+
+  /** These services behind the layers of every call, for a server of another transport. */
+  public List<ServerServiceDefinition> services(BindableService... services) {
+    StreamDrain streams = new StreamDrain();
+    return Stream.of(services).map(service -> inbound.around(service, streams)).toList();
   }
 
   /** The registry. Closed with this. */

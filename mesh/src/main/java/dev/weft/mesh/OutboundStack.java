@@ -101,6 +101,12 @@ final class OutboundStack implements AutoCloseable {
     return ClientInterceptors.interceptForward(channel, layers(service, circuit));
   }
 
+  /** All layers over a channel that is somebody else's, and closed by them. */
+  Channel channel(String service, ManagedChannel transport) {
+    Circuit circuit = new Circuit(service, Circuit.Pause.DEFAULT, transport::resetConnectBackoff);
+    return ClientInterceptors.interceptForward(transport, layers(service, circuit));
+  }
+
   /** From the caller to the wire. */
   private List<ClientInterceptor> layers(String service, Circuit circuit) {
     return List.of(

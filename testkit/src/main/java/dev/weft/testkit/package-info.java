@@ -1,7 +1,9 @@
 /**
- * Fixtures for the tests of services: a real PostgreSQL per test run. Test scope only.
+ * Fixtures for the tests of services: a real PostgreSQL per test run, and the mesh inside the
+ * test's own process. Test scope only.
  *
- * <p>Open {@link dev.weft.testkit.PostgresExtension} first.
+ * <p>Open {@link dev.weft.testkit.PostgresExtension} and {@link dev.weft.testkit.InProcessMesh}
+ * first.
  */
 @NullMarked
 package dev.weft.testkit;
