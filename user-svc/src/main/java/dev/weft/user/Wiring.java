@@ -1,0 +1,96 @@
+package dev.weft.user;
+
+import dev.weft.durable.Database;
+import dev.weft.mesh.Mesh;
+import dev.weft.mesh.MeshServer;
+import dev.weft.mesh.RunningProcess;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Every object of user-svc, made once, in the order it starts; closed in reverse. */
+final class Wiring implements RunningProcess {
+  private static final Logger log = LoggerFactory.getLogger(Wiring.class);
+
+  /** Readers give a silent stream up after a minute. */
+  private static final Duration HEARTBEAT = Duration.ofSeconds(15);
+
+  private final Optional<FirstAdmin> firstAdmin;
+  private final Database database;
+  private final Passwords passwords = new Passwords();
+  private final SigningKeys keys;
+  private final RevocationFeed feed;
+  private final Users users;
+  private final Housekeeping housekeeping;
+  private final Mesh mesh;
+  private final MeshServer server;
+
+  Wiring(UserConfig config) {
+    firstAdmin = config.firstAdmin();
+    database = Database.open(config.database());
+    UserStore userStore = new UserStore();
+    SessionStore sessionStore = new SessionStore();
+    RevocationStore revocationStore = new RevocationStore();
+    SigningKeyStore keyStore = new SigningKeyStore();
+    Throttle throttle = new Throttle();
+
+    keys = new SigningKeys(database, keyStore, config.seal());
+    feed = new RevocationFeed(database, revocationStore, InstantSource.system());
+    Revocations revocations =
+        new Revocations(database, revocationStore, feed, userStore, sessionStore);
+    users = new Users(database, userStore, revocations, throttle, passwords);
+    Sessions sessions =
+        new Sessions(database, userStore, sessionStore, revocations, throttle, passwords);
+    housekeeping =
+        new Housekeeping(
+            database,
+            keys,
+            List.of(sessionStore::sweep, revocationStore::sweep, throttle::sweep, keyStore::sweep));
+
+    mesh = Mesh.open(config.mesh(), new OwnKeys(keys, feed));
+    mesh.management().readiness("database", database::healthy);
+    String issuer = config.mesh().identity().issuer();
+    TokenSigner signer = new TokenSigner(issuer, config.mesh().identity().audience(), keys);
+    server =
+        mesh.server(
+            ClientAddress.knownTo(new UserService(users)),
+            ClientAddress.knownTo(new AuthService(sessions, signer, keys)),
+            new IdentityService(issuer, keys, feed, HEARTBEAT));
+  }
+
+  @Override
+  public void start() {
+    database.migrate();
+    keys.refresh();
+    feed.start();
+    firstAdmin.ifPresent(this::ensureAdmin);
+    housekeeping.start();
+    server.start(); // last: from here on the registry sends calls
+  }
+
+  /** The port it serves on, once started. */
+  int port() {
+    return server.port();
+  }
+
+  private void ensureAdmin(FirstAdmin admin) {
+    if (!users.ensureAdmin(admin.email(), admin.password())) {
+      log.error(
+          "there is no administrator, and the e-mail in WEFT_BOOTSTRAP_ADMIN_FILE belongs to an"
+              + " ordinary account: name another one");
+    }
+  }
+
+  @Override
+  public void close() {
+    server.close(); // first: leaves the registry, then lets running calls finish
+    housekeeping.close();
+    mesh.close();
+    feed.close();
+    passwords.close();
+    database.close();
+  }
+}
