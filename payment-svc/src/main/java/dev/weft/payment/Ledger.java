@@ -1,0 +1,92 @@
+package dev.weft.payment;
+
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import org.jdbi.v3.core.Handle;
+
+/**
+ * The books: append-only and double-entry. Each transaction is one statement whose lines sum to
+ * zero; the database refuses any other, and every change.
+ *
+ * <p>{@code card_network} is what the network owes the shop, {@code revenue} what the shop sold: a
+ * capture debits the one and credits the other, a refund reverses that.
+ */
+final class Ledger {
+  static final String CARD_NETWORK = "card_network";
+  static final String REVENUE = "revenue";
+
+  /** One line. */
+  record Entry(
+      long id,
+      UUID transactionId,
+      UUID paymentId,
+      UUID orderId,
+      String account,
+      Amount amount,
+      Instant createTime) {}
+
+  /** Enters that the amount was taken. A second time fails, on the transaction's id. */
+  void captured(Handle tx, Payment payment) {
+    enter(tx, payment.id(), payment, payment.capturedMinor());
+  }
+
+  /** Enters that so much was given back. A second time fails, on the transaction's id. */
+  void refunded(Handle tx, Payment payment, Refund refund) {
+    enter(tx, refund.id(), payment, -refund.amountMinor());
+  }
+
+  /**
+   * Lines after the given one, oldest first, of one order or of all.
+   *
+   * <p>Call it in a transaction.
+   */
+  List<Entry> list(Handle tx, Optional<UUID> orderId, long after, int limit) {
+    if (orderId.isEmpty()) {
+      // Ids are given out before their transactions commit. Waiting for those that are writing
+      // makes sure that no smaller id turns up behind this page; it takes a moment.
+      tx.execute("LOCK TABLE ledger_entry IN SHARE MODE");
+    }
+    var query =
+        tx.createQuery(
+            "SELECT * FROM ledger_entry WHERE entry_id > :after"
+                + (orderId.isPresent() ? " AND order_id = :orderId" : "")
+                + " ORDER BY entry_id LIMIT :limit");
+    orderId.ifPresent(id -> query.bind("orderId", id));
+    return query
+        .bind("after", after)
+        .bind("limit", limit)
+        .map(
+            (row, _) ->
+                new Entry(
+                    row.getLong("entry_id"),
+                    row.getObject("transaction_id", UUID.class),
+                    row.getObject("payment_id", UUID.class),
+                    row.getObject("order_id", UUID.class),
+                    row.getString("account"),
+                    new Amount(row.getLong("amount_minor"), row.getString("currency")),
+                    row.getObject("create_time", OffsetDateTime.class).toInstant()))
+        .list();
+  }
+
+  private static void enter(Handle tx, UUID transactionId, Payment payment, long minor) {
+    tx.createUpdate(
+            """
+                INSERT INTO ledger_entry
+                  (transaction_id, payment_id, order_id, account, amount_minor, currency, create_time)
+                VALUES
+                  (:transaction, :payment, :order, :debited, :minor, :currency, weft_now()),
+                  (:transaction, :payment, :order, :credited, -:minor, :currency, weft_now())
+                """)
+        .bind("transaction", transactionId)
+        .bind("payment", payment.id())
+        .bind("order", payment.orderId())
+        .bind("debited", CARD_NETWORK)
+        .bind("credited", REVENUE)
+        .bind("minor", minor)
+        .bind("currency", payment.amount().currency())
+        .execute();
+  }
+}

@@ -1,0 +1,279 @@
+package dev.weft.payment;
+
+import dev.weft.durable.Rows;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.UUID;
+import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.statement.SqlStatement;
+import org.jspecify.annotations.Nullable;
+
+/** The SQL of payments, refunds and voided orders; decides nothing. */
+final class PaymentStore {
+  /** Longer than one try at the card network, so that a running one is left alone. */
+  static final Duration LEASE = Duration.ofSeconds(10);
+
+  /**
+   * Makes this the only transaction that decides about the order, also when there is no row of it
+   * yet.
+   */
+  void lockOrder(Handle tx, UUID orderId) {
+    tx.createQuery("SELECT 1 FROM pg_advisory_xact_lock(hashtextextended(:order, 1))")
+        .bind("order", orderId.toString())
+        .mapTo(Integer.class)
+        .one();
+  }
+
+  Payment insert(Handle tx, Payment payment) {
+    return tx.createQuery(
+            """
+            INSERT INTO payment (payment_id, order_id, user_id, amount_minor, currency, payment_method, state,
+                                 authorize_command, create_time, update_time, lease_until)
+            VALUES (:id, :orderId, :userId, :minor, :currency, :method, :state,
+                    :command, weft_now(), weft_now(), weft_now() + :lease * interval '1 ms')
+            RETURNING *
+            """)
+        .bind("id", payment.id())
+        .bind("orderId", payment.orderId())
+        .bind("userId", payment.userId())
+        .bind("minor", payment.amount().minor())
+        .bind("currency", payment.amount().currency())
+        .bind("method", payment.method())
+        .bind("state", payment.state().name())
+        .bind("command", payment.commands().authorize())
+        .bind("lease", LEASE.toMillis())
+        .map((row, _) -> payment(row))
+        .one();
+  }
+
+  /** Writes what can change of a payment that this transaction has locked, and leases it anew. */
+  Payment save(Handle tx, Payment payment) {
+    return tx.createQuery(
+            """
+            UPDATE payment SET
+              state = :state, captured_minor = :captured, refund_requested_minor = :refundRequested,
+              refunded_minor = :refunded, charge_id = :charge, decline_reason = :declineReason,
+              capture_command = :capture, void_command = :release, update_time = weft_now(),
+              lease_until = weft_now() + :lease * interval '1 ms', attempts = 0
+             WHERE payment_id = :id
+            RETURNING *
+            """)
+        .bind("id", payment.id())
+        .bind("state", payment.state().name())
+        .bind("captured", payment.capturedMinor())
+        .bind("refundRequested", payment.refundRequestedMinor())
+        .bind("refunded", payment.refundedMinor())
+        .bind("charge", payment.chargeId().orElse(null))
+        .bind("declineReason", payment.declineReason().orElse(null))
+        .bind("capture", payment.commands().capture().orElse(null))
+        .bind("release", payment.commands().release().orElse(null))
+        .bind("lease", LEASE.toMillis())
+        .map((row, _) -> payment(row))
+        .one();
+  }
+
+  Optional<Payment> find(Handle tx, UUID paymentId) {
+    return tx.createQuery("SELECT * FROM payment WHERE payment_id = :id")
+        .bind("id", paymentId)
+        .map((row, _) -> payment(row))
+        .findOne();
+  }
+
+  /** The payment, locked until the transaction ends. */
+  Payment lock(Handle tx, UUID paymentId) {
+    return tx.createQuery("SELECT * FROM payment WHERE payment_id = :id FOR UPDATE")
+        .bind("id", paymentId)
+        .map((row, _) -> payment(row))
+        .one();
+  }
+
+  /** The order's payment, locked until the transaction ends. */
+  Optional<Payment> lockByOrder(Handle tx, UUID orderId) {
+    return tx.createQuery("SELECT * FROM payment WHERE order_id = :order FOR UPDATE")
+        .bind("order", orderId)
+        .map((row, _) -> payment(row))
+        .findOne();
+  }
+
+  /** Payments before the given one, newest first; of one user and one order, or of all. */
+  List<Payment> list(
+      Handle tx, Optional<UUID> userId, Optional<UUID> orderId, Optional<UUID> before, int limit) {
+    StringBuilder where = new StringBuilder("true");
+    userId.ifPresent(_ -> where.append(" AND user_id = :userId"));
+    orderId.ifPresent(_ -> where.append(" AND order_id = :orderId"));
+    before.ifPresent(_ -> where.append(" AND payment_id < :before"));
+    var query =
+        tx.createQuery(
+            "SELECT * FROM payment WHERE " + where + " ORDER BY payment_id DESC LIMIT :limit");
+    bindIfPresent(query, "userId", userId);
+    bindIfPresent(query, "orderId", orderId);
+    bindIfPresent(query, "before", before);
+    return query.bind("limit", limit).map((row, _) -> payment(row)).list();
+  }
+
+  /**
+   * Takes up to so many unresolved payments that nobody is at, for one lease; other processes take
+   * others.
+   */
+  List<Payment> claim(Handle tx, int limit) {
+    return tx.createQuery(
+            """
+            UPDATE payment SET lease_until = weft_now() + :lease * interval '1 ms'
+             WHERE payment_id IN (
+               SELECT payment_id FROM payment WHERE unresolved AND lease_until <= weft_now()
+                ORDER BY lease_until LIMIT :limit FOR UPDATE SKIP LOCKED)
+            RETURNING *
+            """)
+        .bind("lease", LEASE.toMillis())
+        .bind("limit", limit)
+        .map((row, _) -> payment(row))
+        .list();
+  }
+
+  /** Leaves an unresolved payment alone for a while, twice as long each time: 1 s to 30 s. */
+  void postpone(Handle tx, UUID paymentId) {
+    tx.createUpdate(
+            """
+            UPDATE payment SET attempts = attempts + 1,
+                   lease_until = weft_now() + least(30, power(2, least(attempts, 10))) * interval '1 s'
+             WHERE payment_id = :id AND unresolved
+            """)
+        .bind("id", paymentId)
+        .execute();
+  }
+
+  boolean isVoided(Handle tx, UUID orderId) {
+    return tx.createQuery("SELECT EXISTS (SELECT FROM voided_order WHERE order_id = :order)")
+        .bind("order", orderId)
+        .mapTo(Boolean.class)
+        .one();
+  }
+
+  void remember(Handle tx, UUID voidedOrderId, String commandId) {
+    tx.createUpdate(
+            """
+            INSERT INTO voided_order (order_id, command_id, create_time)
+            VALUES (:order, :command, weft_now()) ON CONFLICT DO NOTHING
+            """)
+        .bind("order", voidedOrderId)
+        .bind("command", commandId)
+        .execute();
+  }
+
+  void insert(Handle tx, Refund refund) {
+    int inserted =
+        tx.createUpdate(
+                """
+                INSERT INTO refund (refund_id, payment_id, cause, amount_minor, state, create_time)
+                VALUES (:id, :payment, :cause, :minor, :state, weft_now())
+                """)
+            .bind("id", refund.id())
+            .bind("payment", refund.paymentId())
+            .bind("cause", refund.cause())
+            .bind("minor", refund.amountMinor())
+            .bind("state", refund.state().name())
+            .execute();
+    Rows.one(inserted, "refund");
+  }
+
+  Optional<Refund> findRefund(Handle tx, UUID refundId) {
+    return tx.createQuery("SELECT * FROM refund WHERE refund_id = :id")
+        .bind("id", refundId)
+        .map((row, _) -> refund(row))
+        .findOne();
+  }
+
+  Optional<Refund> findRefundByCause(Handle tx, String cause) {
+    return tx.createQuery("SELECT * FROM refund WHERE cause = :cause")
+        .bind("cause", cause)
+        .map((row, _) -> refund(row))
+        .findOne();
+  }
+
+  /** The payment's oldest refund that the card network has not done. */
+  Optional<Refund> nextRefund(Handle tx, UUID paymentId) {
+    return tx.createQuery(
+            """
+            SELECT * FROM refund WHERE payment_id = :payment AND state = 'REQUESTED'
+             ORDER BY refund_id LIMIT 1
+            """)
+        .bind("payment", paymentId)
+        .map((row, _) -> refund(row))
+        .findOne();
+  }
+
+  /** Ends a refund, unless it has ended; says whether it did. */
+  boolean done(Handle tx, Refund refund, long refundedAfterMinor) {
+    return tx.createUpdate(
+                """
+                UPDATE refund SET state = 'DONE', refunded_after_minor = :after, done_time = weft_now()
+                 WHERE refund_id = :id AND state = 'REQUESTED'
+                """)
+            .bind("after", refundedAfterMinor)
+            .bind("id", refund.id())
+            .execute()
+        == 1;
+  }
+
+  /** As {@link #done}, for one that the card network refused. */
+  boolean refused(Handle tx, Refund refund) {
+    return tx.createUpdate(
+                "UPDATE refund SET state = 'REFUSED' WHERE refund_id = :id AND state = 'REQUESTED'")
+            .bind("id", refund.id())
+            .execute()
+        == 1;
+  }
+
+  private static void bindIfPresent(SqlStatement<?> query, String name, Optional<UUID> value) {
+    value.ifPresent(id -> query.bind(name, id));
+  }
+
+  private static Payment payment(ResultSet row) throws SQLException {
+    return new Payment(
+        uuid(row, "payment_id"),
+        uuid(row, "order_id"),
+        uuid(row, "user_id"),
+        new Amount(row.getLong("amount_minor"), row.getString("currency")),
+        row.getString("payment_method"),
+        PaymentState.valueOf(row.getString("state")),
+        row.getLong("captured_minor"),
+        row.getLong("refund_requested_minor"),
+        row.getLong("refunded_minor"),
+        Optional.ofNullable(row.getString("charge_id")),
+        Optional.ofNullable(row.getString("decline_reason")),
+        new Payment.Commands(
+            row.getString("authorize_command"),
+            Optional.ofNullable(row.getString("capture_command")),
+            Optional.ofNullable(row.getString("void_command"))),
+        Objects.requireNonNull(time(row, "create_time")),
+        Objects.requireNonNull(time(row, "update_time")));
+  }
+
+  private static Refund refund(ResultSet row) throws SQLException {
+    Instant done = time(row, "done_time");
+    return new Refund(
+        uuid(row, "refund_id"),
+        uuid(row, "payment_id"),
+        row.getString("cause"),
+        row.getLong("amount_minor"),
+        Refund.State.valueOf(row.getString("state")),
+        done == null
+            ? Optional.empty()
+            : Optional.of(new Refund.Done(row.getLong("refunded_after_minor"), done)));
+  }
+
+  private static UUID uuid(ResultSet row, String column) throws SQLException {
+    return row.getObject(column, UUID.class);
+  }
+
+  private static @Nullable Instant time(ResultSet row, String column) throws SQLException {
+    OffsetDateTime time = row.getObject(column, OffsetDateTime.class);
+    return time == null ? null : time.toInstant();
+  }
+}

@@ -1,0 +1,356 @@
+package dev.weft.payment;
+
+import dev.weft.durable.Database;
+import dev.weft.durable.PageToken;
+import dev.weft.durable.RequestIds;
+import dev.weft.durable.UuidV7;
+import dev.weft.mesh.Rejection;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.function.Function;
+import org.jdbi.v3.core.Handle;
+
+/**
+ * The use cases. Each write first commits what is wanted, then lets {@link Settlement} ask the card
+ * network, and answers with what came of it: the payment, a refusal, or UNAVAILABLE when that is
+ * not known yet. Asking again is always safe and finds the outcome.
+ *
+ * <p>Thread-safe.
+ */
+final class Payments {
+  private static final Duration RETRY_AFTER = Duration.ofSeconds(1);
+
+  private final Database database;
+  private final PaymentStore store;
+  private final Ledger ledger;
+  private final Settlement settlement;
+
+  Payments(Database database, PaymentStore store, Ledger ledger, Settlement settlement) {
+    this.database = database;
+    this.store = store;
+    this.ledger = ledger;
+    this.settlement = settlement;
+  }
+
+  /** What an authorization asks for. */
+  record Authorization(UUID orderId, UUID userId, Amount amount, String method, String commandId) {}
+
+  /**
+   * What a refund by an administrator asks for.
+   *
+   * @param amount empty means all that is left
+   * @param hash tells requests apart that carry the same id
+   */
+  record RefundWish(UUID paymentId, Optional<Amount> amount, RequestIds.Key request, String hash) {}
+
+  /** Some rows of a list, and where it goes on; empty at its end. */
+  record Page<T>(List<T> rows, String nextToken) {}
+
+  Payment authorize(Authorization wanted) {
+    Payment payment = database.inTransaction(tx -> begin(tx, wanted));
+    if (payment.state() == PaymentState.AUTHORIZING) {
+      payment = settlement.settle(payment);
+    }
+    return switch (payment.state()) {
+      case AUTHORIZED -> {
+        if (payment.released()) {
+          throw voided();
+        }
+        yield payment;
+      }
+      case CAPTURING, CAPTURED, REFUNDED -> payment;
+      case VOIDED -> throw voided();
+      case DECLINED -> throw declined(payment);
+      case AUTHORIZING -> throw unknown();
+    };
+  }
+
+  Payment capture(UUID orderId, String commandId) {
+    Payment payment = database.inTransaction(tx -> beginCapture(tx, orderId, commandId));
+    if (payment.state() == PaymentState.AUTHORIZING) {
+      payment = settlement.settle(payment);
+      if (payment.capturable()) {
+        payment = database.inTransaction(tx -> beginCapture(tx, orderId, commandId));
+      }
+    }
+    if (payment.state() == PaymentState.CAPTURING) {
+      payment = settlement.settle(payment);
+    }
+    return switch (payment.state()) {
+      case CAPTURED, REFUNDED -> payment;
+      case DECLINED -> throw declined(payment);
+      case AUTHORIZED, VOIDED ->
+          throw Rejection.notAllowedNow("NOT_AUTHORIZED", "the payment was given free");
+      case AUTHORIZING, CAPTURING -> throw unknown();
+    };
+  }
+
+  /** Empty when the order never had a payment; then it will never hold anything. */
+  Optional<Payment> release(UUID orderId, String commandId) {
+    Optional<Payment> found = database.inTransaction(tx -> beginRelease(tx, orderId, commandId));
+    if (found.isEmpty()) {
+      return found;
+    }
+    Payment payment = found.get();
+    if (payment.released() || payment.state() == PaymentState.CAPTURING) {
+      payment = settlement.settle(payment);
+    }
+    return switch (payment.state()) {
+      case VOIDED, DECLINED -> Optional.of(payment);
+      case CAPTURED, REFUNDED ->
+          throw Rejection.notAllowedNow("ALREADY_CAPTURED", "the payment was captured");
+      case AUTHORIZING, AUTHORIZED, CAPTURING -> throw unknown();
+    };
+  }
+
+  /** Gives back all that is left of an order's payment. */
+  Payment refundOrder(UUID orderId) {
+    Payment payment =
+        database.inTransaction(
+            tx -> {
+              Payment now = store.lockByOrder(tx, orderId).orElseThrow(Payments::notFound);
+              String cause = Refund.ofOrder(orderId);
+              return now.state() == PaymentState.CAPTURED
+                      && now.refundableMinor() > 0
+                      && store.findRefundByCause(tx, cause).isEmpty()
+                  ? beginRefund(tx, now, UuidV7.next(), cause, now.refundableMinor())
+                  : now;
+            });
+    payment = settlement.settle(payment);
+    return switch (payment.state()) {
+      case REFUNDED -> payment;
+      case CAPTURED -> {
+        if (payment.next().isPresent()) {
+          throw unknown();
+        }
+        throw refundRefused();
+      }
+      case AUTHORIZING, AUTHORIZED, CAPTURING, VOIDED, DECLINED -> throw notCaptured();
+    };
+  }
+
+  /** Gives back what the wish says, once per request id; the same request gets the same answer. */
+  Payment refund(RefundWish wish) {
+    byte[] reply = database.inTransaction(tx -> beginRefund(tx, wish));
+    UUID refundId = uuid(reply);
+    Payment payment =
+        settlement.settle(
+            database.read(tx -> store.find(tx, wish.paymentId()).orElseThrow(Payments::notFound)));
+    Refund refund = database.read(tx -> store.findRefund(tx, refundId).orElseThrow());
+    return switch (refund.state()) {
+      case DONE -> {
+        Refund.Done done = refund.done().orElseThrow();
+        yield payment.asOfRefund(done.refundedAfterMinor(), done.time());
+      }
+      case REQUESTED -> throw unknown();
+      case REFUSED -> throw refundRefused();
+    };
+  }
+
+  /** A payment of this user; of anybody when the user is empty. */
+  Payment get(UUID paymentId, Optional<UUID> ofUser) {
+    return database
+        .read(tx -> store.find(tx, paymentId))
+        .filter(payment -> ofUser.isEmpty() || payment.userId().equals(ofUser.get()))
+        .orElseThrow(Payments::notFound);
+  }
+
+  /** Payments of this user, newest first; of everybody when the user is empty. */
+  Page<Payment> list(Optional<UUID> ofUser, Optional<UUID> orderId, int size, String token) {
+    String[] arguments = {
+      "payments", ofUser.map(UUID::toString).orElse("*"), orderId.map(UUID::toString).orElse("")
+    };
+    Optional<UUID> before = lastKey(token, arguments).map(Payments::uuidInToken);
+    List<Payment> rows = database.read(tx -> store.list(tx, ofUser, orderId, before, size + 1));
+    return page(rows, size, last -> last.id().toString(), arguments);
+  }
+
+  /** Lines of the books, oldest first; of one order or of all. */
+  Page<Ledger.Entry> listLedger(Optional<UUID> orderId, int size, String token) {
+    String[] arguments = {"ledger", orderId.map(UUID::toString).orElse("")};
+    long after = lastKey(token, arguments).map(Payments::numberInToken).orElse(0L);
+    List<Ledger.Entry> rows =
+        database.inTransaction(tx -> ledger.list(tx, orderId, after, size + 1));
+    return page(rows, size, last -> Long.toString(last.id()), arguments);
+  }
+
+  private Payment begin(Handle tx, Authorization wanted) {
+    store.lockOrder(tx, wanted.orderId());
+    Optional<Payment> before = store.lockByOrder(tx, wanted.orderId());
+    if (before.isPresent()) {
+      if (!before.get().sameRequest(wanted.userId(), wanted.amount(), wanted.method())) {
+        throw Rejection.alreadyExists(
+            "PAYMENT_EXISTS", "the order has a payment of another user, amount or card");
+      }
+      return before.get();
+    }
+    if (store.isVoided(tx, wanted.orderId())) {
+      throw voided();
+    }
+    return store.insert(
+        tx,
+        new Payment(
+            UuidV7.next(),
+            wanted.orderId(),
+            wanted.userId(),
+            wanted.amount(),
+            wanted.method(),
+            PaymentState.AUTHORIZING,
+            0,
+            0,
+            0,
+            Optional.empty(),
+            Optional.empty(),
+            Payment.Commands.authorize(wanted.commandId()),
+            // The database's clock sets both.
+            Instant.EPOCH,
+            Instant.EPOCH));
+  }
+
+  private Payment beginCapture(Handle tx, UUID orderId, String commandId) {
+    Payment payment = store.lockByOrder(tx, orderId).orElseThrow(Payments::notFound);
+    return payment.capturable() ? store.save(tx, payment.capturing(commandId)) : payment;
+  }
+
+  private Optional<Payment> beginRelease(Handle tx, UUID orderId, String commandId) {
+    store.lockOrder(tx, orderId);
+    Optional<Payment> found = store.lockByOrder(tx, orderId);
+    if (found.isEmpty()) {
+      store.remember(tx, orderId, commandId);
+      return found;
+    }
+    Payment payment = found.get();
+    boolean open =
+        payment.state() == PaymentState.AUTHORIZING || payment.state() == PaymentState.AUTHORIZED;
+    return Optional.of(
+        open && !payment.released() ? store.save(tx, payment.releasing(commandId)) : payment);
+  }
+
+  private byte[] beginRefund(Handle tx, RefundWish wish) {
+    RequestIds.Outcome outcome =
+        RequestIds.once(
+            tx,
+            wish.request(),
+            wish.hash().getBytes(StandardCharsets.US_ASCII),
+            () -> {
+              Payment payment = store.find(tx, wish.paymentId()).orElseThrow(Payments::notFound);
+              payment = store.lock(tx, payment.id());
+              String cause =
+                  Refund.ofRequest(wish.request().principal(), wish.request().requestId());
+              Optional<Refund> before = store.findRefundByCause(tx, cause);
+              if (before.isPresent()) {
+                // The request id was forgotten, being old; what it did is not.
+                return bytes(before.get().id());
+              }
+              UUID refundId = UuidV7.next();
+              beginRefund(tx, payment, refundId, cause, refundMinor(payment, wish.amount()));
+              return bytes(refundId);
+            });
+    return switch (outcome) {
+      case RequestIds.Outcome.Fresh(byte[] reply) -> reply;
+      case RequestIds.Outcome.Replayed(byte[] reply) -> reply;
+      case RequestIds.Outcome.Reused() -> throw Rejection.requestIdReused();
+      case RequestIds.Outcome.InProgress() -> throw Rejection.requestInProgress();
+    };
+  }
+
+  private Payment beginRefund(Handle tx, Payment payment, UUID refundId, String cause, long minor) {
+    store.insert(
+        tx,
+        new Refund(refundId, payment.id(), cause, minor, Refund.State.REQUESTED, Optional.empty()));
+    return store.save(tx, payment.refunding(minor));
+  }
+
+  /** How much to give back; refuses what the payment does not have. */
+  private static long refundMinor(Payment payment, Optional<Amount> wanted) {
+    if (payment.state() != PaymentState.CAPTURED && payment.state() != PaymentState.REFUNDED) {
+      throw notCaptured();
+    }
+    if (wanted.isPresent() && !wanted.get().currency().equals(payment.amount().currency())) {
+      throw Rejection.invalid(
+          "amount.currency_code", "the payment is in " + payment.amount().currency());
+    }
+    long minor = wanted.map(Amount::minor).orElse(payment.refundableMinor());
+    if (minor == 0 || minor > payment.refundableMinor()) {
+      throw Rejection.wrongState(
+          "REFUND_EXCEEDS_CAPTURE", "more than what is left of the captured amount");
+    }
+    return minor;
+  }
+
+  private static <T> Page<T> page(
+      List<T> rows, int size, Function<T, String> key, String... arguments) {
+    if (rows.size() <= size) {
+      return new Page<>(rows, "");
+    }
+    List<T> shown = rows.subList(0, size);
+    return new Page<>(shown, PageToken.after(key.apply(shown.getLast()), arguments));
+  }
+
+  private static Optional<String> lastKey(String token, String... arguments) {
+    try {
+      return PageToken.lastKey(token, arguments);
+    } catch (IllegalArgumentException e) {
+      throw Rejection.invalid("page_token", String.valueOf(e.getMessage()));
+    }
+  }
+
+  private static UUID uuidInToken(String key) {
+    try {
+      return UUID.fromString(key);
+    } catch (IllegalArgumentException e) {
+      throw Rejection.invalid("page_token", "the page token is damaged");
+    }
+  }
+
+  private static long numberInToken(String key) {
+    try {
+      return Long.parseLong(key);
+    } catch (NumberFormatException e) {
+      throw Rejection.invalid("page_token", "the page token is damaged");
+    }
+  }
+
+  private static byte[] bytes(UUID id) {
+    return ByteBuffer.allocate(16)
+        .putLong(id.getMostSignificantBits())
+        .putLong(id.getLeastSignificantBits())
+        .array();
+  }
+
+  private static UUID uuid(byte[] bytes) {
+    ByteBuffer buffer = ByteBuffer.wrap(bytes);
+    return new UUID(buffer.getLong(), buffer.getLong());
+  }
+
+  private static Rejection notFound() {
+    return Rejection.notFound("PAYMENT_NOT_FOUND", "no such payment");
+  }
+
+  private static Rejection voided() {
+    return Rejection.notAllowedNow("PAYMENT_VOIDED", "the order's payment was given free");
+  }
+
+  private static Rejection declined(Payment payment) {
+    return Rejection.notAllowedNow("PAYMENT_DECLINED", "the card network declined the payment")
+        .with("decline_reason", payment.declineReason().orElse("declined"));
+  }
+
+  private static Rejection notCaptured() {
+    return Rejection.wrongState("NOT_CAPTURED", "the payment was not captured");
+  }
+
+  private static Rejection refundRefused() {
+    return Rejection.wrongState("REFUND_REFUSED", "the card network refused the refund");
+  }
+
+  private static Rejection unknown() {
+    return Rejection.unavailable(
+        "CARD_NETWORK_UNAVAILABLE", "the card network has not said what happened", RETRY_AFTER);
+  }
+}

@@ -1,0 +1,92 @@
+package dev.weft.payment;
+
+import dev.weft.durable.Database;
+import dev.weft.durable.RequestIds;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Takes up payments that nobody works on: after a crash, after an answer that never came, and while
+ * the card network was away. Several processes share the work by leases in the table.
+ *
+ * <p>Looks about once a second; forgets old request ids about once an hour. Thread-safe.
+ */
+final class Resolver implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Resolver.class);
+  private static final int AT_ONCE = 20;
+  private static final int TICKS_PER_HOUR = 3_600;
+  private static final int FORGET_AT_ONCE = 1_000;
+
+  private final Database database;
+  private final PaymentStore store;
+  private final Settlement settlement;
+  private final Duration interval;
+  private volatile boolean closed;
+  private @Nullable Thread thread;
+
+  Resolver(Database database, PaymentStore store, Settlement settlement, Duration interval) {
+    this.database = database;
+    this.store = store;
+    this.settlement = settlement;
+    this.interval = interval;
+  }
+
+  synchronized void start() {
+    thread = Thread.ofVirtual().name("resolver").start(this::run);
+  }
+
+  /** Claims what is due and sets to work on it; says how many payments that are. */
+  int tick() {
+    List<Payment> due = database.inTransaction(tx -> store.claim(tx, AT_ONCE));
+    due.forEach(
+        payment -> {
+          log.info("payment {} was left {}, taking it up", payment.id(), payment.state());
+          settlement.begin(payment);
+        });
+    return due.size();
+  }
+
+  @Override
+  public synchronized void close() {
+    closed = true;
+    if (thread != null) {
+      thread.interrupt();
+    }
+  }
+
+  private void run() {
+    // Spread, so that processes that started together do not ask together.
+    long ticks = ThreadLocalRandom.current().nextInt(TICKS_PER_HOUR);
+    while (!closed) {
+      try {
+        // A full claim means that there is more.
+        if (tick() < AT_ONCE) {
+          Thread.sleep(
+              Duration.ofMillis(
+                  ThreadLocalRandom.current()
+                      .nextLong(interval.toMillis() / 2, interval.toMillis() * 3 / 2 + 1)));
+        }
+        if (++ticks % TICKS_PER_HOUR == 0) {
+          database.inTransaction(tx -> RequestIds.forget(tx, FORGET_AT_ONCE));
+        }
+      } catch (InterruptedException e) {
+        return;
+      } catch (RuntimeException e) {
+        log.warn("cannot look for payments to take up, trying again: {}", e.toString());
+        pause();
+      }
+    }
+  }
+
+  private void pause() {
+    try {
+      Thread.sleep(interval);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

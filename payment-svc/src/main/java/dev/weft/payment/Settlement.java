@@ -1,0 +1,285 @@
+package dev.weft.payment;
+
+import dev.weft.durable.Database;
+import io.grpc.Context;
+import io.grpc.Deadline;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.UnaryOperator;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Brings payments to rest: asks the card network for what their rows say is to be done, and writes
+ * down what it did. What is to be done is always committed before the network is asked, and no
+ * transaction is open while it is.
+ *
+ * <p>The work for a payment runs on a thread of its own, once at a time in this process, and goes
+ * on when its caller gives up or goes away. Two processes at the same payment do no harm: the
+ * network does a thing once per key, and whoever writes second finds it written.
+ *
+ * <p>Thread-safe.
+ */
+final class Settlement implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Settlement.class);
+
+  /** Longer than any one step, which may cost an answer and a look-up. */
+  static final Duration PATIENCE = Duration.ofSeconds(9);
+
+  /** Kept back from the caller's deadline, so that the answer arrives before it. */
+  private static final Duration MARGIN = Duration.ofMillis(100);
+
+  /** Authorize and release, or a few refunds; whatever is left then is left to the resolver. */
+  private static final int STEPS_MAX = 8;
+
+  private static final int ROUNDS_MAX = 3;
+
+  private final Database database;
+  private final PaymentStore store;
+  private final Ledger ledger;
+  private final CardNetwork network;
+  private final ConcurrentHashMap<UUID, CompletableFuture<Payment>> running =
+      new ConcurrentHashMap<>();
+
+  Settlement(Database database, PaymentStore store, Ledger ledger, CardNetwork network) {
+    this.database = database;
+    this.store = store;
+    this.ledger = ledger;
+    this.network = network;
+  }
+
+  /**
+   * Works on the payment until it is at rest or nothing more can be learned now, and returns it as
+   * it is then; or as it is when the caller's deadline comes near, while the work goes on.
+   */
+  Payment settle(Payment payment) {
+    long patienceEnds = System.nanoTime() + patience().toNanos();
+    Payment known = payment;
+    for (int round = 0; round < ROUNDS_MAX && known.next().isPresent(); round++) {
+      CompletableFuture<Payment> mine = new CompletableFuture<>();
+      CompletableFuture<Payment> others = running.putIfAbsent(payment.id(), mine);
+      if (others == null) {
+        start(known, mine);
+        return await(mine, patienceEnds).orElse(known);
+      }
+      Optional<Payment> ended = await(others, patienceEnds);
+      if (ended.isEmpty()) {
+        return known;
+      }
+      known = database.read(tx -> store.find(tx, payment.id()).orElseThrow());
+      if (ended.get().next().isPresent()) {
+        // Nothing more can be learned now.
+        return known;
+      }
+      // It may have ended just before what this caller wants was written: then another round.
+    }
+    return known;
+  }
+
+  /** Starts to work on the payment, if nobody does. */
+  void begin(Payment payment) {
+    CompletableFuture<Payment> mine = new CompletableFuture<>();
+    if (running.putIfAbsent(payment.id(), mine) == null) {
+      start(payment, mine);
+    }
+  }
+
+  /**
+   * Waits for what runs, as long as one step may take; what is left then, a later start takes up.
+   */
+  @Override
+  public void close() {
+    try {
+      CompletableFuture.allOf(running.values().toArray(CompletableFuture[]::new))
+          .get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (ExecutionException | TimeoutException e) {
+      log.warn("{} payments are left for the next start", running.size());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void start(Payment payment, CompletableFuture<Payment> result) {
+    // The fork keeps the trace and the request id, and leaves deadline and cancellation behind.
+    Runnable work =
+        Context.current()
+            .fork()
+            .wrap(
+                () -> {
+                  try {
+                    Payment end = run(payment);
+                    running.remove(payment.id(), result);
+                    result.complete(end);
+                  } catch (RuntimeException | Error e) {
+                    running.remove(payment.id(), result);
+                    result.completeExceptionally(e);
+                    log.warn(
+                        "payment {} is left {}, it is taken up again later",
+                        payment.id(),
+                        payment.state(),
+                        e);
+                  }
+                });
+    Thread.ofVirtual().name("payment-" + payment.orderId()).start(work);
+  }
+
+  private Payment run(Payment begun) {
+    Payment payment = begun;
+    for (int i = 0; i < STEPS_MAX; i++) {
+      Optional<Payment.Step> step = payment.next();
+      if (step.isEmpty()) {
+        return payment;
+      }
+      Optional<Payment> moved =
+          switch (step.get()) {
+            case AUTHORIZE -> authorize(payment);
+            case CAPTURE -> capture(payment);
+            case RELEASE -> release(payment);
+            case REFUND -> refund(payment);
+          };
+      if (moved.isEmpty()) {
+        UUID id = payment.id();
+        database.inTransactionVoid(tx -> store.postpone(tx, id));
+        return payment;
+      }
+      payment = moved.get();
+    }
+    return payment;
+  }
+
+  private Optional<Payment> authorize(Payment payment) {
+    CardNetwork.Reply reply = network.authorize(payment);
+    if (reply.charge().isEmpty()) {
+      return reply.refusal().map(code -> write(payment, now -> now.declined(code)));
+    }
+    CardCharge charge = reply.charge().get();
+    return Optional.of(
+        switch (charge.status()) {
+          // Captured, when the books were restored from a backup: the capture will find out.
+          case AUTHORIZED, CAPTURED -> write(payment, now -> now.authorized(charge.id()));
+          case DECLINED -> write(payment, now -> now.declined(reason(charge)));
+          case VOIDED -> write(payment, Payment::voided);
+        });
+  }
+
+  private Optional<Payment> capture(Payment payment) {
+    Optional<CardCharge> charge = network.capture(payment).charge();
+    return charge.flatMap(
+        told ->
+            switch (told.status()) {
+              case CAPTURED -> Optional.of(writeCaptured(payment));
+              case DECLINED, VOIDED ->
+                  Optional.of(write(payment, now -> now.declined(reason(told))));
+              // Not captured yet: the request may still be on its way.
+              case AUTHORIZED -> Optional.empty();
+            });
+  }
+
+  private Optional<Payment> release(Payment payment) {
+    Optional<CardCharge> charge = network.release(payment).charge();
+    return charge.flatMap(
+        told ->
+            switch (told.status()) {
+              case DECLINED, VOIDED -> Optional.of(write(payment, Payment::voided));
+              case CAPTURED -> Optional.of(writeCaptured(payment));
+              case AUTHORIZED -> Optional.empty();
+            });
+  }
+
+  private Optional<Payment> refund(Payment payment) {
+    Refund refund = database.read(tx -> store.nextRefund(tx, payment.id())).orElse(null);
+    if (refund == null) {
+      // Another process ended it since the payment was read.
+      return Optional.of(database.read(tx -> store.find(tx, payment.id()).orElseThrow()));
+    }
+    CardNetwork.Reply reply = network.refund(payment, refund);
+    if (reply.charge().isEmpty()) {
+      return Optional.empty();
+    }
+    if (reply.charge().get().refunded(refund)) {
+      return Optional.of(writeRefunded(payment, refund));
+    }
+    return reply.refusal().map(code -> writeRefused(payment, refund, code));
+  }
+
+  private static String reason(CardCharge charge) {
+    return charge.declineReason().orElse("charge_" + charge.status()).toLowerCase(Locale.ROOT);
+  }
+
+  private Payment writeCaptured(Payment asked) {
+    return database.inTransaction(
+        tx -> {
+          Payment now = store.lock(tx, asked.id());
+          if (now.state() != asked.state()) {
+            return now;
+          }
+          Payment captured = store.save(tx, now.captured());
+          ledger.captured(tx, captured);
+          return captured;
+        });
+  }
+
+  private Payment writeRefunded(Payment asked, Refund refund) {
+    return database.inTransaction(
+        tx -> {
+          Payment now = store.lock(tx, asked.id());
+          long refundedAfter = now.refundedMinor() + refund.amountMinor();
+          if (!store.done(tx, refund, refundedAfter)) {
+            return now;
+          }
+          ledger.refunded(tx, now, refund);
+          return store.save(tx, now.refunded(refund.amountMinor()));
+        });
+  }
+
+  private Payment writeRefused(Payment asked, Refund refund, String code) {
+    log.error("refund {} of payment {} was refused: {}", refund.id(), asked.id(), code);
+    return database.inTransaction(
+        tx -> {
+          Payment now = store.lock(tx, asked.id());
+          return store.refused(tx, refund)
+              ? store.save(tx, now.refundRefused(refund.amountMinor()))
+              : now;
+        });
+  }
+
+  /** Moves the payment, unless it has moved since the network was asked. */
+  private Payment write(Payment asked, UnaryOperator<Payment> move) {
+    return database.inTransaction(
+        tx -> {
+          Payment now = store.lock(tx, asked.id());
+          return now.state() == asked.state() ? store.save(tx, move.apply(now)) : now;
+        });
+  }
+
+  private static Duration patience() {
+    Deadline deadline = Context.current().getDeadline();
+    if (deadline == null) {
+      return PATIENCE;
+    }
+    Duration left = Duration.ofNanos(deadline.timeRemaining(TimeUnit.NANOSECONDS)).minus(MARGIN);
+    return left.compareTo(PATIENCE) < 0 ? left : PATIENCE;
+  }
+
+  /** The result; empty when it is not there in time. Fails as the work failed. */
+  private static Optional<Payment> await(CompletableFuture<Payment> work, long ends) {
+    try {
+      return Optional.of(work.get(Math.max(0, ends - System.nanoTime()), TimeUnit.NANOSECONDS));
+    } catch (TimeoutException e) {
+      return Optional.empty();
+    } catch (ExecutionException e) {
+      throw new CompletionException(e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return Optional.empty();
+    }
+  }
+}

@@ -1,0 +1,49 @@
+package dev.weft.payment;
+
+import dev.weft.durable.Database;
+import dev.weft.mesh.Mesh;
+import dev.weft.mesh.MeshServer;
+import dev.weft.mesh.RunningProcess;
+import java.time.Duration;
+
+/** Every object of payment-svc, made once, in the order it starts; closed in reverse. */
+final class Wiring implements RunningProcess {
+  private static final Duration RESOLVE_EVERY = Duration.ofSeconds(1);
+
+  private final Mesh mesh;
+  private final Database database;
+  private final CardNetwork network;
+  private final Settlement settlement;
+  private final Resolver resolver;
+  private final MeshServer server;
+
+  Wiring(PaymentConfig config) {
+    mesh = Mesh.open(config.mesh());
+    database = Database.open(config.database());
+    network = new CardNetwork(config.cardNetwork());
+    PaymentStore store = new PaymentStore();
+    Ledger ledger = new Ledger();
+    settlement = new Settlement(database, store, ledger, network);
+    resolver = new Resolver(database, store, settlement, RESOLVE_EVERY);
+    server = mesh.server(new PaymentService(new Payments(database, store, ledger, settlement)));
+    mesh.management().readiness("database", database::healthy);
+    mesh.management().degradation("card-network", network::reachable);
+  }
+
+  @Override
+  public void start() {
+    database.migrate();
+    resolver.start();
+    server.start(); // last: from here on the registry sends calls
+  }
+
+  @Override
+  public void close() {
+    server.close(); // first: leaves the registry, then lets running calls finish
+    resolver.close();
+    settlement.close();
+    network.close();
+    mesh.close();
+    database.close();
+  }
+}

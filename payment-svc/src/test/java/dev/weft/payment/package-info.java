@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.payment;
+
+import org.jspecify.annotations.NullMarked;
