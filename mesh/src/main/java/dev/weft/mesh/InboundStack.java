@@ -1,9 +1,12 @@
 package dev.weft.mesh;
 
+import com.google.protobuf.Descriptors;
 import io.grpc.BindableService;
 import io.grpc.ServerInterceptor;
 import io.grpc.ServerInterceptors;
 import io.grpc.ServerServiceDefinition;
+import io.grpc.protobuf.ProtoMethodDescriptorSupplier;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -27,11 +30,27 @@ final class InboundStack {
             access);
   }
 
-  /** The service behind all layers; its streams can be ended by {@code streams}. */
+  /**
+   * The service behind all layers; its streams can be ended by {@code streams}.
+   *
+   * @throws IllegalStateException if its contract has a validation rule that is not implemented
+   */
   ServerServiceDefinition around(BindableService service, StreamDrain streams) {
     List<ServerInterceptor> all = new ArrayList<>(layers);
     // Inside the errors: there, a call may be closed while the service still uses it.
     all.add(streams);
-    return ServerInterceptors.interceptForward(service.bindService(), all);
+    ServerServiceDefinition definition = service.bindService();
+    // Innermost: only who may call is told what is wrong with the request.
+    all.add(new ValidationInterceptor(Validation.of(requests(definition), InstantSource.system())));
+    return ServerInterceptors.interceptForward(definition, all);
+  }
+
+  private static List<Descriptors.Descriptor> requests(ServerServiceDefinition definition) {
+    return definition.getMethods().stream()
+        .map(method -> method.getMethodDescriptor().getSchemaDescriptor())
+        .filter(ProtoMethodDescriptorSupplier.class::isInstance)
+        .map(schema -> ((ProtoMethodDescriptorSupplier) schema).getMethodDescriptor())
+        .map(Descriptors.MethodDescriptor::getInputType)
+        .toList();
   }
 }

@@ -64,6 +64,27 @@ class MeshTest {
   }
 
   @Test
+  void aRequestThatBreaksItsRulesNeverReachesTheService() {
+    Echo echo = new Echo();
+    meshes.open("echo-svc").server(echo).start();
+    var stub = EchoServiceGrpc.newBlockingStub(meshes.open("caller-svc").channel("echo-svc"));
+
+    Throwable refused = catchThrowable(() -> stub.read(request("a\0b")));
+
+    assertThat(RemoteError.of(refused))
+        .hasValueSatisfying(
+            error -> {
+              assertThat(error.code()).isEqualTo(Status.Code.INVALID_ARGUMENT);
+              assertThat(error.domain()).isEqualTo("echo-svc.weft");
+              assertThat(error.violations())
+                  .containsExactly(
+                      new Rejection.FieldViolation(
+                          "text", "must not contain U+0000", "STRING_NUL"));
+            });
+    assertThat(echo.calls).hasValue(0);
+  }
+
+  @Test
   void healthIsKnownPerServiceName() throws InterruptedException {
     Mesh mesh = meshes.open("echo-svc");
     MeshServer server = mesh.server(new Echo());
