@@ -29,6 +29,7 @@ final class Circuit {
   private static final int FAILED_PERCENT = 50;
   private static final int SLOW_PERCENT = 80;
   private static final int PROBES = 3;
+  private static final Duration PROBING = Duration.ofMillis(100);
 
   /** How long the circuit stays open: first, and at most. */
   record Pause(Duration first, Duration longest) {
@@ -94,9 +95,10 @@ final class Circuit {
     }
   }
 
-  /** How long calls will still be refused. */
+  /** How long calls will still be refused, as a guess while probes are under way. */
   Duration refusesFor() {
-    return breaker.getRemainingDelay();
+    Duration left = breaker.getRemainingDelay();
+    return left.compareTo(PROBING) < 0 ? PROBING : left;
   }
 
   private boolean isFailure(Attempt attempt) {

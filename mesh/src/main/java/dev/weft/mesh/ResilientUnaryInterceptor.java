@@ -299,7 +299,8 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
       }
       try {
         long millis = Long.parseLong(pushback);
-        return millis < 0 ? Attempt.NO_RETRY : Duration.ofMillis(millis);
+        // Never at once: that would run on the thread that hears of the failure, inside Failsafe.
+        return millis < 0 ? Attempt.NO_RETRY : Duration.ofMillis(millis).plusNanos(1);
       } catch (NumberFormatException e) {
         return Attempt.NO_RETRY;
       }
@@ -324,9 +325,10 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
     }
 
     private Rejection refusal() {
-      Duration refusesFor = circuit.refusesFor();
       return Rejection.unavailable(
-          "CIRCUIT_OPEN", target + " is not called for a moment after failures", refusesFor);
+          "CIRCUIT_OPEN",
+          target + " is not called for a moment after failures",
+          circuit.refusesFor());
     }
 
     /** Blocking stubs park on this executor, so the outcome must arrive through it. */
