@@ -95,6 +95,7 @@ public final class MeshProcess {
           }
         });
     try {
+      log.debug("{} starts", name);
       process.start();
       log.info("{} started in {} ms", name, millisSince(began));
     } catch (Exception | Error e) {

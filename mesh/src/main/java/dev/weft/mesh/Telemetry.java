@@ -31,6 +31,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -164,7 +165,23 @@ public final class Telemetry implements AutoCloseable {
 
   @Override
   public void close() {
-    sdk.ifPresent(open -> open.shutdown().join(FLUSH_SECONDS, TimeUnit.SECONDS));
+    sdk.ifPresent(
+        open -> {
+          // On a thread of its own, because the SDK waits inside, and longer, for a collector that
+          // is
+          // away.
+          Thread flush =
+              Thread.ofPlatform().daemon().name("telemetry-flush").start(() -> flush(open));
+          try {
+            flush.join(Duration.ofSeconds(FLUSH_SECONDS));
+          } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+          }
+        });
+  }
+
+  private static void flush(OpenTelemetrySdk open) {
+    open.shutdown().join(FLUSH_SECONDS, TimeUnit.SECONDS);
   }
 
   /** Loaded with the first scrape. */

@@ -1,0 +1,221 @@
+package dev.weft.mesh;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import com.nimbusds.jose.util.JSONObjectUtils;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(30)
+class ManagementTest {
+  private final Telemetry telemetry = Telemetry.open(TelemetryConfig.local("order-svc", "1.2.3"));
+  private final Management management =
+      Management.open("order-svc", "1.2.3", "127.0.0.1", 0, telemetry);
+  private final HttpClient client = HttpClient.newHttpClient();
+
+  @AfterEach
+  void close() {
+    client.close();
+    management.close();
+    telemetry.close();
+  }
+
+  private HttpRequest.Builder request(String path) {
+    return HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + management.port() + path));
+  }
+
+  private HttpResponse<String> send(HttpRequest.Builder request) throws Exception {
+    return client.send(request.build(), HttpResponse.BodyHandlers.ofString());
+  }
+
+  private HttpResponse<String> get(String path) throws Exception {
+    return send(request(path));
+  }
+
+  @Test
+  void livesAndIsReadyWithoutChecks() throws Exception {
+    assertThat(get("/livez").statusCode()).isEqualTo(200);
+    assertThat(get("/readyz").statusCode()).isEqualTo(200);
+    assertThat(get("/readyz").body()).isEqualTo("{\"status\":\"ready\",\"checks\":[]}\n");
+    assertThat(management.ready()).isTrue();
+  }
+
+  @Test
+  void aCriticalCheckThatFailsMakesItNotReadyButAlive() throws Exception {
+    management.readiness("database", () -> false);
+    management.readiness(
+        "broken",
+        () -> {
+          throw new IllegalStateException("password=hunter2");
+        });
+    management.degradation("cache", () -> true);
+
+    HttpResponse<String> response = get("/readyz");
+    assertThat(response.statusCode()).isEqualTo(503);
+    Map<String, Object> body = JSONObjectUtils.parse(response.body());
+    assertThat(body).containsEntry("status", "not_ready");
+    assertThat(response.body())
+        .containsPattern(
+            "\\{\"name\":\"database\",\"critical\":true,\"status\":\"fail\",\"durationMs\":\\d+,\"problem\":\"failed\"}")
+        .contains("\"problem\":\"IllegalStateException\"")
+        .containsPattern("\"name\":\"cache\",\"critical\":false,\"status\":\"pass\"")
+        .doesNotContain("hunter2");
+    assertThat(get("/livez").statusCode()).isEqualTo(200);
+  }
+
+  @Test
+  void anotherCheckThatFailsOnlyDegradesIt() throws Exception {
+    management.degradation("cache", () -> false);
+
+    assertThat(get("/readyz").statusCode()).isEqualTo(200);
+    assertThat(get("/readyz").body()).contains("\"status\":\"degraded\"");
+    assertThat(management.ready()).isTrue();
+  }
+
+  @Test
+  void aCheckThatHangsCountsAsFailedAndIsInterrupted() throws Exception {
+    CountDownLatch interrupted = new CountDownLatch(1);
+    management.readiness(
+        "database",
+        () -> {
+          try {
+            new CountDownLatch(1).await();
+          } catch (InterruptedException e) {
+            interrupted.countDown();
+          }
+          return true;
+        });
+
+    assertThat(get("/readyz").body()).contains("no answer within 1000 ms");
+    interrupted.await();
+  }
+
+  @Test
+  void askingOftenDoesNotCheckOften() throws Exception {
+    AtomicInteger checks = new AtomicInteger();
+    management.readiness("database", () -> checks.incrementAndGet() > 0);
+    for (int i = 0; i < 20; i++) {
+      get("/readyz");
+    }
+
+    assertThat(checks.get()).isLessThanOrEqualTo(3);
+  }
+
+  @Test
+  void becomesReadyWhenTheCheckPasses() throws Exception {
+    AtomicBoolean up = new AtomicBoolean();
+    Readiness readiness = new Readiness(Duration.ofSeconds(1), Duration.ZERO);
+    readiness.add("database", true, up::get);
+    assertThat(readiness.report().serves()).isFalse();
+    up.set(true);
+
+    assertThat(readiness.report().serves()).isTrue();
+  }
+
+  @Test
+  void isNotReadyOnceItDrains() throws Exception {
+    management.readiness("database", () -> true);
+    assertThat(get("/readyz").statusCode()).isEqualTo(200);
+    management.drain();
+
+    assertThat(get("/readyz").statusCode()).isEqualTo(503);
+    assertThat(get("/readyz").body()).contains("\"status\":\"draining\"", "database");
+    assertThat(management.ready()).isFalse();
+    assertThat(get("/livez").statusCode()).isEqualTo(200);
+  }
+
+  @Test
+  void metricsAreInPrometheusTextOrInOpenMetrics() throws Exception {
+    HttpResponse<String> text = get("/metrics");
+    assertThat(text.headers().firstValue("Content-Type"))
+        .hasValueSatisfying(type -> assertThat(type).startsWith("text/plain; version=0.0.4"));
+    assertThat(text.body()).contains("# TYPE jvm_memory_used_bytes gauge").doesNotContain("# EOF");
+    HttpResponse<String> open =
+        send(request("/metrics").header("Accept", "application/openmetrics-text; version=1.0.0"));
+    assertThat(open.headers().firstValue("Content-Type"))
+        .hasValueSatisfying(type -> assertThat(type).startsWith("application/openmetrics-text"));
+    assertThat(open.body()).endsWith("# EOF\n");
+    assertThat(
+            send(request("/metrics")
+                    .header(
+                        "Accept", "application/vnd.google.protobuf;proto=x;encoding=delimited,*/*"))
+                .body())
+        .contains("jvm_memory_used_bytes");
+  }
+
+  @Test
+  void infoSaysWhatRuns() throws Exception {
+    management.info("schema", "abc");
+
+    assertThat(JSONObjectUtils.parse(get("/info").body()))
+        .containsEntry("name", "order-svc")
+        .containsEntry("version", "1.2.3")
+        .containsEntry("schema", "abc")
+        .containsEntry("java", Runtime.version().toString())
+        .containsKeys("startTime", "uptimeSeconds");
+  }
+
+  @Test
+  void answersOnlyGetAndHeadOfWhatItHas() throws Exception {
+    HttpResponse<String> post =
+        send(request("/livez").POST(HttpRequest.BodyPublishers.ofString("x")));
+    assertThat(post.statusCode()).isEqualTo(405);
+    assertThat(post.headers().firstValue("Allow")).contains("GET, HEAD");
+    assertThat(get("/nothing").statusCode()).isEqualTo(404);
+    assertThat(get("/livez/").statusCode()).isEqualTo(404);
+    HttpResponse<String> head = send(request("/info").HEAD());
+    assertThat(head.statusCode()).isEqualTo(200);
+    assertThat(head.body()).isEmpty();
+    assertThat(head.headers().firstValue("Cache-Control")).contains("no-store");
+    assertThat(head.headers().firstValueAsLong("Content-Length")).isPresent();
+  }
+
+  @Test
+  void tooManyAtOnceAreTurnedAway() throws Exception {
+    CountDownLatch hold = new CountDownLatch(1);
+    management.page(
+        "/slow",
+        rest -> {
+          try {
+            hold.await();
+          } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+          }
+          return Optional.of("{}");
+        });
+    List<CompletableFuture<HttpResponse<String>>> slow = new ArrayList<>();
+    for (int i = 0; i < Management.CONCURRENT; i++) {
+      slow.add(client.sendAsync(request("/slow").build(), HttpResponse.BodyHandlers.ofString()));
+    }
+    await().untilAsserted(() -> assertThat(get("/livez").statusCode()).isEqualTo(503));
+    hold.countDown();
+
+    for (var answer : slow) {
+      assertThat(answer.get().statusCode()).isEqualTo(200);
+    }
+    assertThat(get("/livez").statusCode()).isEqualTo(200);
+  }
+
+  @Test
+  void aPortThatIsTakenIsNamed() {
+    assertThatThrownBy(
+            () -> Management.open("other", "1", "127.0.0.1", management.port(), telemetry))
+        .hasMessageContaining("127.0.0.1:" + management.port());
+  }
+}
