@@ -41,7 +41,6 @@ final class Passwords implements AutoCloseable {
   private static final int HASH_BYTES = 32;
 
   private final SecureRandom random = new SecureRandom();
-  private final int permits;
   private final Semaphore free;
   private final Duration wait;
   private final ExecutorService threads;
@@ -54,7 +53,6 @@ final class Passwords implements AutoCloseable {
   }
 
   Passwords(int permits, Duration wait) {
-    this.permits = permits;
     this.wait = wait;
     free = new Semaphore(permits, true);
     threads =
@@ -90,7 +88,8 @@ final class Passwords implements AutoCloseable {
     threads.shutdownNow();
   }
 
-  private <T> T inTurn(Callable<T> work) {
+  /** Runs expensive work when its turn comes. */
+  <T> T inTurn(Callable<T> work) {
     try {
       if (free.getQueueLength() >= WAITING_MAX
           || !free.tryAcquire(wait.toNanos(), TimeUnit.NANOSECONDS)) {
@@ -122,10 +121,5 @@ final class Passwords implements AutoCloseable {
     byte[] bytes = new byte[count];
     random.nextBytes(bytes);
     return bytes;
-  }
-
-  /** How many hash at once. */
-  int permits() {
-    return permits;
   }
 }
