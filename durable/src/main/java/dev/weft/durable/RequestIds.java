@@ -64,10 +64,7 @@ public final class RequestIds {
       return new Outcome.InProgress();
     }
     if (!claim.inserted()) {
-      Memory memory = memory(tx, key).orElseThrow();
-      return Arrays.equals(memory.requestHash(), requestHash)
-          ? new Outcome.Replayed(Objects.requireNonNull(memory.reply(), "a kept request has one"))
-          : new Outcome.Reused();
+      return recall(tx, key, requestHash).orElseThrow();
     }
     byte[] reply = effect.get();
     int updated =
@@ -81,6 +78,20 @@ public final class RequestIds {
             .execute();
     Rows.one(updated, "request id");
     return new Outcome.Fresh(reply);
+  }
+
+  /**
+   * What is remembered of a request, if it took effect before: for services that have to ask others
+   * before they can begin a transaction, and need not for a request that is served already.
+   */
+  public static Optional<Outcome> recall(Handle tx, Key key, byte[] requestHash) {
+    return memory(tx, key)
+        .map(
+            memory ->
+                Arrays.equals(memory.requestHash(), requestHash)
+                    ? new Outcome.Replayed(
+                        Objects.requireNonNull(memory.reply(), "a kept request has one"))
+                    : new Outcome.Reused());
   }
 
   /** The reply that is kept for a request, if it took effect. */

@@ -31,6 +31,9 @@ class RequestIdsTest {
     assertThat(once(key, "body")).isEqualTo("replayed 1");
     assertThat(effects).hasValue(1);
     assertThat(reply(key)).hasValue("1");
+    assertThat(recall(key, "body").orElseThrow()).isInstanceOf(Outcome.Replayed.class);
+    assertThat(recall(key, "changed").orElseThrow()).isInstanceOf(Outcome.Reused.class);
+    assertThat(recall(new RequestIds.Key("ann", "CreateOrder", "never"), "body")).isEmpty();
   }
 
   @Test
@@ -122,6 +125,10 @@ class RequestIdsTest {
 
   private Optional<String> reply(RequestIds.Key key) {
     return database.read(tx -> RequestIds.reply(tx, key)).map(reply -> new String(reply, UTF_8));
+  }
+
+  private Optional<Outcome> recall(RequestIds.Key key, String body) {
+    return database.read(tx -> RequestIds.recall(tx, key, body.getBytes(UTF_8)));
   }
 
   private int forget() {

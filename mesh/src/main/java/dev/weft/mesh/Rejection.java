@@ -61,6 +61,15 @@ public abstract sealed class Rejection extends RuntimeException {
     return new Invalid("INVALID_FIELD", text, Map.of(), List.copyOf(violations));
   }
 
+  /**
+   * The request is wrong in itself and will always be, for a reason that its contract names: fix
+   * it.
+   */
+  public static Rejection invalid(String reason, FieldViolation violation) {
+    String text = violation.field() + ": " + violation.description();
+    return new Invalid(reason, text, Map.of(), List.of(violation));
+  }
+
   /** There is no such thing, or it is not the caller's to see: stop. */
   public static Rejection notFound(String reason, String message) {
     return new NotFound(reason, message, Map.of());

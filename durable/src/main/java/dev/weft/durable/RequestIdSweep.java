@@ -1,0 +1,56 @@
+package dev.weft.durable;
+
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Forgets old request ids once an hour, in small transactions. Several processes may do so at once.
+ *
+ * <p>Whoever makes it starts and closes it.
+ */
+public final class RequestIdSweep implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(RequestIdSweep.class);
+  private static final Duration EVERY = Duration.ofHours(1);
+  private static final int AT_ONCE = 1_000;
+
+  private final Database database;
+  private final CountDownLatch closed = new CountDownLatch(1);
+
+  public RequestIdSweep(Database database) {
+    this.database = database;
+  }
+
+  /** Sweeps now and then every hour, in the background. */
+  public void start() {
+    Thread.ofVirtual().name("request-id-sweep").start(this::run);
+  }
+
+  @Override
+  public void close() {
+    closed.countDown();
+  }
+
+  private void run() {
+    try {
+      do {
+        sweep();
+      } while (!closed.await(EVERY.toMinutes(), TimeUnit.MINUTES));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void sweep() {
+    try {
+      int forgotten;
+      do {
+        forgotten = database.inTransaction(tx -> RequestIds.forget(tx, AT_ONCE));
+      } while (forgotten == AT_ONCE && closed.getCount() > 0);
+    } catch (RuntimeException e) {
+      log.warn("old request ids stay for another hour", e);
+    }
+  }
+}
