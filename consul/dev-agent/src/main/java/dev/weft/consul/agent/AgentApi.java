@@ -47,12 +47,12 @@ final class AgentApi {
   private final Reads reads;
   private final Node node;
 
-  AgentApi(Ledger ledger, Catalog catalog, Checks checks, Reads reads, Node node) {
-    this.ledger = ledger;
-    this.catalog = catalog;
-    this.checks = checks;
+  AgentApi(State state, Reads reads) {
+    ledger = state.ledger();
+    catalog = state.catalog();
+    checks = state.checks();
+    node = state.node();
     this.reads = reads;
-    this.node = node;
   }
 
   void addTo(HttpFace http) {

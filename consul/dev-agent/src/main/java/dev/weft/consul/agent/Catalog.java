@@ -1,5 +1,7 @@
 package dev.weft.consul.agent;
 
+import static dev.weft.consul.agent.Json.object;
+
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -8,6 +10,7 @@ import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -72,7 +75,7 @@ final class Catalog {
 
   // ---- What is there
 
-  Collection<Service> services() {
+  List<Service> services() {
     return services.values().stream().map(Entry::service).toList();
   }
 
@@ -84,7 +87,7 @@ final class Catalog {
   Map<String, Set<String>> tagsByName() {
     Map<String, Set<String>> tags = new TreeMap<>();
     for (Entry entry : services.values()) {
-      tags.computeIfAbsent(entry.service().name(), _ -> new TreeSet<>())
+      tags.computeIfAbsent(entry.service().name(), _ -> new LinkedHashSet<>())
           .addAll(entry.service().tags());
     }
     return tags;
@@ -336,5 +339,50 @@ final class Catalog {
     }
     overdue.forEach(this::remove);
     return List.copyOf(overdue);
+  }
+
+  // ---- Over a restart
+
+  /** The services, as {@link #restore} takes them back. */
+  List<Map<String, @Nullable Object>> savedServices() {
+    return services.values().stream()
+        .map(
+            entry ->
+                object(
+                    "Registration",
+                    entry.service().registration(),
+                    "CreateIndex",
+                    entry.createIndex(),
+                    "ModifyIndex",
+                    entry.modifyIndex()))
+        .toList();
+  }
+
+  /** The checks, as {@link #restore} takes them back. */
+  List<Map<String, @Nullable Object>> savedChecks() {
+    return checks.values().stream().map(Check::saved).toList();
+  }
+
+  /**
+   * Takes back what {@link #savedServices} and {@link #savedChecks} returned. Everything counts as
+   * changed now, so that whoever watched before the restart looks again; who was critical has its
+   * time anew.
+   *
+   * @throws RuntimeException if it makes no sense
+   */
+  void restore(List<? extends @Nullable Object> savedServices, List<? extends @Nullable Object> savedChecks) {
+    for (Object saved : savedServices) {
+      Fields fields = new Fields(saved, List.of("Registration", "CreateIndex", "ModifyIndex"));
+      Service service = Service.parse(fields.object("Registration")).service();
+      services.put(
+          service.id(),
+          new Entry(service, fields.unsigned("CreateIndex"), fields.unsigned("ModifyIndex")));
+      serviceIndexes.put(service.name(), ledger.index());
+    }
+    for (Object saved : savedChecks) {
+      Check check = Check.restore(saved, this::service, clock.instant());
+      checks.put(check.id(), check);
+    }
+    checks.values().forEach(prober::start);
   }
 }

@@ -20,10 +20,10 @@ final class CatalogApi {
   private final Reads reads;
   private final Node node;
 
-  CatalogApi(Catalog catalog, Reads reads, Node node) {
-    this.catalog = catalog;
+  CatalogApi(State state, Reads reads) {
+    catalog = state.catalog();
+    node = state.node();
     this.reads = reads;
-    this.node = node;
   }
 
   void addTo(HttpFace http) {

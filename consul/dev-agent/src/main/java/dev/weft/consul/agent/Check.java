@@ -5,6 +5,7 @@ import static dev.weft.consul.agent.Json.object;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -101,5 +102,56 @@ record Check(
         created,
         "ModifyIndex",
         modified);
+  }
+
+  /** As {@link #restore} takes it back. */
+  Map<String, @Nullable Object> saved() {
+    return object(
+        "Registration",
+        spec.registration(),
+        "Maintenance",
+        maintenance(),
+        "ServiceID",
+        serviceId,
+        "Status",
+        status.text(),
+        "Output",
+        output,
+        "CreateIndex",
+        createIndex,
+        "ModifyIndex",
+        modifyIndex);
+  }
+
+  /** The check that was saved, its status as old as {@code now}. */
+  static Check restore(
+      @Nullable Object saved, Function<String, @Nullable Service> services, Instant now) {
+    Fields fields =
+        new Fields(
+            saved,
+            List.of(
+                "Registration",
+                "Maintenance",
+                "ServiceID",
+                "Status",
+                "Output",
+                "CreateIndex",
+                "ModifyIndex"));
+    String serviceId = fields.text("ServiceID");
+    Service service = services.apply(serviceId);
+    Status status = Status.called(fields.text("Status"));
+    if (status == null || (service == null && !serviceId.isEmpty())) {
+      throw new IllegalArgumentException("a check without status or service");
+    }
+    return new Check(
+        CheckSpec.restore(fields.object("Registration"), fields.flag("Maintenance")),
+        serviceId,
+        service == null ? "" : service.name(),
+        service == null ? List.of() : service.tags(),
+        status,
+        fields.text("Output"),
+        now,
+        fields.unsigned("CreateIndex"),
+        fields.unsigned("ModifyIndex"));
   }
 }

@@ -224,7 +224,15 @@ record CheckSpec(
         OUTPUT_MAX);
   }
 
-  /** The registration that {@link #parse(Object)} reads back into this check. */
+  /** Reads back what {@link #registration} returned. */
+  static CheckSpec restore(Map<String, @Nullable Object> saved, boolean maintenance) {
+    Fields fields = new Fields(saved, NAMES);
+    return maintenance
+        ? maintenance(fields.text("CheckID"), fields.text("Name"), fields.text("Notes"))
+        : parse(saved);
+  }
+
+  /** This check as its registration would look. */
   Map<String, @Nullable Object> registration() {
     Map<String, @Nullable Object> json = object("CheckID", id, "Name", name, "Notes", notes);
     if (initial != null) {

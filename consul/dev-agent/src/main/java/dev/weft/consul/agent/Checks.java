@@ -22,11 +22,11 @@ final class Checks implements Catalog.Prober, AutoCloseable {
     /** When a TTL check was last heard of, in the scale of {@link System#nanoTime()}. */
     final AtomicLong heard = new AtomicLong(System.nanoTime());
 
-    volatile String lastOutput;
+    /** What the service said of its TTL check since it was registered. */
+    volatile String lastOutput = "";
 
     Running(Check check) {
       spec = check.spec();
-      lastOutput = check.output();
       thread =
           Thread.ofVirtual()
               .name("check " + spec.id())

@@ -3,43 +3,39 @@ package dev.weft.consul.agent;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.net.BindException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.List;
-import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A Consul-compatible agent in this process, ready when {@link #start} returns.
+ * A Consul-compatible agent in this process, listening when {@link #start} returns.
  *
- * <p>Without a data directory everything is forgotten on {@link #close()}. Thread-safe.
+ * <p>Without a data directory everything is forgotten on {@link #close()}; with one it is there again
+ * after a restart, and no index goes backwards. Thread-safe.
  */
 public final class DevAgent implements AutoCloseable {
   private static final Logger LOG = System.getLogger(DevAgent.class.getName());
-  private static final String NODE_NAME = "weft-dev";
-  private static final String DATACENTER = "dc1";
   private static final Duration REAP_INTERVAL = Duration.ofSeconds(30);
   private static final int USAGE = 64;
 
-  private final Ledger ledger;
-  private final Catalog catalog;
-  private final Checks checks;
+  private final @Nullable StateFile file;
+  private final State state;
   private final HttpFace http;
   private final Thread reaper;
 
-  private DevAgent(DevAgentConfig config) throws IOException {
-    http = new HttpFace(config.bind(), config.port());
-    ledger = new Ledger(1);
-    Node node =
-        new Node(
-            UUID.randomUUID().toString(), NODE_NAME, config.bind().getHostAddress(), DATACENTER, 1);
-    checks = new Checks(new Probes(), this::report);
-    catalog = new Catalog(ledger, config.clock(), checks);
-    KeyValues keys = new KeyValues(ledger);
-    Reads reads = new Reads(ledger, node.datacenter());
-    new AgentApi(ledger, catalog, checks, reads, node).addTo(http);
-    new CatalogApi(catalog, reads, node).addTo(http);
-    new KvApi(ledger, keys, reads).addTo(http);
+  private DevAgent(@Nullable StateFile file, State state, HttpFace http, DevAgentConfig config) {
+    this.file = file;
+    this.state = state;
+    this.http = http;
+    Reads reads = new Reads(state.ledger(), state.node().datacenter());
+    new AgentApi(state, reads).addTo(http);
+    new CatalogApi(state, reads).addTo(http);
+    new KvApi(state, reads).addTo(http);
+    new EventApi(state.ledger(), reads).addTo(http);
+    new UiPage(state, config.clock()).addTo(http);
     reaper = Thread.ofVirtual().name("reaper").unstarted(this::reapForEver);
   }
 
@@ -49,19 +45,53 @@ public final class DevAgent implements AutoCloseable {
    * @throws IOException if the port is taken or the data directory cannot be used
    */
   public static DevAgent start(DevAgentConfig config) throws IOException {
-    DevAgent agent = new DevAgent(config);
-    agent.http.start();
-    agent.reaper.start();
-    return agent;
+    HttpFace http = listen(config);
+    StateFile file = null;
+    try {
+      State state;
+      if (config.dataDir().isPresent()) {
+        file = StateFile.open(config.dataDir().get(), config.clock());
+        state = restore(file, config);
+        file.start(state.ledger(), state::saved);
+      } else {
+        state = State.of(StateFile.Saved.none(), config);
+      }
+      DevAgent agent = new DevAgent(file, state, http, config);
+      http.start();
+      agent.reaper.start();
+      return agent;
+    } catch (IOException | RuntimeException e) {
+      http.close();
+      if (file != null) {
+        file.close();
+      }
+      throw e;
+    }
+  }
+
+  private static HttpFace listen(DevAgentConfig config) throws IOException {
+    try {
+      return new HttpFace(config.bind(), config.port());
+    } catch (BindException e) {
+      throw new IOException(
+          "port %d of %s is taken: stop what listens there, or set PORT"
+              .formatted(config.port(), config.bind().getHostAddress()),
+          e);
+    }
+  }
+
+  private static State restore(StateFile file, DevAgentConfig config) throws IOException {
+    StateFile.Saved saved = file.read();
+    try {
+      return State.of(saved, config);
+    } catch (RuntimeException e) {
+      return State.of(file.setAside(e), config);
+    }
   }
 
   /** Where the agent listens. */
   public InetSocketAddress address() {
     return http.address();
-  }
-
-  private void report(CheckSpec spec, Status status, String output) {
-    ledger.change(() -> catalog.report(spec, status, output));
   }
 
   private void reapForEver() {
@@ -77,7 +107,7 @@ public final class DevAgent implements AutoCloseable {
 
   /** Removes what has been critical for longer than it allows. */
   void reap() {
-    List<String> removed = ledger.read(catalog::reap);
+    List<String> removed = state.ledger().read(state.catalog()::reap);
     for (String id : removed) {
       LOG.log(Level.INFO, "deregistered {0}: critical for longer than it allows", id);
     }
@@ -87,9 +117,12 @@ public final class DevAgent implements AutoCloseable {
   @Override
   public void close() {
     reaper.interrupt();
-    checks.close();
-    ledger.close();
+    state.checks().close();
+    state.ledger().close();
     http.close();
+    if (file != null) {
+      file.close();
+    }
   }
 
   /** Runs until the process is told to stop. */
@@ -115,7 +148,7 @@ public final class DevAgent implements AutoCloseable {
     } catch (IllegalArgumentException e) {
       fail(String.valueOf(e.getMessage()), USAGE);
     } catch (IOException e) {
-      fail("the agent cannot start: " + e.getMessage(), 1);
+      fail(String.valueOf(e.getMessage()), 1);
     }
   }
 

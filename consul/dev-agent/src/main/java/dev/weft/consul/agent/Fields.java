@@ -62,8 +62,17 @@ final class Fields {
     return switch (values.get(name)) {
       case null -> 0;
       case Long number when number >= 0 -> number;
+      case Json.Decimal number when number.text().matches("\\d+") -> beyondLong(number, name);
       case Object other -> throw mismatch(other, name, "uint64");
     };
+  }
+
+  private static long beyondLong(Json.Decimal number, String name) {
+    try {
+      return Long.parseUnsignedLong(number.text());
+    } catch (NumberFormatException e) {
+      throw mismatch(number, name, "uint64");
+    }
   }
 
   boolean flag(String name) {

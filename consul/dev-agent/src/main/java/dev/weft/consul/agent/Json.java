@@ -22,8 +22,13 @@ import org.jspecify.annotations.Nullable;
  * {@code Boolean}, null. Binding classes would cost more of the start than the whole agent does.
  */
 final class Json {
-  /** A number that is not a 64-bit integer, as it was written. */
-  record Decimal(String text) {}
+  /** A number that is not a signed 64-bit integer, as it was written. */
+  record Decimal(String text) {
+    /** A 64-bit number without sign. */
+    static Decimal unsigned(long bits) {
+      return new Decimal(Long.toUnsignedString(bits));
+    }
+  }
 
   private static final JsonFactory FACTORY = new JsonFactory();
 
@@ -121,6 +126,7 @@ final class Json {
       case Boolean flag -> out.writeBoolean(flag);
       case Integer number -> out.writeNumber(number);
       case Long number -> out.writeNumber(number);
+      case Decimal number -> out.writeNumber(number.text());
       case Map<?, ?> object -> {
         out.writeStartObject();
         for (Map.Entry<?, ?> field : object.entrySet()) {

@@ -1,26 +1,33 @@
 package dev.weft.consul.agent;
 
+import static dev.weft.consul.agent.Json.object;
+
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
-/** {@code /v1/kv}. */
+/** {@code /v1/kv} and {@code /v1/txn}. */
 final class KvApi {
   private static final String TOO_LARGE =
       "Request body(%s bytes) too large, max size: "
           + KeyValues.VALUE_MAX
           + " bytes. See https://www.consul.io/docs/agent/options.html#kv_max_value_size.";
 
+  private static final int TXN_STEPS_MAX = 64;
+  private static final int TXN_BODY_MAX = 1024 * 1024;
+
   private final Ledger ledger;
   private final KeyValues keys;
   private final Reads reads;
 
-  KvApi(Ledger ledger, KeyValues keys, Reads reads) {
-    this.ledger = ledger;
-    this.keys = keys;
+  KvApi(State state, Reads reads) {
+    ledger = state.ledger();
+    keys = state.keys();
     this.reads = reads;
   }
 
@@ -28,6 +35,7 @@ final class KvApi {
     http.serve("GET", "/v1/kv/", this::get);
     http.serve("PUT", "/v1/kv/", this::put);
     http.serve("DELETE", "/v1/kv/", this::delete);
+    http.serve("PUT", "/v1/txn", this::transact);
   }
 
   private Reply get(Request request) throws InterruptedException {
@@ -125,5 +133,54 @@ final class KvApi {
       throw new ApiError(
           400, "Conflicting flags: " + String.join("&", given.stream().sorted().toList()));
     }
+  }
+
+  private Reply transact(Request request) throws InterruptedException {
+    List<KeyValues.Step> steps =
+        request.json("Failed to parse body: ", TXN_BODY_MAX, KvApi::steps);
+    if (steps.size() > TXN_STEPS_MAX) {
+      throw new ApiError(
+          413,
+          "Transaction contains too many operations (%d > %d)"
+              .formatted(steps.size(), TXN_STEPS_MAX));
+    }
+    KeyValues.Outcome outcome = ledger.durably(() -> keys.transact(steps));
+    boolean failed = !outcome.errors().isEmpty();
+    Map<String, @Nullable Object> json =
+        object(
+            "Results",
+            failed ? null : outcome.results(),
+            "Errors",
+            failed ? outcome.errors() : null);
+    if (steps.stream().anyMatch(KeyValues.Step::writes)) {
+      return Reply.json(failed ? 409 : 200, json);
+    }
+    json.putAll(object("Index", 0, "LastContact", 0, "KnownLeader", true, "ConsistencyLevel", ""));
+    return Reply.json(failed ? 409 : 200, json)
+        .with("X-Consul-Knownleader", "true")
+        .with("X-Consul-Lastcontact", "0");
+  }
+
+  private static List<KeyValues.Step> steps(@Nullable Object json) {
+    if (!(json instanceof List<?> operations)) {
+      throw new IllegalArgumentException("json: cannot unmarshal into []*api.TxnOp");
+    }
+    List<KeyValues.Step> steps = new ArrayList<>();
+    for (Object operation : operations) {
+      Fields kv =
+          new Fields(
+              new Fields(operation, List.of("KV")).object("KV"),
+              List.of("Verb", "Key", "Value", "Flags", "Index", "Session"));
+      byte[] value = Base64.getDecoder().decode(kv.text("Value"));
+      if (value.length > KeyValues.VALUE_MAX) {
+        throw new ApiError(
+            413, "Value for key \"" + kv.text("Key") + "\" is too large (" + value.length + " > "
+                + KeyValues.VALUE_MAX + " bytes)");
+      }
+      steps.add(
+          new KeyValues.Step(
+              kv.text("Verb"), kv.text("Key"), value, kv.unsigned("Flags"), kv.unsigned("Index")));
+    }
+    return steps;
   }
 }

@@ -21,6 +21,7 @@ final class Request {
   record Wait(long index, Duration patience) {}
 
   private static final int BODY_MAX = 1024 * 1024;
+  private static final int DRAIN_MAX = 8 * 1024 * 1024;
   private static final Duration WAIT_DEFAULT = Duration.ofMinutes(5);
   private static final Duration WAIT_MAX = Duration.ofMinutes(10);
   private static final int JITTER_FRACTION = 16;
@@ -113,6 +114,7 @@ final class Request {
     try {
       byte[] body = exchange.getRequestBody().readNBytes(max + 1);
       if (body.length > max) {
+        exchange.getRequestBody().skip(DRAIN_MAX); // a client that still writes would not read
         throw new ApiError(413, tooLarge.formatted(contentLength(body.length)));
       }
       return body;
@@ -128,12 +130,16 @@ final class Request {
 
   /** The body as JSON. */
   <T> T json(Function<@Nullable Object, T> parse) {
-    byte[] body =
-        body(BODY_MAX, "Request body(%s bytes) too large, max size: " + BODY_MAX + " bytes.");
+    return json("Request decode failed: ", BODY_MAX, parse);
+  }
+
+  /** The body as JSON of at most {@code max} bytes; {@code complaint} begins what is said if not. */
+  <T> T json(String complaint, int max, Function<@Nullable Object, T> parse) {
+    byte[] body = body(max, "Request body(%s bytes) too large, max size: " + max + " bytes.");
     try {
       return parse.apply(Json.parse(body));
     } catch (IllegalArgumentException e) {
-      throw new ApiError(400, "Request decode failed: " + e.getMessage());
+      throw new ApiError(400, complaint + e.getMessage());
     }
   }
 

@@ -1,0 +1,176 @@
+package dev.weft.consul.agent;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.weft.consul.Check;
+import dev.weft.consul.Consul;
+import dev.weft.consul.ConsulConfig;
+import dev.weft.consul.Health;
+import dev.weft.consul.KvEntry;
+import dev.weft.consul.Registration;
+import dev.weft.consul.ServiceInstance;
+import dev.weft.consul.ServiceRegistration;
+import dev.weft.consul.ServiceSnapshot;
+import dev.weft.consul.Subscription;
+import dev.weft.consul.Weights;
+import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+/** That our own client and the agent understand each other. */
+interface ClientContract extends Contract {
+  private Consul connect() {
+    return Consul.connect(ConsulConfig.of(api().address().getAuthority(), Optional.empty()));
+  }
+
+  @Test
+  default void followsAServiceFromItsRegistrationToItsEnd() throws Exception {
+    String name = unique("followed");
+    Latest<ServiceSnapshot> seen =
+        new Latest<>(new ServiceSnapshot(name, List.of(), true));
+    try (HealthServer server = new HealthServer();
+        Consul consul = connect();
+        Subscription _ = consul.watchService(name, seen)) {
+      await().until(() -> !seen.get().stale());
+      assertThat(seen.get().instances()).isEmpty();
+      server.set("shop.Followed", ServingStatus.SERVING);
+      int port = Integer.parseInt(server.address().substring(server.address().indexOf(':') + 1));
+      ServiceRegistration wanted =
+          ServiceRegistration.grpc(name, "127.0.0.1", port, "shop.Followed")
+              .withTags("v1")
+              .withMeta(ServiceRegistration.META_VERSION, "1.4.0")
+              .withWeights(new Weights(10, 1))
+              .withConnectNative();
+      try (Registration registration = consul.register(wanted)) {
+        assertThat(registration.state()).isEqualTo(Registration.State.REGISTERED);
+        await()
+            .untilAsserted(
+                () ->
+                    assertThat(seen.get().passing())
+                        .singleElement()
+                        .satisfies(
+                            instance -> {
+                              assertThat(instance.id()).isEqualTo(wanted.id());
+                              assertThat(instance.host()).isEqualTo("127.0.0.1");
+                              assertThat(instance.port()).isEqualTo(port);
+                              assertThat(instance.tags()).containsExactly("v1");
+                              assertThat(instance.meta())
+                                  .containsEntry("version", "1.4.0")
+                                  .containsEntry("protocol", "grpc");
+                              assertThat(instance.weights()).isEqualTo(new Weights(10, 1));
+                              assertThat(instance.datacenter()).isEqualTo("dc1");
+                            }));
+        server.set("shop.Followed", ServingStatus.NOT_SERVING);
+        await().untilAsserted(() -> assertThat(health(seen)).containsExactly(Health.CRITICAL));
+        consul.agent().maintenance(wanted.id(), true, "deploy");
+        await().untilAsserted(() -> assertThat(health(seen)).containsExactly(Health.MAINTENANCE));
+        consul.agent().maintenance(wanted.id(), false, "");
+        server.set("shop.Followed", ServingStatus.SERVING);
+        await().untilAsserted(() -> assertThat(health(seen)).containsExactly(Health.PASSING));
+      }
+      await().untilAsserted(() -> assertThat(seen.get().instances()).isEmpty());
+    }
+  }
+
+  private static List<Health> health(Latest<ServiceSnapshot> seen) {
+    return seen.get().instances().stream().map(ServiceInstance::health).toList();
+  }
+
+  @Test
+  default void registersAgainWhatTheAgentForgot() {
+    String name = unique("forgotten");
+    try (Consul consul = connect();
+        Registration _ = consul.register(ttl(name))) {
+      consul.agent().report(name + ":ttl", Health.PASSING, "well");
+      inCatalog(name, "passing");
+      api().deregister(name);
+      await()
+          .atMost(Duration.ofSeconds(10))
+          .untilAsserted(() -> assertThat(consul.instances(name)).hasSize(1));
+    }
+    instances(name, 0);
+  }
+
+  private static ServiceRegistration ttl(String name) {
+    return ServiceRegistration.grpc(name, "127.0.0.1", 1, "")
+        .withId(name)
+        .withChecks(
+            List.of(Check.of(name + ":ttl", new Check.Probe.Ttl(Duration.ofMinutes(1)))));
+  }
+
+  @Test
+  default void readsTheHealthOfAnInstanceFromTheAgent() {
+    String name = unique("own");
+    try (Consul consul = connect();
+        Registration _ = consul.register(ttl(name))) {
+      consul.agent().report(name + ":ttl", Health.WARNING, "slow");
+      assertThat(consul.agent().health(name))
+          .hasValueSatisfying(health -> assertThat(health.health()).isEqualTo(Health.WARNING));
+      assertThat(consul.agent().health("nobody")).isEmpty();
+      assertThat(consul.agent().leader()).isPresent();
+      assertThat(consul.agent().self().datacenter()).isEqualTo("dc1");
+    }
+  }
+
+  @Test
+  default void followsTheNamesOfAllServices() throws Exception {
+    String name = unique("name");
+    Latest<Map<String, List<String>>> seen = new Latest<>(Map.of());
+    try (Consul consul = connect();
+        Subscription _ = consul.watchServices(seen)) {
+      await().untilAsserted(() -> assertThat(seen.get()).containsKey("consul"));
+      try (Registration _ = consul.register(ttl(name).withTags("a"))) {
+        await().untilAsserted(() -> assertThat(seen.get()).containsEntry(name, List.of("a")));
+      }
+      await().untilAsserted(() -> assertThat(seen.get()).doesNotContainKey(name));
+    }
+  }
+
+  @Test
+  default void followsAKey() throws Exception {
+    String key = unique("conf") + "/limit rate";
+    Latest<Optional<String>> seen = new Latest<>(Optional.of("nothing yet"));
+    try (Consul consul = connect();
+        Subscription _ =
+            consul.kv().watch(key, entry -> seen.accept(entry.map(KvEntry::text)))) {
+      await().untilAsserted(() -> assertThat(seen.get()).isEmpty());
+      consul.kv().put(key, "10");
+      await().untilAsserted(() -> assertThat(seen.get()).contains("10"));
+      KvEntry read = consul.kv().get(key).orElseThrow();
+      assertThat(consul.kv().cas(key, bytes("11"), read.modifyIndex())).isTrue();
+      assertThat(consul.kv().cas(key, bytes("12"), read.modifyIndex())).isFalse();
+      await().untilAsserted(() -> assertThat(seen.get()).contains("11"));
+      consul.kv().delete(key);
+      await().untilAsserted(() -> assertThat(seen.get()).isEmpty());
+    }
+  }
+
+  @Test
+  default void followsAPrefix() throws Exception {
+    String prefix = unique("routes") + "/";
+    Latest<List<String>> seen = new Latest<>(List.of("nothing yet"));
+    try (Consul consul = connect();
+        Subscription _ =
+            consul
+                .kv()
+                .watchAll(
+                    prefix, entries -> seen.accept(entries.stream().map(KvEntry::text).toList()))) {
+      await().untilAsserted(() -> assertThat(seen.get()).isEmpty());
+      consul.kv().put(prefix + "b", "2");
+      consul.kv().put(prefix + "a", "1");
+      await().untilAsserted(() -> assertThat(seen.get()).containsExactly("1", "2"));
+      assertThat(consul.kv().keys(prefix)).containsExactly(prefix + "a", prefix + "b");
+      consul.kv().deleteAll(prefix);
+      await().untilAsserted(() -> assertThat(seen.get()).isEmpty());
+    }
+  }
+
+  private static byte[] bytes(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
+  }
+}

@@ -1,0 +1,31 @@
+package dev.weft.consul.agent;
+
+import java.io.IOException;
+import java.net.URI;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.jspecify.annotations.NullUnmarked;
+
+/** The contract, kept by the development agent. */
+@NullUnmarked // set before the first test
+final class DevAgentContractTest extends ConsulContract {
+  private DevAgent agent;
+  private Api api;
+
+  @BeforeAll
+  void start() throws IOException {
+    agent = DevAgent.start(DevAgentConfig.inMemory());
+    api = new Api(URI.create("http:/" + agent.address()));
+  }
+
+  @AfterAll
+  void stop() {
+    api.close();
+    agent.close();
+  }
+
+  @Override
+  public Api api() {
+    return api;
+  }
+}

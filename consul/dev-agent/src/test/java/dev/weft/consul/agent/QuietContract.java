@@ -1,0 +1,131 @@
+package dev.weft.consul.agent;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+
+/** What can only be seen while nobody else changes the catalog. */
+interface QuietContract extends Contract {
+  /** Lets time pass for the agent, or skips the test. */
+  void pass(Duration time);
+
+  @Test
+  default void removesAServiceThatIsCriticalForAMinuteAndWhatItAllowsIsLess() {
+    String name = unique("zombie");
+    api()
+        .register(
+            "{\"Name\":\"%1$s\",\"Check\":{\"CheckID\":\"%1$s:ttl\",\"TTL\":\"60s\",\"DeregisterCriticalServiceAfter\":\"5s\"}}"
+                .formatted(name))
+        .isOk();
+    instances(name, 1);
+    pass(Duration.ofSeconds(30));
+    assertThat(api().get("/v1/agent/services").at(name)).isNotNull();
+    api().tell(name, "pass");
+    api().tell(name, "fail");
+    pass(Duration.ofSeconds(50));
+    assertThat(api().get("/v1/agent/services").at(name)).isNotNull();
+    pass(Duration.ofSeconds(31));
+    assertThat(api().get("/v1/agent/services").at(name)).isNull();
+    instances(name, 0);
+  }
+
+  @Test
+  default void blocksForAnUnknownServiceUntilAnyOtherIsDeregistered() throws Exception {
+    String other = unique("other");
+    api().registerTtl(other, other, "passing");
+    inCatalog(other, "passing");
+    String path = "/v1/health/service/" + unique("unknown");
+    Api.Answer empty = api().get(path).isOk();
+    assertThat(empty.list()).isEmpty();
+    assertThat(empty.index()).isPositive();
+    // An agent of which no service ever left answers with its newest index once or twice.
+    Api.Pending next = api().after(path, empty.index());
+    next.sleepsFor(Duration.ofMillis(500));
+    api().deregister(other);
+    Api.Answer woken = next.wakes();
+    assertThat(woken.list()).isEmpty();
+    assertThat(woken.index()).isGreaterThan(empty.index());
+  }
+
+  @Test
+  default void wakesAQueryForAnUnknownServiceWhenItComes() throws Exception {
+    String name = unique("comes");
+    String path = "/v1/health/service/" + name;
+    long index = api().get(path).isOk().index();
+    Api.Pending next = api().after(path, index);
+    next.sleepsFor(Duration.ofMillis(300));
+    api().registerTtl(name, name, "passing");
+    assertThat(next.wakes().list()).hasSize(1);
+  }
+
+  @Test
+  default void doesNotWakeForTheHealthOfAnotherService() throws Exception {
+    String watched = unique("watched");
+    String other = unique("other");
+    api().registerTtl(watched, watched, "passing");
+    api().registerTtl(other, other, "passing");
+    inCatalog(other, "passing");
+    Api.Pending next =
+        api().after("/v1/health/service/" + watched, inCatalog(watched, "passing").index());
+    api().tell(other, "fail");
+    inCatalog(other, "critical");
+    next.sleepsFor(Duration.ofMillis(700));
+    api().tell(watched, "fail");
+    assertThat(next.wakes().at(0, "Checks", 1, "Status")).isEqualTo("critical");
+  }
+
+  @Test
+  default void wakesAllServicesForACheckOfTheNode() throws Exception {
+    String name = unique("noded");
+    api().registerTtl(name, name, "passing");
+    Api.Pending next =
+        api().after("/v1/health/service/" + name, inCatalog(name, "passing").index());
+    next.sleepsFor(Duration.ofMillis(200));
+    api()
+        .put(
+            "/v1/agent/check/register",
+            "{\"Name\":\"disk\",\"TTL\":\"60s\",\"Status\":\"passing\"}")
+        .isOk();
+    assertThat(next.wakes().body()).contains("\"disk\"");
+    assertThat(api().get("/v1/agent/health/service/id/" + name).body()).contains("\"disk\"");
+    api().put("/v1/agent/check/deregister/disk").isOk();
+  }
+
+  @Test
+  default void wakesTheListOfServicesForNewAndRemovedOnesButNotForHealth() throws Exception {
+    String name = unique("listed");
+    api().registerTtl(name, name, "passing");
+    inCatalog(name, "passing");
+    String path = "/v1/catalog/services";
+    Api.Pending next = api().after(path, api().get(path).index());
+    api().tell(name, "fail");
+    inCatalog(name, "critical");
+    next.sleepsFor(Duration.ofMillis(700));
+    String fresh = unique("fresh");
+    api().registerTtl(fresh, fresh, "passing");
+    Api.Answer more = next.wakes();
+    assertThat(more.at(fresh)).isNotNull();
+    Api.Pending less = api().after(path, more.index());
+    api().deregister(fresh);
+    assertThat(less.wakes().at(fresh)).isNull();
+  }
+
+  @Test
+  default void doesNotWakeAPrefixForKeysOutsideIt() throws Exception {
+    String ours = unique("ours") + "/";
+    String theirs = unique("theirs") + "/";
+    api().put("/v1/kv/" + ours + "a", "1").isOk();
+    String path = "/v1/kv/" + ours + "?recurse";
+    Api.Pending next = api().after(path, api().get(path).isOk().index());
+    api().put("/v1/kv/" + theirs + "a", "1").isOk();
+    api().delete("/v1/kv/" + theirs + "a").isOk();
+    next.sleepsFor(Duration.ofMillis(700));
+    api().put("/v1/kv/" + ours + "b", "2").isOk();
+    Api.Answer more = next.wakes();
+    assertThat(more.list()).hasSize(2);
+    Api.Pending less = api().after(path, more.index());
+    api().delete("/v1/kv/" + ours + "a").isOk();
+    assertThat(less.wakes().list()).hasSize(1);
+  }
+}

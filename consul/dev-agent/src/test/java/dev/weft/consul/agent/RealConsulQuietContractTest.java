@@ -1,0 +1,42 @@
+package dev.weft.consul.agent;
+
+import static org.junit.jupiter.api.Assumptions.abort;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The quiet part of the contract, kept by a real Consul. */
+@NullUnmarked // set before the first test
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+final class RealConsulQuietContractTest implements QuietContract {
+  private RealConsul consul;
+
+  @BeforeAll
+  void start(@TempDir Path folder) throws IOException {
+    consul = RealConsul.start(folder);
+  }
+
+  @AfterAll
+  void stop() {
+    if (consul != null) {
+      consul.close();
+    }
+  }
+
+  @Override
+  public Api api() {
+    return consul.api();
+  }
+
+  @Override
+  public void pass(Duration time) {
+    RealConsul.say("SKIPPED on a real Consul: its clock cannot be moved, and the test would take 81 s");
+    abort("the clock of a real Consul cannot be moved");
+  }
+}
