@@ -95,7 +95,7 @@ final class JsonReader {
         mask,
         reader -> {
           if (isPlainMessage(field)) {
-            reader.value(into.getFieldBuilder(field), "");
+            reader.nested(field, into, "");
           } else {
             reader.fieldValue(field, into, "");
           }
@@ -191,13 +191,11 @@ final class JsonReader {
       }
       checkOneof(field, into);
       if (isPlainMessage(field)) {
-        boolean whole = Fields.isValueObject(field.getMessageType());
-        Message.Builder nested = into.getFieldBuilder(field);
-        if (whole) {
+        if (Fields.isValueObject(field.getMessageType())) {
           masked(fieldPath);
-          unmasked().value(nested, fieldPath);
+          unmasked().nested(field, into, fieldPath);
         } else {
-          value(nested, fieldPath);
+          nested(field, into, fieldPath);
         }
       } else {
         masked(fieldPath);
@@ -207,6 +205,13 @@ final class JsonReader {
     if (!any && !path.isEmpty()) {
       masked(path);
     }
+  }
+
+  private void nested(FieldDescriptor field, Message.Builder into, String path) throws IOException {
+    // Not by getFieldBuilder: a dynamic message then does not note which member of a oneof is set.
+    Message.Builder nested = into.newBuilderForField(field);
+    value(nested, path);
+    into.setField(field, nested.buildPartial());
   }
 
   private void unknown(Descriptor type, String name) throws IOException {
@@ -240,7 +245,7 @@ final class JsonReader {
         into.addRepeatedField(field, element(field, into));
       }
     } else if (field.getJavaType() == JavaType.MESSAGE) {
-      unmasked().value(into.getFieldBuilder(field), path);
+      unmasked().nested(field, into, path);
     } else {
       Object value = scalar(field);
       if (value != null) {
@@ -277,7 +282,7 @@ final class JsonReader {
     if (field.getJavaType() == JavaType.MESSAGE) {
       Message.Builder element = parent.newBuilderForField(field);
       unmasked().value(element, "");
-      return element.build();
+      return element.buildPartial();
     }
     Object value = scalar(field);
     if (value == null) {
@@ -320,7 +325,7 @@ final class JsonReader {
         }
       }
       case INT, LONG, FLOAT, DOUBLE -> {
-        if (token == null || !token.isNumeric() && token != JsonToken.VALUE_STRING) {
+        if (token == null || (!token.isNumeric() && token != JsonToken.VALUE_STRING)) {
           throw refused("expected a number");
         }
       }

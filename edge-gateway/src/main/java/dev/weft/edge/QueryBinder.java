@@ -12,6 +12,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,20 +43,27 @@ final class QueryBinder {
 
   /** Sets what the path says. The fields were checked when the route was made. */
   void path(List<String> fieldPath, String text) {
-    Message.Builder into = request;
+    List<FieldDescriptor> steps = new ArrayList<>();
+    Descriptor type = request.getDescriptorForType();
     for (String name : fieldPath.subList(0, fieldPath.size() - 1)) {
-      into = into.getFieldBuilder(into.getDescriptorForType().findFieldByName(name));
+      steps.add(type.findFieldByName(name));
+      type = steps.getLast().getMessageType();
     }
-    FieldDescriptor field = into.getDescriptorForType().findFieldByName(fieldPath.getLast());
-    Object before = into.hasField(field) ? into.getField(field) : null;
-    if (before != null) {
-      into.clearField(field);
-    }
+    FieldDescriptor field = type.findFieldByName(fieldPath.getLast());
     String pointer = pointer(fieldPath);
-    set(field, into, text, pointer);
-    if (before != null && !before.equals(into.getField(field))) {
-      throw Refused.field("INVALID_FIELD", pointer, "differs from the value in the path");
-    }
+    inside(
+        request,
+        steps,
+        into -> {
+          Object before = into.hasField(field) ? into.getField(field) : null;
+          if (before != null) {
+            into.clearField(field);
+          }
+          set(field, into, text, pointer);
+          if (before != null && !before.equals(into.getField(field))) {
+            throw Refused.field("INVALID_FIELD", pointer, "differs from the value in the path");
+          }
+        });
     taken.add(String.join(".", fieldPath));
   }
 
@@ -96,20 +104,39 @@ final class QueryBinder {
     if ((!field.isRepeated() || target.key != null) && !taken.add(canonical)) {
       throw refused(name, "set more than once");
     }
-    Message.Builder into = request;
-    for (FieldDescriptor step : target.fields.subList(0, target.fields.size() - 1)) {
-      checkOneof(name, step, into);
-      into = into.getFieldBuilder(step);
-    }
-    checkOneof(name, field, into);
-    String pointer = "/" + Pointers.escape(name);
-    if (target.key != null) {
-      entry(field, into, target.key, text, pointer);
-    } else if (field.isMapField()) {
+    if (field.isMapField() && target.key == null) {
       throw refused(name, "a map: name its key, as in " + name + "[key]=value");
-    } else {
-      set(field, into, text, pointer);
     }
+    String pointer = "/" + Pointers.escape(name);
+    inside(
+        request,
+        target.fields.subList(0, target.fields.size() - 1),
+        into -> {
+          checkOneof(name, field, into);
+          if (target.key == null) {
+            set(field, into, text, pointer);
+          } else {
+            entry(field, into, target.key, text, pointer);
+          }
+        });
+  }
+
+  /** Changes what is inside of message fields, one inside the other. */
+  private void inside(
+      Message.Builder into, List<FieldDescriptor> steps, Consumer<Message.Builder> change) {
+    if (steps.isEmpty()) {
+      change.accept(into);
+      return;
+    }
+    FieldDescriptor step = steps.getFirst();
+    checkOneof(step.getJsonName(), step, into);
+    // Not by getFieldBuilder: a dynamic message then does not note which member of a oneof is set.
+    Message.Builder nested =
+        into.hasField(step)
+            ? ((Message) into.getField(step)).toBuilder()
+            : into.newBuilderForField(step);
+    inside(nested, steps.subList(1, steps.size()), change);
+    into.setField(step, nested.buildPartial());
   }
 
   private void entry(
@@ -153,13 +180,12 @@ final class QueryBinder {
                   "INVALID_PARAMETER", pointer, "a message cannot stand in a query parameter");
         };
     try {
-      char[] document = json.toCharArray();
+      Message.Builder value = into.newBuilderForField(field);
+      JsonReader.message(CharBuffer.wrap(json.toCharArray()), value, types);
       if (field.isRepeated()) {
-        Message.Builder element = into.newBuilderForField(field);
-        JsonReader.message(CharBuffer.wrap(document), element, types);
-        into.addRepeatedField(field, element.build());
+        into.addRepeatedField(field, value.build());
       } else {
-        JsonReader.message(CharBuffer.wrap(document), into.getFieldBuilder(field), types);
+        into.setField(field, value.build());
       }
     } catch (Refused e) {
       throw Refused.field("INVALID_PARAMETER", pointer, "expected a " + type.getFullName());

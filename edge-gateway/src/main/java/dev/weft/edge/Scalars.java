@@ -104,23 +104,23 @@ final class Scalars {
   }
 
   private static double doubleOf(String text) {
-    switch (text) {
-      case "NaN":
-        return Double.NaN;
-      case "Infinity":
-        return Double.POSITIVE_INFINITY;
-      case "-Infinity":
-        return Double.NEGATIVE_INFINITY;
-      default:
-        if (!NUMBER.matcher(text).matches()) {
-          throw expected("a number");
-        }
-        double value = Double.parseDouble(text);
-        if (Double.isInfinite(value)) {
-          throw expected("a number in the range of a double");
-        }
-        return value;
+    return switch (text) {
+      case "NaN" -> Double.NaN;
+      case "Infinity" -> Double.POSITIVE_INFINITY;
+      case "-Infinity" -> Double.NEGATIVE_INFINITY;
+      default -> finite(text);
+    };
+  }
+
+  private static double finite(String text) {
+    if (!NUMBER.matcher(text).matches()) {
+      throw expected("a number");
     }
+    double value = Double.parseDouble(text);
+    if (Double.isInfinite(value)) {
+      throw expected("a number in the range of a double");
+    }
+    return value;
   }
 
   private static float floatOf(String text) {

@@ -1,0 +1,37 @@
+package dev.weft.edge;
+
+import java.util.Optional;
+
+/**
+ * One HTTP method on one path template, and what it calls.
+ *
+ * @param httpMethod upper-case, or {@code *} for any
+ * @param identifies how the path of a created resource is made, for rules that create one
+ */
+record Route(
+    String httpMethod,
+    PathTemplate template,
+    Rpc rpc,
+    Transcoder transcoder,
+    Optional<Location> identifies) {
+
+  /** Any method. */
+  static final String ANY_METHOD = "*";
+
+  /**
+   * The path of a resource: that of its collection, a slash and its id.
+   *
+   * @param collection path without a slash at the end
+   * @param idField field of the resource
+   */
+  record Location(String collection, String idField) {}
+
+  /** What no two routes may have in common: method and shape. */
+  String key() {
+    return httpMethod + " " + template.shape();
+  }
+
+  Route withLocation(Location location) {
+    return new Route(httpMethod, template, rpc, transcoder, Optional.of(location));
+  }
+}

@@ -1,0 +1,83 @@
+package dev.weft.edge;
+
+import com.google.protobuf.DescriptorProtos.MethodOptions.IdempotencyLevel;
+import com.google.protobuf.Descriptors;
+import dev.weft.mesh.CallPolicy;
+import io.grpc.MethodDescriptor;
+import io.grpc.MethodDescriptor.MethodType;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+
+/**
+ * A method of a service, as its contract describes it to the edge. It is called with bytes.
+ *
+ * @param service its name in the registry
+ * @param grpc how it is called
+ * @param policy deadline of a unary call, life of a stream; repeatable only without side effects,
+ *     since whoever may repeat a write decides that nearer to it
+ * @param successStatus of HTTP
+ * @param requestBytesMax largest body
+ */
+record Rpc(
+    String service,
+    MethodDescriptor<byte[], byte[]> grpc,
+    Access access,
+    CallPolicy policy,
+    int successStatus,
+    int requestBytesMax) {
+
+  /** {@code package.Service/Method}. */
+  String name() {
+    return grpc.getFullMethodName();
+  }
+
+  boolean serverStreaming() {
+    return grpc.getType() == MethodType.SERVER_STREAMING;
+  }
+
+  /** How to call a method with bytes. */
+  static MethodDescriptor<byte[], byte[]> bytes(Descriptors.MethodDescriptor method) {
+    boolean safe =
+        method.getOptions().getIdempotencyLevel()
+            == IdempotencyLevel.NO_SIDE_EFFECTS;
+    return MethodDescriptor.<byte[], byte[]>newBuilder()
+        .setFullMethodName(
+            MethodDescriptor.generateFullMethodName(
+                method.getService().getFullName(), method.getName()))
+        .setType(type(method))
+        .setSafe(safe)
+        .setRequestMarshaller(Bytes.INSTANCE)
+        .setResponseMarshaller(Bytes.INSTANCE)
+        // Names come from services and go with them: they must not stay in a table of gRPC's.
+        .setSampledToLocalTracing(false)
+        .build();
+  }
+
+  private static MethodType type(Descriptors.MethodDescriptor method) {
+    if (method.isClientStreaming()) {
+      return method.isServerStreaming() ? MethodType.BIDI_STREAMING : MethodType.CLIENT_STREAMING;
+    }
+    return method.isServerStreaming() ? MethodType.SERVER_STREAMING : MethodType.UNARY;
+  }
+
+  /** Messages as they are. */
+  private enum Bytes implements MethodDescriptor.Marshaller<byte[]> {
+    INSTANCE;
+
+    @Override
+    public InputStream stream(byte[] message) {
+      return new ByteArrayInputStream(message);
+    }
+
+    @Override
+    public byte[] parse(InputStream stream) {
+      try (stream) {
+        return stream.readAllBytes();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+  }
+}

@@ -1,0 +1,249 @@
+package dev.weft.edge;
+
+import com.google.api.AnnotationsProto;
+import com.google.api.HttpRule;
+import com.google.protobuf.Descriptors.FileDescriptor;
+import com.google.protobuf.Descriptors.MethodDescriptor;
+import com.google.protobuf.Descriptors.ServiceDescriptor;
+import dev.weft.mesh.CallPolicy;
+import dev.weft.options.v1.MethodPolicy;
+import dev.weft.options.v1.OptionsProto;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * What the edge can serve of one service: its routes, and what it had to leave out and why.
+ * Immutable.
+ *
+ * @param service its name in the registry
+ * @param grpcServices the full names of the services it is made of
+ */
+record ServiceSchema(
+    String service,
+    String fingerprint,
+    List<String> grpcServices,
+    List<Route> routes,
+    List<Skipped> skipped) {
+
+  /** The file that declares our method options. Who imports it means what it does not say. */
+  private static final String OPTIONS_FILE = "weft/options/v1/options.proto";
+
+  private static final int REQUEST_BYTES_DEFAULT = 64 * 1024;
+  private static final int REQUEST_BYTES_MAX = 10 * 1024 * 1024;
+  private static final Duration READ_TIMEOUT = Duration.ofSeconds(2);
+  private static final Duration WRITE_TIMEOUT = Duration.ofSeconds(5);
+
+  /** An RPC with an HTTP rule that is not served. */
+  record Skipped(String rpc, String why) {}
+
+  ServiceSchema {
+    grpcServices = List.copyOf(grpcServices);
+    routes = List.copyOf(routes);
+    skipped = List.copyOf(skipped);
+  }
+
+  /**
+   * Reads the contract of a service.
+   *
+   * @param foreignDefault who may call what has an HTTP rule in a contract that does not know our
+   *     options
+   * @throws InvalidRule if the descriptors contradict themselves
+   */
+  static ServiceSchema of(String service, Reflected reflected, Access foreignDefault) {
+    Map<String, FileDescriptor> files = reflected.link();
+    Types types = Types.of(files.values());
+    Map<String, ServiceDescriptor> byName = new HashMap<>();
+    for (FileDescriptor file : files.values()) {
+      file.getServices().forEach(s -> byName.put(s.getFullName(), s));
+    }
+    List<Route> routes = new ArrayList<>();
+    List<Skipped> skipped = new ArrayList<>();
+    for (String name : reflected.services()) {
+      ServiceDescriptor descriptor = byName.get(name);
+      if (descriptor == null) {
+        continue;
+      }
+      boolean ours = imports(descriptor.getFile(), OPTIONS_FILE, new HashSet<>());
+      Access access = ours ? new Access.Authenticated(Set.of()) : foreignDefault;
+      for (MethodDescriptor method : descriptor.getMethods()) {
+        if (!method.getOptions().hasExtension(AnnotationsProto.http)) {
+          continue;
+        }
+        try {
+          routes.addAll(routes(service, method, types, access));
+        } catch (InvalidRule e) {
+          skipped.add(new Skipped(method.getFullName(), String.valueOf(e.getMessage())));
+        }
+      }
+    }
+    return new ServiceSchema(
+        service, reflected.fingerprint(), reflected.services(), located(routes), skipped);
+  }
+
+  private static List<Route> routes(
+      String service, MethodDescriptor method, Types types, Access defaultAccess) {
+    MethodPolicy policy = method.getOptions().getExtension(OptionsProto.method);
+    Optional<Access> access = access(policy, defaultAccess);
+    if (access.isEmpty()) {
+      throw new InvalidRule("it has an HTTP rule but only services may call it");
+    }
+    if (method.getInputType().getFile().isPlaceholder()
+        || method.getOutputType().getFile().isPlaceholder()) {
+      throw new InvalidRule("a file its messages need was not reflected");
+    }
+    Rpc rpc = rpc(service, method, policy, access.get());
+    HttpRule rule = method.getOptions().getExtension(AnnotationsProto.http);
+    List<Route> routes = new ArrayList<>();
+    routes.add(route(rule, method, rpc, types, policy.getLenient()));
+    for (HttpRule more : rule.getAdditionalBindingsList()) {
+      if (more.getAdditionalBindingsCount() > 0) {
+        throw new InvalidRule("additional_bindings inside additional_bindings");
+      }
+      routes.add(route(more, method, rpc, types, policy.getLenient()));
+    }
+    return routes;
+  }
+
+  private static Optional<Access> access(MethodPolicy policy, Access defaultAccess) {
+    return switch (policy.getAccess()) {
+      case ACCESS_PUBLIC -> Optional.of(new Access.Public());
+      case ACCESS_AUTHENTICATED ->
+          Optional.of(new Access.Authenticated(Set.copyOf(policy.getRolesList())));
+      case ACCESS_UNSPECIFIED ->
+          Optional.of(
+              policy.getRolesCount() == 0
+                  ? defaultAccess
+                  : new Access.Authenticated(Set.copyOf(policy.getRolesList())));
+      // What a newer contract says and this edge does not know is not for strangers.
+      case ACCESS_SERVICE, UNRECOGNIZED -> Optional.empty();
+    };
+  }
+
+  private static Rpc rpc(
+      String service, MethodDescriptor method, MethodPolicy policy, Access access) {
+    var grpc = Rpc.bytes(method);
+    CallPolicy stated;
+    try {
+      stated = CallPolicy.of(method);
+    } catch (IllegalArgumentException e) {
+      throw new InvalidRule(String.valueOf(e.getMessage()));
+    }
+    Duration timeout =
+        policy.hasTimeout() ? stated.timeout() : grpc.isSafe() ? READ_TIMEOUT : WRITE_TIMEOUT;
+    int status = policy.getSuccessStatus() == 0 ? 200 : policy.getSuccessStatus();
+    if (status < 200 || status > 299) {
+      throw new InvalidRule("success_status: " + status + " (expected: 200 to 299)");
+    }
+    long bytes = policy.getMaxRequestBytes();
+    if (bytes < 0 || bytes > REQUEST_BYTES_MAX) {
+      throw new InvalidRule(
+          "max_request_bytes: " + bytes + " (expected: at most " + REQUEST_BYTES_MAX + ")");
+    }
+    return new Rpc(
+        service,
+        grpc,
+        access,
+        new CallPolicy(timeout, grpc.isSafe(), stated.streamIdle(), stated.streamMaxAge()),
+        status,
+        bytes == 0 ? REQUEST_BYTES_DEFAULT : (int) bytes);
+  }
+
+  private static Route route(
+      HttpRule rule, MethodDescriptor method, Rpc rpc, Types types, boolean lenient) {
+    String httpMethod;
+    String path;
+    switch (rule.getPatternCase()) {
+      case GET -> {
+        httpMethod = "GET";
+        path = rule.getGet();
+      }
+      case PUT -> {
+        httpMethod = "PUT";
+        path = rule.getPut();
+      }
+      case POST -> {
+        httpMethod = "POST";
+        path = rule.getPost();
+      }
+      case DELETE -> {
+        httpMethod = "DELETE";
+        path = rule.getDelete();
+      }
+      case PATCH -> {
+        httpMethod = "PATCH";
+        path = rule.getPatch();
+      }
+      case CUSTOM -> {
+        httpMethod = rule.getCustom().getKind();
+        path = rule.getCustom().getPath();
+        if (!httpMethod.equals(Route.ANY_METHOD) && !httpMethod.matches("[A-Z][A-Z-]{0,19}")) {
+          throw new InvalidRule("custom kind \"" + httpMethod + "\" is no HTTP method");
+        }
+      }
+      default -> throw new InvalidRule("the HTTP rule has no pattern");
+    }
+    if (!rule.getBody().isEmpty() && (httpMethod.equals("GET") || httpMethod.equals("HEAD"))) {
+      throw new InvalidRule("a body with " + httpMethod);
+    }
+    PathTemplate template = PathTemplate.parse(path);
+    Transcoder transcoder =
+        new Transcoder(
+            method,
+            types,
+            lenient,
+            new Transcoder.Binding(
+                httpMethod.equals("PATCH"),
+                template.variables(),
+                rule.getBody(),
+                rule.getResponseBody()));
+    return new Route(httpMethod, template, rpc, transcoder, Optional.empty());
+  }
+
+  /**
+   * Gives each route that creates the way to what it created: a POST to a fixed path, when there is
+   * a GET of this path, a slash and one variable.
+   */
+  private static List<Route> located(List<Route> routes) {
+    Map<String, Route.Location> locations = new HashMap<>();
+    for (Route route : routes) {
+      PathTemplate template = route.template();
+      int last = template.segments().size() - 1;
+      if (route.httpMethod().equals("GET")
+          && template.verb().isEmpty()
+          && template.variables().size() == 1
+          && template.literalPrefix().size() == last
+          && template.segments().get(last) instanceof PathTemplate.One) {
+        String collection = "/" + String.join("/", template.literalPrefix());
+        String field = template.variables().getFirst().fieldPath().getLast();
+        locations.putIfAbsent(collection, new Route.Location(collection, field));
+      }
+    }
+    return routes.stream()
+        .map(
+            route -> {
+              Route.Location location = locations.get(route.template().text());
+              return location == null || !route.httpMethod().equals("POST")
+                  ? route
+                  : route.withLocation(location);
+            })
+        .toList();
+  }
+
+  private static boolean imports(FileDescriptor file, String wanted, Set<String> seen) {
+    if (file.getFullName().equals(wanted)) {
+      return true;
+    }
+    if (!seen.add(file.getFullName())) {
+      return false;
+    }
+    // Also what was named and not given counts: it was meant.
+    return file.toProto().getDependencyList().contains(wanted)
+        || file.getDependencies().stream().anyMatch(d -> imports(d, wanted, seen));
+  }
+}

@@ -1,0 +1,109 @@
+package dev.weft.edge;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.google.protobuf.ByteString;
+import dev.weft.edge.weather.WeatherProto;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+
+class ServiceSchemaTest {
+  private final ServiceSchema library = Contracts.library();
+
+  @Test
+  void makesARouteOfEachRuleAndItsAdditionalBindings() {
+    assertThat(library.routes())
+        .extracting(Route::key)
+        .contains(
+            "GET /library/books/*",
+            "GET /library/shelves/*/books/*",
+            "POST /library/books/*:lend",
+            "* /library/files/**/raw");
+  }
+
+  @Test
+  void leavesOutOneBadRpcAndServesTheRest() {
+    assertThat(library.skipped())
+        .extracting(ServiceSchema.Skipped::rpc)
+        .containsExactly("library.v1.Library.Broken", "library.v1.Library.Hidden");
+    assertThat(library.routes()).hasSizeGreaterThan(10);
+  }
+
+  @Test
+  void neverServesWhatHasNoRuleOrIsForServices() {
+    assertThat(library.routes())
+        .extracting(route -> route.rpc().name())
+        .doesNotContain("library.v1.Library/Internal", "library.v1.Library/Hidden");
+  }
+
+  @Test
+  void takesWhatOurOptionsLeaveOutForAuthenticated() {
+    assertThat(rpc("LendBook").access()).isEqualTo(new Access.Authenticated(Set.of()));
+    assertThat(rpc("BurnBook").access()).isEqualTo(new Access.Authenticated(Set.of("admin")));
+    assertThat(rpc("GetBook").access()).isEqualTo(new Access.Public());
+  }
+
+  @Test
+  void appliesTheDefaultAccessToContractsThatDoNotKnowOurOptions() {
+    assertThat(Contracts.weather(new Access.Public()).routes())
+        .extracting(route -> route.rpc().access())
+        .containsOnly(new Access.Public());
+    assertThat(Contracts.weather().routes())
+        .extracting(route -> route.rpc().access())
+        .containsOnly(new Access.Authenticated(Set.of()));
+  }
+
+  @Test
+  void readsDeadlinesSizesAndStatusesFromTheContract() {
+    assertThat(rpc("Fail").policy().timeout()).isEqualTo(Duration.ofMillis(500));
+    assertThat(rpc("Fail").requestBytesMax()).isEqualTo(100_000);
+    assertThat(rpc("GetBook").policy().timeout()).isEqualTo(Duration.ofSeconds(2));
+    assertThat(rpc("GetBook").policy().repeatable()).isTrue();
+    assertThat(rpc("CreateBook").policy().timeout()).isEqualTo(Duration.ofSeconds(5));
+    assertThat(rpc("CreateBook").policy().repeatable()).isFalse();
+    assertThat(rpc("CreateBook").successStatus()).isEqualTo(201);
+  }
+
+  @Test
+  void knowsWhereACreatedResourceIs() {
+    assertThat(library.routes())
+        .filteredOn(route -> route.rpc().name().endsWith("CreateBook"))
+        .singleElement()
+        .extracting(route -> route.identifies().orElseThrow())
+        .isEqualTo(new Route.Location("/library/books", "book_id"));
+  }
+
+  @Test
+  void fingerprintsByContentAndNotByOrder() {
+    Reflected some = Contracts.reflected(WeatherProto.getDescriptor());
+    Map<String, ByteString> more = new TreeMap<>(some.files());
+    more.put("x.proto", ByteString.copyFromUtf8("x"));
+
+    assertThat(Reflected.of(some.services(), some.files())).isEqualTo(some);
+    assertThat(Reflected.of(some.services(), more).fingerprint())
+        .isNotEqualTo(some.fingerprint());
+  }
+
+  @Test
+  void refusesDescriptorsThatCannotBeRead() {
+    Reflected damaged =
+        Reflected.of(List.of("a.B"), Map.of("a.proto", ByteString.copyFromUtf8("\u0007")));
+
+    assertThatThrownBy(() -> ServiceSchema.of("a", damaged, new Access.Public()))
+        .isInstanceOf(InvalidRule.class)
+        .hasMessageContaining("a.proto");
+  }
+
+  private Rpc rpc(String method) {
+    return library.routes().stream()
+        .map(Route::rpc)
+        .filter(rpc -> rpc.name().endsWith("/" + method))
+        .findFirst()
+        .orElseThrow();
+  }
+}
