@@ -1,0 +1,63 @@
+package dev.weft.edge;
+
+import io.netty.handler.codec.http.HttpHeaders;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * What pages of other origins may do: nothing, but for those of the listed origins. Never {@code *},
+ * never credentials: tokens travel in {@code Authorization}, which the page has to set itself.
+ *
+ * @param origins exact, as {@code https://shop.example}
+ */
+record Cors(Set<String> origins) {
+  private static final String REQUEST_HEADERS =
+      "authorization, content-type, accept, accept-language, idempotency-key, if-match,"
+          + " if-none-match, x-request-id, traceparent, tracestate";
+  private static final String RESPONSE_HEADERS =
+      "location, link, etag, retry-after, x-request-id, x-response-time";
+
+  Cors {
+    origins = Set.copyOf(origins);
+  }
+
+  /** Whether this is a browser's question about another request. */
+  static boolean isPreflight(String method, HttpHeaders headers) {
+    return method.equals("OPTIONS")
+        && headers.contains("origin")
+        && headers.contains("access-control-request-method");
+  }
+
+  /** What every answer to this request carries. */
+  Map<String, String> headers(HttpHeaders request) {
+    if (origins.isEmpty()) {
+      return Map.of();
+    }
+    Map<String, String> headers = new LinkedHashMap<>();
+    headers.put("Vary", "Origin");
+    if (allows(request)) {
+      headers.put("Access-Control-Allow-Origin", request.get("origin"));
+      headers.put("Access-Control-Expose-Headers", RESPONSE_HEADERS);
+    }
+    return headers;
+  }
+
+  /** What the answer to a preflight carries besides. */
+  Map<String, String> preflight(HttpHeaders request, Collection<String> methods) {
+    if (!allows(request)) {
+      return Map.of();
+    }
+    return Map.of(
+        "Access-Control-Allow-Methods", String.join(", ", methods),
+        "Access-Control-Allow-Headers", REQUEST_HEADERS,
+        "Access-Control-Max-Age", "600");
+  }
+
+  private boolean allows(HttpHeaders request) {
+    List<String> given = request.getAll("origin");
+    return given.size() == 1 && origins.contains(given.getFirst());
+  }
+}

@@ -1,0 +1,332 @@
+package dev.weft.edge;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import dev.weft.mesh.Caller;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.EventLoop;
+import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.HttpUtil;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One request and its answer, whole or as a stream. What the way of a request needs of the
+ * connection it came by, and nothing else.
+ *
+ * <p>Used on the connection's event loop only, which must never wait.
+ */
+final class Exchange {
+  /** A body nobody reads is read to its end up to here, so that the connection can be kept. */
+  private static final int DISCARD_MAX = 64 * 1024;
+
+  private static final JsonFactory JSON = new JsonFactory();
+
+  private final Http1Connection connection;
+  private final HttpRequest request;
+  private final Observation observation;
+
+  private @Nullable Consumer<byte[]> onBody;
+  private ByteArrayOutputStream body = new ByteArrayOutputStream(0);
+  private int bodyMax;
+  private int discarded;
+  private boolean bodyEnded;
+  private boolean begun;
+  private boolean ended;
+  private Runnable onGone = () -> {};
+  private Runnable onWritable = () -> {};
+  private Map<String, String> extraHeaders = new LinkedHashMap<>();
+  private @Nullable Route route;
+  private Optional<Caller.User> user = Optional.empty();
+
+  Exchange(Http1Connection connection, HttpRequest request, Observation observation) {
+    this.connection = connection;
+    this.request = request;
+    this.observation = observation;
+  }
+
+  // What is asked.
+
+  HttpRequest request() {
+    return request;
+  }
+
+  String method() {
+    return request.method().name();
+  }
+
+  boolean isHead() {
+    return method().equals("HEAD");
+  }
+
+  /** The address the request came from, without a port. */
+  String peer() {
+    return connection.peer();
+  }
+
+  Observation observation() {
+    return observation;
+  }
+
+  EventLoop loop() {
+    return connection.loop();
+  }
+
+  /** The route, once it is known. */
+  @Nullable Route route() {
+    return route;
+  }
+
+  void route(Route found) {
+    route = found;
+    bodyMax = found.rpc().requestBytesMax();
+    observation.route(found);
+  }
+
+  /** Whose valid token came along, once that is known. */
+  Optional<Caller.User> user() {
+    return user;
+  }
+
+  void user(Caller.User caller) {
+    user = Optional.of(caller);
+  }
+
+  /** Adds a header to whatever the answer will be. */
+  void alsoAnswer(String name, String value) {
+    extraHeaders.put(name, value);
+  }
+
+  // The body.
+
+  /** Whether the request says that it has a body. */
+  boolean announcesBody() {
+    return HttpUtil.isTransferEncodingChunked(request) || contentLength() > 0;
+  }
+
+  /** As announced; 0 when nothing is. */
+  long contentLength() {
+    return HttpUtil.getContentLength(request, 0L);
+  }
+
+  /** Has the body read, and handed over when it is complete; one that is too long is refused. */
+  void readBody(Consumer<byte[]> complete) {
+    onBody = complete;
+    if (bodyEnded) {
+      handOver();
+      return;
+    }
+    if (HttpUtil.is100ContinueExpected(request)) {
+      connection.sendContinue();
+    }
+    connection.expectBody(bodyMax);
+  }
+
+  /** Called by the connection. */
+  void content(ByteBuf content) {
+    int length = content.readableBytes();
+    if (begun) {
+      discarded += length;
+      if (discarded > DISCARD_MAX) {
+        connection.closeAfterThis();
+      }
+      return;
+    }
+    if (body.size() + length > bodyMax) {
+      refuseTooLong();
+      return;
+    }
+    try {
+      content.readBytes(body, length);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Called by the connection. */
+  void bodyEnd() {
+    bodyEnded = true;
+    if (begun) {
+      doneIfBoth();
+    } else if (onBody != null) {
+      handOver();
+    }
+  }
+
+  boolean bodyEnded() {
+    return bodyEnded;
+  }
+
+  private void handOver() {
+    Consumer<byte[]> to = onBody;
+    onBody = null;
+    byte[] bytes = body.toByteArray();
+    body = new ByteArrayOutputStream(0);
+    if (to != null) {
+      to.accept(bytes);
+    }
+  }
+
+  private void refuseTooLong() {
+    connection.closeAfterThis();
+    refuse(Problems.bodyTooLong(bodyMax));
+  }
+
+  /** The connection will be closed after this answer. */
+  void closeAfterThis() {
+    connection.closeAfterThis();
+  }
+
+  // The answer.
+
+  /** Whether there is nothing left to do: it was answered, or nobody waits for the answer. */
+  boolean over() {
+    return ended;
+  }
+
+  /** Answers. Only the first answer counts: a later one, as by a call that was given up, is lost. */
+  void answer(Answer answer) {
+    if (begun || ended) {
+      return;
+    }
+    begin();
+    connection.write(this, answer.status(), headers(answer), answer.body());
+    observation.status(answer.status());
+    end();
+  }
+
+  /** Answers with an error; ends a stream that has begun by cutting it off. */
+  void refuse(Problem problem) {
+    if (ended) {
+      return;
+    }
+    if (begun) {
+      abort();
+      return;
+    }
+    Map<String, String> headers = new LinkedHashMap<>();
+    problem.retryAfterSeconds().ifPresent(seconds -> headers.put("Retry-After", seconds));
+    if (problem.status() == 401) {
+      boolean sent = request.headers().contains("authorization");
+      headers.put(
+          "WWW-Authenticate",
+          sent ? "Bearer realm=\"weft\", error=\"invalid_token\"" : "Bearer realm=\"weft\"");
+    }
+    observation.reason(problem.reason());
+    answer(
+        new Answer(problem.status(), "application/problem+json", problemJson(problem), headers));
+  }
+
+  /** Begins an answer of unknown length. */
+  void beginStream(Answer head) {
+    if (begun || ended) {
+      return;
+    }
+    begin();
+    connection.writeStreamHead(this, head.status(), headers(head));
+    observation.status(head.status());
+  }
+
+  /** Sends a part of the stream; it goes out with those that follow at once. */
+  void write(byte[] part) {
+    if (!ended) {
+      connection.writePart(part);
+    }
+  }
+
+  void endStream() {
+    if (!ended) {
+      connection.endStream();
+      end();
+    }
+  }
+
+  /** Closes the connection in the middle of an answer: the client sees that it is not whole. */
+  void abort() {
+    connection.abort();
+  }
+
+  /** Whether the client keeps up. */
+  boolean writable() {
+    return connection.writable();
+  }
+
+  void onWritable(Runnable action) {
+    onWritable = action;
+  }
+
+  /** What to do when the client leaves before its answer is complete. */
+  void onGone(Runnable action) {
+    onGone = action;
+  }
+
+  /** Called by the connection. */
+  void writabilityChanged() {
+    if (!ended) {
+      onWritable.run();
+    }
+  }
+
+  /** Called by the connection. */
+  void gone() {
+    if (!ended) {
+      ended = true;
+      observation.gone();
+      onGone.run();
+    }
+  }
+
+  /** An error as it stands in bodies and at the end of streams. */
+  byte[] problemJson(Problem problem) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream(512);
+    Types types = route == null ? Types.STANDARD : route.transcoder().types();
+    String target = request.uri();
+    int mark = target.indexOf('?');
+    String path = mark < 0 ? target : target.substring(0, mark);
+    try (JsonGenerator out = JSON.createGenerator(bytes)) {
+      problem.write(out, path, observation.requestId(), observation.traceId(), types);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return bytes.toByteArray();
+  }
+
+  private void begin() {
+    begun = true;
+    onBody = null;
+    body = new ByteArrayOutputStream(0);
+  }
+
+  private void end() {
+    ended = true;
+    observation.end(connection.written());
+    doneIfBoth();
+  }
+
+  private void doneIfBoth() {
+    if (ended && bodyEnded) {
+      connection.done();
+    }
+  }
+
+  private Map<String, String> headers(Answer answer) {
+    Map<String, String> headers = new LinkedHashMap<>();
+    if (!answer.contentType().isEmpty()) {
+      headers.put("Content-Type", answer.contentType());
+    }
+    headers.put("Cache-Control", "no-store");
+    headers.put("X-Content-Type-Options", "nosniff");
+    headers.put("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+    headers.put("X-Request-Id", observation.requestId());
+    headers.put("X-Response-Time", observation.elapsedMillis() + "ms");
+    headers.putAll(extraHeaders);
+    headers.putAll(answer.headers());
+    return headers;
+  }
+}

@@ -1,0 +1,475 @@
+package dev.weft.edge;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.EventLoop;
+import io.netty.channel.socket.DuplexChannel;
+import io.netty.handler.codec.DecoderException;
+import io.netty.handler.codec.DecoderResult;
+import io.netty.handler.codec.http.DefaultFullHttpResponse;
+import io.netty.handler.codec.http.DefaultHttpContent;
+import io.netty.handler.codec.http.DefaultHttpRequest;
+import io.netty.handler.codec.http.DefaultHttpResponse;
+import io.netty.handler.codec.http.HttpContent;
+import io.netty.handler.codec.http.HttpMethod;
+import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.HttpResponse;
+import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.handler.codec.http.HttpUtil;
+import io.netty.handler.codec.http.HttpVersion;
+import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.handler.codec.http.TooLongHttpHeaderException;
+import io.netty.handler.codec.http.TooLongHttpLineException;
+import io.netty.util.ReferenceCountUtil;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One HTTP/1.1 connection: its requests one after the other in their order, its deadlines, and its
+ * end. What is not HTTP beyond doubt is answered once and the connection closed, since nobody can
+ * know where the next request would begin.
+ */
+final class Http1Connection extends ChannelInboundHandlerAdapter {
+  private static final Logger log = LoggerFactory.getLogger(Http1Connection.class);
+
+  private static final int DEFAULT_BODY = 64 * 1024;
+
+  /** How long a closed connection still reads, so that the client gets to read our last answer. */
+  private static final Duration LINGER = Duration.ofSeconds(1);
+
+  private static final long LINGER_BYTES_MAX = 1024 * 1024;
+
+  private final Gateway gateway;
+  private final HttpLimits limits;
+  private final StrictRequestDecoder decoder;
+
+  /** What was read and is not worked on yet: parts of requests, and problems with reading more. */
+  private final Deque<Object> inbox = new ArrayDeque<>();
+
+  private @Nullable ChannelHandlerContext context;
+  private @Nullable DeadlineTimer reading;
+  private @Nullable DeadlineTimer stalled;
+  private @Nullable Exchange current;
+  private Awaiting awaiting = Awaiting.NOTHING;
+  private State state = State.OPEN;
+  private int requests;
+  private int headsRead;
+  private boolean draining;
+  private boolean flushing;
+  private long written;
+  private long lingered;
+
+  private enum Awaiting {
+    NOTHING,
+    REQUEST,
+    HEAD,
+    BODY
+  }
+
+  private enum State {
+    /** As many requests as the client likes. */
+    OPEN,
+    /** The answer being given is the last. */
+    LAST,
+    /** All is said; what still comes is thrown away. */
+    LINGERING
+  }
+
+  Http1Connection(Gateway gateway, HttpLimits limits, StrictRequestDecoder decoder) {
+    this.gateway = gateway;
+    this.limits = limits;
+    this.decoder = decoder;
+  }
+
+  // Reading.
+
+  @Override
+  public void channelActive(ChannelHandlerContext ctx) {
+    context = ctx;
+    reading = new DeadlineTimer(ctx.channel().eventLoop(), this::tooSlow);
+    stalled = new DeadlineTimer(ctx.channel().eventLoop(), this::abort);
+    await(Awaiting.REQUEST, limits.idle());
+  }
+
+  @Override
+  public void channelRead(ChannelHandlerContext ctx, Object message) {
+    if (state == State.LINGERING) {
+      lingered += message instanceof HttpContent content ? content.content().readableBytes() : 1;
+      ReferenceCountUtil.release(message);
+      if (lingered > LINGER_BYTES_MAX) {
+        ctx.close();
+      }
+      return;
+    }
+    if (message instanceof HttpRequest) {
+      headsRead++;
+    }
+    inbox.add(message);
+    work();
+    if (headsRead > limits.pipelined()) {
+      ctx.channel().config().setAutoRead(false);
+    }
+  }
+
+  @Override
+  public void channelReadComplete(ChannelHandlerContext ctx) {
+    if (current == null && state == State.OPEN && inbox.isEmpty()) {
+      if (!decoder.inHead()) {
+        await(Awaiting.REQUEST, limits.idle());
+      } else {
+        await(Awaiting.HEAD, limits.headerWithin());
+      }
+    }
+  }
+
+  /** Works on what was read, as far as the order of the answers allows. */
+  private void work() {
+    while (!inbox.isEmpty() && state != State.LINGERING) {
+      Object next = inbox.peek();
+      if (next instanceof HttpContent content && !(next instanceof HttpRequest)) {
+        inbox.remove();
+        content(content);
+        continue;
+      }
+      if (current != null || !writable()) {
+        return;
+      }
+      inbox.remove();
+      if (next instanceof HttpRequest request) {
+        headsRead--;
+        begin(request);
+      } else if (next instanceof Problem problem) {
+        malformed(problem);
+      }
+    }
+    if (context != null && headsRead <= limits.pipelined() / 2) {
+      context.channel().config().setAutoRead(true);
+    }
+  }
+
+  private void begin(HttpRequest request) {
+    DecoderResult result = request.decoderResult();
+    if (result.isFailure()) {
+      malformed(problemOf(result.cause()));
+      return;
+    }
+    requests++;
+    if (requests >= limits.requestsPerConnection()
+        || draining
+        || request.protocolVersion().equals(HttpVersion.HTTP_1_0)
+        || !HttpUtil.isKeepAlive(request)) {
+      state = State.LAST;
+    }
+    written = 0;
+    Exchange exchange = new Exchange(this, request, gateway.observe(request));
+    current = exchange;
+    expectBody(DEFAULT_BODY);
+    gateway.serve(exchange);
+  }
+
+  private void content(HttpContent content) {
+    try {
+      Exchange exchange = current;
+      if (exchange == null) {
+        return;
+      }
+      if (content.decoderResult().isFailure()) {
+        state = State.LAST;
+        exchange.refuse(problemOf(content.decoderResult().cause()));
+        exchange.bodyEnd();
+        return;
+      }
+      exchange.content(content.content());
+      if (content instanceof LastHttpContent) {
+        clear();
+        exchange.bodyEnd();
+      }
+    } finally {
+      content.release();
+    }
+  }
+
+  private void malformed(Problem problem) {
+    state = State.LAST;
+    HttpRequest unknown = new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, "/");
+    Exchange exchange = new Exchange(this, unknown, gateway.observeMalformed());
+    current = exchange;
+    exchange.refuse(problem);
+    exchange.bodyEnd();
+  }
+
+  private Problem problemOf(Throwable cause) {
+    return switch (cause) {
+      case TooLongHttpLineException _ -> Problems.targetTooLong(limits.uriBytes());
+      case TooLongHttpHeaderException _ -> Problems.headerTooLong();
+      default -> Problems.malformedHttp();
+    };
+  }
+
+  @Override
+  public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+    switch (cause) {
+      case DecoderException e -> {
+        if (state != State.LINGERING) {
+          inbox.add(problemOf(e.getCause() == null ? e : e.getCause()));
+          work();
+        }
+      }
+      case IOException _ -> ctx.close();
+      default -> fail(cause);
+    }
+  }
+
+  private void fail(Throwable cause) {
+    log.error("a connection failed", cause);
+    abort();
+  }
+
+  @Override
+  public void channelWritabilityChanged(ChannelHandlerContext ctx) {
+    if (stalled != null) {
+      if (writable()) {
+        stalled.clear();
+      } else {
+        stalled.set(limits.stalled());
+      }
+    }
+    if (writable()) {
+      if (current != null) {
+        current.writabilityChanged();
+      }
+      work();
+    }
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext ctx) {
+    if (reading != null && stalled != null) {
+      reading.close();
+      stalled.close();
+    }
+    inbox.forEach(ReferenceCountUtil::release);
+    inbox.clear();
+    if (current != null) {
+      current.gone();
+      current = null;
+    }
+  }
+
+  // Deadlines of reading.
+
+  private void await(Awaiting what, Duration within) {
+    if (awaiting != what && reading != null) {
+      awaiting = what;
+      reading.set(within);
+    }
+  }
+
+  private void clear() {
+    awaiting = Awaiting.NOTHING;
+    if (reading != null) {
+      reading.clear();
+    }
+  }
+
+  /** From now on the body must arrive, in a time that fits what the method allows. */
+  void expectBody(int bytesMax) {
+    awaiting = Awaiting.NOTHING;
+    long windows = Math.max(1, (bytesMax + DEFAULT_BODY - 1L) / DEFAULT_BODY);
+    await(Awaiting.BODY, limits.bodyWithin().multipliedBy(windows));
+  }
+
+  private void tooSlow() {
+    Awaiting late = awaiting;
+    awaiting = Awaiting.NOTHING;
+    switch (late) {
+      case NOTHING -> {}
+      case REQUEST -> close();
+      case HEAD -> malformed(Problems.tooSlow());
+      case BODY -> {
+        state = State.LAST;
+        Exchange exchange = current;
+        if (exchange != null) {
+          exchange.refuse(Problems.tooSlow());
+          // What is missing of it is not waited for.
+          exchange.bodyEnd();
+        }
+      }
+    }
+  }
+
+  // What an exchange asks for.
+
+  EventLoop loop() {
+    return channel().eventLoop();
+  }
+
+  String peer() {
+    return channel().remoteAddress() instanceof InetSocketAddress address
+        ? address.getAddress().getHostAddress()
+        : "";
+  }
+
+  boolean writable() {
+    return channel().isWritable();
+  }
+
+  /** Bytes of the answer's body so far. */
+  long written() {
+    return written;
+  }
+
+  void sendContinue() {
+    channel()
+        .writeAndFlush(
+            new DefaultFullHttpResponse(
+                HttpVersion.HTTP_1_1, HttpResponseStatus.CONTINUE, Unpooled.EMPTY_BUFFER));
+  }
+
+  /** The answer being given is the last on this connection. */
+  void closeAfterThis() {
+    if (state == State.OPEN) {
+      state = State.LAST;
+    }
+  }
+
+  void write(Exchange exchange, int status, Map<String, String> headers, byte[] body) {
+    boolean head = exchange.isHead();
+    DefaultFullHttpResponse response =
+        new DefaultFullHttpResponse(
+            HttpVersion.HTTP_1_1,
+            HttpResponseStatus.valueOf(status),
+            head ? Unpooled.EMPTY_BUFFER : Unpooled.wrappedBuffer(body));
+    setHeaders(response, headers);
+    // The head of an answer whose length nobody knows says nothing of it.
+    if (status != 204 && !(head && body.length == 0)) {
+      response.headers().setInt("Content-Length", body.length);
+    }
+    written = head ? 0 : body.length;
+    channel().writeAndFlush(response);
+  }
+
+  void writeStreamHead(Exchange exchange, int status, Map<String, String> headers) {
+    HttpResponse response =
+        new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(status));
+    // HTTP/1.0 does not know chunks: there the end of the connection is the end of the answer.
+    if (!exchange.request().protocolVersion().equals(HttpVersion.HTTP_1_0)) {
+      response.headers().set("Transfer-Encoding", "chunked");
+    }
+    setHeaders(response, headers);
+    channel().write(response);
+  }
+
+  void writePart(byte[] part) {
+    written += part.length;
+    channel().write(new DefaultHttpContent(Unpooled.wrappedBuffer(part)));
+    if (!flushing) {
+      flushing = true;
+      loop().execute(this::flush);
+    }
+  }
+
+  /** Once for all parts that came together. */
+  private void flush() {
+    flushing = false;
+    channel().flush();
+  }
+
+  void endStream() {
+    channel().writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT);
+  }
+
+  private void setHeaders(HttpResponse response, Map<String, String> headers) {
+    response.headers().set("Date", HttpDate.now());
+    headers.forEach((name, value) -> response.headers().set(name, value));
+    if (state != State.OPEN) {
+      response.headers().set("Connection", "close");
+    }
+  }
+
+  /** Request and answer are both complete. */
+  void done() {
+    current = null;
+    if (state == State.OPEN) {
+      // On the loop, so that many small requests in one packet do not pile up on the stack.
+      loop().execute(this::goOn);
+    } else {
+      linger();
+    }
+  }
+
+  private void goOn() {
+    if (state == State.OPEN && channel().isActive()) {
+      work();
+      channelReadComplete(context());
+    }
+  }
+
+  /** Cuts the connection off. */
+  void abort() {
+    channel().close();
+  }
+
+  /** Ends an idle connection now and a busy one with its answer. */
+  void drain() {
+    draining = true;
+    if (current == null) {
+      close();
+    } else {
+      closeAfterThis();
+    }
+  }
+
+  private void close() {
+    state = State.LINGERING;
+    channel().close();
+  }
+
+  /** Closing with unread input would reset the connection, and the client lose our answer. */
+  private void linger() {
+    state = State.LINGERING;
+    clear();
+    Channel channel = channel();
+    ChannelFuture flushed = channel.writeAndFlush(Unpooled.EMPTY_BUFFER);
+    flushed.addListener(
+        (ChannelFutureListener)
+            future -> {
+              if (channel instanceof DuplexChannel duplex && channel.isActive()) {
+                duplex.shutdownOutput();
+                channel.config().setAutoRead(true);
+                channel
+                    .eventLoop()
+                    .schedule(
+                        () -> channel.close(), LINGER.toMillis(), TimeUnit.MILLISECONDS);
+              } else {
+                channel.close();
+              }
+            });
+    inbox.forEach(ReferenceCountUtil::release);
+    inbox.clear();
+  }
+
+  private Channel channel() {
+    return context().channel();
+  }
+
+  private ChannelHandlerContext context() {
+    if (context == null) {
+      throw new IllegalStateException("the connection is not open yet");
+    }
+    return context;
+  }
+}

@@ -1,0 +1,83 @@
+package dev.weft.edge;
+
+import java.time.Duration;
+
+/**
+ * What one client may take of the public listener. Everything a stranger can make grow has its
+ * bound here or in a method's contract.
+ *
+ * @param uriBytes of the request target; more is 414
+ * @param headerBytes of all header fields together; more is 431
+ * @param headerFields number of header fields; more is 431
+ * @param headerWithin from the first byte of a request to the end of its header; later is 408
+ * @param bodyWithin for each 64 KiB of the body that the method allows; later is 408
+ * @param idle how long a connection is kept without a request
+ * @param stalled how long a client may not read what it asked for
+ * @param requestsPerConnection after which a connection is closed
+ * @param pipelined requests that are read ahead of the one being answered
+ * @param connections open at once; more are closed at once
+ * @param inFlight requests worked on at once; more get 503
+ * @param streamsPerPrincipal streams one user, or one address without a user, may hold; more get
+ *     429
+ */
+record HttpLimits(
+    int uriBytes,
+    int headerBytes,
+    int headerFields,
+    Duration headerWithin,
+    Duration bodyWithin,
+    Duration idle,
+    Duration stalled,
+    int requestsPerConnection,
+    int pipelined,
+    int connections,
+    int inFlight,
+    int streamsPerPrincipal) {
+
+  static final HttpLimits DEFAULT =
+      new HttpLimits(
+          4 * 1024,
+          8 * 1024,
+          100,
+          Duration.ofSeconds(10),
+          Duration.ofSeconds(10),
+          Duration.ofSeconds(30),
+          Duration.ofSeconds(30),
+          1_000,
+          32,
+          10_000,
+          2_000,
+          5);
+
+  HttpLimits withDeadlines(Duration header, Duration body, Duration idleFor) {
+    return new HttpLimits(
+        uriBytes,
+        headerBytes,
+        headerFields,
+        header,
+        body,
+        idleFor,
+        stalled,
+        requestsPerConnection,
+        pipelined,
+        connections,
+        inFlight,
+        streamsPerPrincipal);
+  }
+
+  HttpLimits withStreamsPerPrincipal(int streams) {
+    return new HttpLimits(
+        uriBytes,
+        headerBytes,
+        headerFields,
+        headerWithin,
+        bodyWithin,
+        idle,
+        stalled,
+        requestsPerConnection,
+        pipelined,
+        connections,
+        inFlight,
+        streams);
+  }
+}

@@ -1,0 +1,114 @@
+package dev.weft.edge;
+
+import io.netty.bootstrap.ServerBootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.WriteBufferWaterMark;
+import io.netty.channel.group.ChannelGroup;
+import io.netty.channel.group.DefaultChannelGroup;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.SocketChannel;
+import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.handler.codec.http.HttpResponseEncoder;
+import io.netty.util.concurrent.GlobalEventExecutor;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The public listener: takes connections and gives each its pipeline, as many at once as the limits
+ * allow. Listens from {@link #open} to {@link #close}.
+ */
+final class HttpListener implements AutoCloseable {
+  private static final int BACKLOG = 1_024;
+  private static final WriteBufferWaterMark WATER_MARK =
+      new WriteBufferWaterMark(32 * 1024, 64 * 1024);
+
+  private final EventLoopGroup acceptors =
+      new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
+  private final EventLoopGroup loops = new MultiThreadIoEventLoopGroup(NioIoHandler.newFactory());
+  private final ChannelGroup connections = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
+  private final Channel server;
+
+  private HttpListener(Gateway gateway, HttpLimits limits, InetSocketAddress address) {
+    ServerBootstrap bootstrap =
+        new ServerBootstrap()
+            .group(acceptors, loops)
+            .channel(NioServerSocketChannel.class)
+            .option(ChannelOption.SO_BACKLOG, BACKLOG)
+            .option(ChannelOption.SO_REUSEADDR, true)
+            .childOption(ChannelOption.TCP_NODELAY, true)
+            .childOption(ChannelOption.WRITE_BUFFER_WATER_MARK, WATER_MARK)
+            .childHandler(
+                new ChannelInitializer<SocketChannel>() {
+                  @Override
+                  protected void initChannel(SocketChannel channel) {
+                    if (connections.size() >= limits.connections()) {
+                      channel.close();
+                      return;
+                    }
+                    connections.add(channel);
+                    StrictRequestDecoder decoder = new StrictRequestDecoder(limits);
+                    channel
+                        .pipeline()
+                        .addLast(decoder)
+                        .addLast(new HttpResponseEncoder())
+                        .addLast(new Http1Connection(gateway, limits, decoder));
+                  }
+                });
+    try {
+      server = bootstrap.bind(address).syncUninterruptibly().channel();
+    } catch (RuntimeException e) {
+      stop();
+      throw e;
+    }
+  }
+
+  /** Listens. Throws if the address cannot be had. */
+  static HttpListener open(Gateway gateway, HttpLimits limits, InetSocketAddress address) {
+    return new HttpListener(gateway, limits, address);
+  }
+
+  int port() {
+    return ((InetSocketAddress) server.localAddress()).getPort();
+  }
+
+  /** Connections open now. */
+  int connections() {
+    return connections.size();
+  }
+
+  /** Takes no more connections, and lets those there are end with the answer they are giving. */
+  void drain(Duration within) {
+    server.close().syncUninterruptibly();
+    long end = System.nanoTime() + within.toNanos();
+    for (Channel connection : connections) {
+      Http1Connection http = connection.pipeline().get(Http1Connection.class);
+      if (http != null) {
+        connection.eventLoop().execute(http::drain);
+      }
+    }
+    for (Channel connection : connections) {
+      long left = end - System.nanoTime();
+      if (left <= 0
+          || !connection.closeFuture().awaitUninterruptibly(left, TimeUnit.NANOSECONDS)) {
+        return;
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    server.close().syncUninterruptibly();
+    connections.close().awaitUninterruptibly(1, TimeUnit.SECONDS);
+    stop();
+  }
+
+  private void stop() {
+    acceptors.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+    loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
+  }
+}

@@ -1,0 +1,156 @@
+package dev.weft.edge;
+
+import io.grpc.Metadata;
+import io.netty.handler.codec.http.HttpHeaders;
+import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Which headers become metadata of a call, and which metadata of a reply becomes headers. What is
+ * not named here does not pass: a service may take metadata for the word of another service.
+ */
+final class MetadataRules {
+  private static final String PREFIX = "grpc-metadata-";
+  private static final int FORWARDED_MAX = 256;
+
+  /** Passed as they are. Trace and request id go another way, as those of the edge's own calls. */
+  private static final Set<String> PASSED = Set.of("accept-language", "baggage");
+
+  /** Never metadata, not even with the prefix: what a client says here somebody might believe. */
+  private static final Set<String> OURS =
+      Set.of(
+          "authorization",
+          "baggage",
+          "connection",
+          "content-length",
+          "content-type",
+          "cookie",
+          "forwarded",
+          "host",
+          "keep-alive",
+          "te",
+          "traceparent",
+          "tracestate",
+          "trailer",
+          "transfer-encoding",
+          "upgrade",
+          "user-agent");
+
+  private static final Set<String> OUR_PREFIXES =
+      Set.of(
+          "grpc-",
+          "proxy-",
+          "sec-",
+          "true-client-",
+          "weft-",
+          "x-auth",
+          "x-client",
+          "x-forwarded",
+          "x-real-",
+          "x-request-",
+          "x-user",
+          "x-weft");
+
+  /** Metadata of a reply that may become headers; all else of the names HTTP knows is the edge's. */
+  private static final Set<String> NOT_ANSWERED =
+      Set.of(
+          "allow",
+          "connection",
+          "content-encoding",
+          "content-length",
+          "content-security-policy",
+          "content-type",
+          "date",
+          "keep-alive",
+          "retry-after",
+          "server",
+          "set-cookie",
+          "strict-transport-security",
+          "te",
+          "traceparent",
+          "tracestate",
+          "trailer",
+          "transfer-encoding",
+          "upgrade",
+          "vary",
+          "via",
+          "www-authenticate",
+          "x-content-type-options",
+          "x-request-id",
+          "x-response-time");
+
+  private MetadataRules() {}
+
+  /**
+   * The metadata of a call, but for a token.
+   *
+   * @param peer the address the request came from
+   */
+  static Metadata toMetadata(HttpHeaders headers, String peer) {
+    Metadata metadata = new Metadata();
+    for (Map.Entry<String, String> header : headers) {
+      String name = header.getKey().toLowerCase(Locale.ROOT);
+      String value = header.getValue();
+      if (PASSED.contains(name)) {
+        put(metadata, name, value);
+      } else if (name.startsWith(PREFIX)) {
+        String rest = name.substring(PREFIX.length());
+        if (!rest.isEmpty() && !isOurs(rest.replace('_', '-'))) {
+          put(metadata, rest, value);
+        }
+      }
+    }
+    String before = headers.get("x-forwarded-for");
+    boolean fit =
+        before != null
+            && before.length() <= FORWARDED_MAX
+            && isPrintable(before)
+            && headers.getAll("x-forwarded-for").size() == 1;
+    put(metadata, "x-forwarded-for", fit ? before + ", " + peer : peer);
+    return metadata;
+  }
+
+  /** The headers of an answer that a service asks for. */
+  static Map<String, String> toHeaders(Metadata metadata) {
+    Map<String, String> headers = new LinkedHashMap<>();
+    for (String name : metadata.keys()) {
+      if (NOT_ANSWERED.contains(name)
+          || name.endsWith(Metadata.BINARY_HEADER_SUFFIX)
+          || name.startsWith("grpc-")
+          || name.startsWith("weft-")
+          || name.startsWith("access-control-")) {
+        continue;
+      }
+      String value = metadata.get(Metadata.Key.of(name, Metadata.ASCII_STRING_MARSHALLER));
+      if (value != null && isPrintable(value)) {
+        headers.put(name, value);
+      }
+    }
+    return headers;
+  }
+
+  private static boolean isOurs(String name) {
+    return OURS.contains(name) || OUR_PREFIXES.stream().anyMatch(name::startsWith);
+  }
+
+  private static void put(Metadata metadata, String name, String value) {
+    try {
+      if (name.endsWith(Metadata.BINARY_HEADER_SUFFIX)) {
+        metadata.put(
+            Metadata.Key.of(name, Metadata.BINARY_BYTE_MARSHALLER),
+            Base64.getDecoder().decode(value));
+      } else if (isPrintable(value)) {
+        metadata.put(Metadata.Key.of(name, Metadata.ASCII_STRING_MARSHALLER), value);
+      }
+    } catch (IllegalArgumentException e) {
+      throw Refused.badRequest("MALFORMED_HEADER", "a header cannot be passed on as metadata");
+    }
+  }
+
+  private static boolean isPrintable(String value) {
+    return value.chars().allMatch(c -> c >= ' ' && c < 0x7f);
+  }
+}

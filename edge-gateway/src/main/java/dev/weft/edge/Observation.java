@@ -1,0 +1,113 @@
+package dev.weft.edge;
+
+import io.opentelemetry.api.trace.Span;
+import io.opentelemetry.api.trace.SpanContext;
+import io.opentelemetry.context.Context;
+import java.util.concurrent.TimeUnit;
+
+/** What is noted of one request: for its span, its metrics and its line in the access log. */
+final class Observation {
+  private final HttpTelemetry telemetry;
+  private final String method;
+  private final String requestId;
+  private final Context context;
+  private final Span span;
+  private final long began = System.nanoTime();
+  private String route = "";
+  private String service = "";
+  private String reason = "";
+  private int status;
+  private long bytes;
+  private boolean gone;
+
+  Observation(
+      HttpTelemetry telemetry, String method, String requestId, Context context, Span span) {
+    this.telemetry = telemetry;
+    this.method = method;
+    this.requestId = requestId;
+    this.context = context;
+    this.span = span;
+  }
+
+  /** The id under which the request is known in logs and in the answer. */
+  String requestId() {
+    return requestId;
+  }
+
+  /** Empty when nothing is traced. */
+  String traceId() {
+    SpanContext at = span.getSpanContext();
+    return at.isValid() ? at.getTraceId() : "";
+  }
+
+  /** Where calls made for this request belong. */
+  Context context() {
+    return context;
+  }
+
+  Span span() {
+    return span;
+  }
+
+  long elapsedNanos() {
+    return System.nanoTime() - began;
+  }
+
+  long elapsedMillis() {
+    return TimeUnit.NANOSECONDS.toMillis(elapsedNanos());
+  }
+
+  void route(Route found) {
+    route = found.template().text();
+    service = found.rpc().service();
+  }
+
+  void status(int answered) {
+    status = answered;
+  }
+
+  void reason(String of) {
+    reason = of;
+  }
+
+  /** The answer is complete. */
+  void end(long bytesSent) {
+    bytes = bytesSent;
+    telemetry.ended(this);
+  }
+
+  /** The client left before its answer was complete. */
+  void gone() {
+    gone = true;
+    telemetry.ended(this);
+  }
+
+  String method() {
+    return method;
+  }
+
+  /** The template, never the path: as many names as there are routes. */
+  String route() {
+    return route;
+  }
+
+  String service() {
+    return service;
+  }
+
+  String reason() {
+    return reason;
+  }
+
+  int status() {
+    return status;
+  }
+
+  long bytes() {
+    return bytes;
+  }
+
+  boolean left() {
+    return gone;
+  }
+}

@@ -1,0 +1,115 @@
+package dev.weft.edge;
+
+import io.grpc.Status.Code;
+import java.time.Duration;
+
+/** The errors that the edge makes itself and that are not about one part of a request. */
+final class Problems {
+  private Problems() {}
+
+  static Problem malformedHttp() {
+    return Problem.of(
+        400, Code.INVALID_ARGUMENT, "MALFORMED_REQUEST", "the request is not valid HTTP");
+  }
+
+  static Problem badHost() {
+    return Problem.of(
+        400, Code.INVALID_ARGUMENT, "MALFORMED_REQUEST", "exactly one valid Host is required");
+  }
+
+  static Problem noRoute() {
+    return Problem.of(404, Code.NOT_FOUND, "ROUTE_NOT_FOUND", "no service has this path");
+  }
+
+  static Problem wrongMethod() {
+    return Problem.of(
+        405, Code.UNIMPLEMENTED, "METHOD_NOT_ALLOWED", "this path does not take this method");
+  }
+
+  static Problem methodUnknown() {
+    return Problem.of(
+        501, Code.UNIMPLEMENTED, "METHOD_NOT_IMPLEMENTED", "this method is not implemented");
+  }
+
+  static Problem notAcceptable(String available) {
+    return Problem.of(
+        406, Code.INVALID_ARGUMENT, "NOT_ACCEPTABLE", "this answer comes as " + available);
+  }
+
+  static Problem tooSlow() {
+    return Problem.of(
+        408, Code.DEADLINE_EXCEEDED, "REQUEST_TIMEOUT", "the request did not arrive in time");
+  }
+
+  static Problem bodyTooLong(int bytesMax) {
+    return Problem.of(
+        413, Code.INVALID_ARGUMENT, "BODY_TOO_LARGE", "the body may have " + bytesMax + " bytes");
+  }
+
+  static Problem targetTooLong(int bytesMax) {
+    return Problem.of(
+        414, Code.INVALID_ARGUMENT, "TARGET_TOO_LONG", "the target may have " + bytesMax + " bytes");
+  }
+
+  static Problem mediaType() {
+    return Problem.of(
+        415,
+        Code.INVALID_ARGUMENT,
+        "UNSUPPORTED_MEDIA_TYPE",
+        "a body must be application/json in UTF-8, not encoded any further");
+  }
+
+  static Problem expectation() {
+    return Problem.of(
+        417, Code.INVALID_ARGUMENT, "EXPECTATION_FAILED", "only 100-continue can be expected");
+  }
+
+  static Problem headerTooLong() {
+    return Problem.of(
+        431, Code.INVALID_ARGUMENT, "HEADER_TOO_LARGE", "the header has too many fields or bytes");
+  }
+
+  static Problem httpVersion() {
+    return Problem.of(
+        505, Code.UNIMPLEMENTED, "HTTP_VERSION", "HTTP/1.1 and HTTP/1.0 are understood");
+  }
+
+  static Problem tokenMissing() {
+    return Problem.of(401, Code.UNAUTHENTICATED, "TOKEN_MISSING", "a bearer token is required");
+  }
+
+  static Problem tokenInvalid() {
+    return Problem.of(401, Code.UNAUTHENTICATED, "TOKEN_INVALID", "the token is not valid");
+  }
+
+  static Problem roleRequired() {
+    return Problem.of(
+        403, Code.PERMISSION_DENIED, "ROLE_REQUIRED", "the user has none of the roles required");
+  }
+
+  static Problem tooManyStreams(int max) {
+    return Problem.of(
+            429, Code.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS", max + " streams are open already")
+        .withRetryAfter(Duration.ofSeconds(5));
+  }
+
+  static Problem overloaded() {
+    return Problem.of(503, Code.UNAVAILABLE, "OVERLOADED", "too much is being worked on");
+  }
+
+  static Problem noInstance(String service) {
+    return Problem.of(
+        503,
+        Code.UNAVAILABLE,
+        "NO_HEALTHY_INSTANCE",
+        "no instance of " + service + " is healthy at the moment");
+  }
+
+  static Problem streamingRequests() {
+    return Problem.of(
+        501,
+        Code.UNIMPLEMENTED,
+        "STREAMING_REQUEST",
+        "this method takes a stream of messages, which is served over gRPC only");
+  }
+}

@@ -1,0 +1,183 @@
+package dev.weft.edge;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import dev.weft.consul.CheckResult;
+import dev.weft.consul.ServiceInstance;
+import java.io.IOException;
+import java.io.StringWriter;
+import java.io.UncheckedIOException;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/** What the edge knows, as JSON for operators: services, their instances, routes. */
+final class RegistryPages {
+  private static final JsonFactory JSON = new JsonFactory();
+
+  private final SchemaWatch schemas;
+
+  RegistryPages(SchemaWatch schemas) {
+    this.schemas = schemas;
+  }
+
+  private interface Content {
+    void write(JsonGenerator out) throws IOException;
+  }
+
+  /** All services. */
+  String services() {
+    return json(
+        out -> {
+          out.writeArrayFieldStart("services");
+          for (var entry : new TreeMap<>(schemas.views()).entrySet()) {
+            SchemaWatch.View view = entry.getValue();
+            out.writeStartObject();
+            out.writeStringField("name", entry.getKey());
+            out.writeNumberField("instances", view.snapshot().instances().size());
+            out.writeNumberField("healthy", view.snapshot().passing().size());
+            out.writeBooleanField("stale", view.snapshot().stale());
+            out.writeNumberField(
+                "routes", view.schema().map(s -> s.routes().size()).orElse(0));
+            out.writeEndObject();
+          }
+          out.writeEndArray();
+        });
+  }
+
+  /** One service, if there is one of this name. */
+  Optional<String> service(String name) {
+    Optional<SchemaWatch.View> found = Optional.ofNullable(schemas.views().get(name));
+    return found.map(view -> json(out -> service(out, name, view)));
+  }
+
+  /** All routes, and those that are not served and why. */
+  String routes() {
+    RouteTable table = schemas.routes();
+    return json(
+        out -> {
+          out.writeArrayFieldStart("routes");
+          for (Route route : table.routes()) {
+            route(out, route);
+            out.writeEndObject();
+          }
+          out.writeEndArray();
+          out.writeArrayFieldStart("conflicts");
+          for (RouteTable.Conflict conflict : table.conflicts()) {
+            route(out, conflict.refused());
+            out.writeStringField("owner", conflict.owner());
+            out.writeEndObject();
+          }
+          out.writeEndArray();
+          out.writeArrayFieldStart("skipped");
+          for (ServiceSchema schema : schemas.schemas()) {
+            skipped(out, schema);
+          }
+          out.writeEndArray();
+        });
+  }
+
+  private static void service(JsonGenerator out, String name, SchemaWatch.View view)
+      throws IOException {
+    out.writeStringField("name", name);
+    out.writeBooleanField("stale", view.snapshot().stale());
+    out.writeArrayFieldStart("instances");
+    for (ServiceInstance instance : view.snapshot().instances()) {
+      instance(out, instance, view.contracts());
+    }
+    out.writeEndArray();
+    if (view.schema().isPresent()) {
+      ServiceSchema schema = view.schema().get();
+      out.writeStringField("contract", schema.fingerprint());
+      out.writeArrayFieldStart("grpcServices");
+      for (String service : schema.grpcServices()) {
+        out.writeString(service);
+      }
+      out.writeEndArray();
+      out.writeArrayFieldStart("routes");
+      for (Route route : schema.routes()) {
+        route(out, route);
+        out.writeEndObject();
+      }
+      out.writeEndArray();
+      out.writeArrayFieldStart("skipped");
+      skipped(out, schema);
+      out.writeEndArray();
+    }
+  }
+
+  private static void instance(
+      JsonGenerator out, ServiceInstance instance, Map<String, SchemaWatch.InstanceSchema> contracts)
+      throws IOException {
+    out.writeStartObject();
+    out.writeStringField("id", instance.id());
+    out.writeStringField("host", instance.host());
+    out.writeNumberField("port", instance.port());
+    out.writeStringField("health", instance.health().name().toLowerCase(Locale.ROOT));
+    out.writeObjectFieldStart("meta");
+    for (var entry : new TreeMap<>(instance.meta()).entrySet()) {
+      out.writeStringField(entry.getKey(), entry.getValue());
+    }
+    out.writeEndObject();
+    out.writeArrayFieldStart("checks");
+    for (CheckResult check : instance.checks()) {
+      out.writeStartObject();
+      out.writeStringField("name", check.name());
+      out.writeStringField("status", check.status().name().toLowerCase(Locale.ROOT));
+      out.writeStringField("output", check.output());
+      out.writeEndObject();
+    }
+    out.writeEndArray();
+    SchemaWatch.InstanceSchema contract = contracts.get(instance.key());
+    if (contract != null) {
+      out.writeStringField("contract", contract.fingerprint());
+      if (!contract.problem().isEmpty()) {
+        out.writeStringField("problem", contract.problem());
+      }
+    }
+    out.writeEndObject();
+  }
+
+  /** Leaves the object open. */
+  private static void route(JsonGenerator out, Route route) throws IOException {
+    out.writeStartObject();
+    out.writeStringField("method", route.httpMethod());
+    out.writeStringField("path", route.template().text());
+    out.writeStringField("service", route.rpc().service());
+    out.writeStringField("rpc", route.rpc().name());
+    switch (route.rpc().access()) {
+      case Access.Public() -> out.writeStringField("access", "public");
+      case Access.Authenticated(var roles) -> {
+        out.writeStringField("access", "authenticated");
+        out.writeArrayFieldStart("roles");
+        for (String role : roles.stream().sorted().toList()) {
+          out.writeString(role);
+        }
+        out.writeEndArray();
+      }
+    }
+  }
+
+  private static void skipped(JsonGenerator out, ServiceSchema schema) throws IOException {
+    for (ServiceSchema.Skipped skipped : schema.skipped()) {
+      out.writeStartObject();
+      out.writeStringField("service", schema.service());
+      out.writeStringField("rpc", skipped.rpc());
+      out.writeStringField("why", skipped.why());
+      out.writeEndObject();
+    }
+  }
+
+  private static String json(Content content) {
+    StringWriter text = new StringWriter();
+    try (JsonGenerator out = JSON.createGenerator(text)) {
+      out.writeStartObject();
+      content.write(out);
+      out.writeEndObject();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return text.toString();
+  }
+}

@@ -1,0 +1,377 @@
+package dev.weft.edge;
+
+import dev.weft.consul.Consul;
+import dev.weft.consul.ServiceInstance;
+import dev.weft.consul.ServiceRegistration;
+import dev.weft.consul.ServiceSnapshot;
+import dev.weft.consul.Subscription;
+import dev.weft.mesh.Mesh;
+import io.grpc.Channel;
+import io.grpc.ManagedChannel;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Follows the registry, asks each healthy gRPC instance what it serves, and keeps the table of
+ * routes up to date: a service is served as soon as one instance has told its contract. What was
+ * learned last stays when an instance cannot be asked and when all have left, so that a known route
+ * answers 503 and not 404.
+ *
+ * <p>While instances differ, the contract that most of them tell is served, of several the one
+ * learned last.
+ *
+ * <p>Thread-safe.
+ */
+final class SchemaWatch implements Services, AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(SchemaWatch.class);
+
+  private static final int SERVICES_MAX = 2_000;
+  private static final int ASKED_AT_ONCE = 16;
+  private static final Duration RETRY_FIRST = Duration.ofMillis(100);
+  private static final Duration RETRY_LAST = Duration.ofSeconds(30);
+
+  /** The registry itself. */
+  private static final String REGISTRY = "consul";
+
+  private final Mesh mesh;
+  private final RouteOwners owners;
+  private final Access foreignDefault;
+  private final Semaphore asking = new Semaphore(ASKED_AT_ONCE);
+  private final Set<String> callable = ConcurrentHashMap.newKeySet();
+  private volatile RouteTable table;
+  private @Nullable Subscription catalog;
+
+  // All below is guarded by this.
+  private final Map<String, Watched> services = new HashMap<>();
+
+  /** In the order they were learned: who has a route keeps it. */
+  private final Map<String, ServiceSchema> schemas = new LinkedHashMap<>();
+
+  private Set<String> knownConflicts = Set.of();
+  private long learned;
+  private boolean heard;
+  private boolean closed;
+
+  /** One service of the registry. */
+  private static final class Watched {
+    final Map<String, Instance> instances = new HashMap<>();
+    @Nullable Subscription subscription;
+    @Nullable ServiceSnapshot snapshot;
+  }
+
+  /** One instance that can be called. */
+  private static final class Instance {
+    final CountDownLatch gone = new CountDownLatch(1);
+    @Nullable ServiceSchema schema;
+    String problem = "";
+    long learned;
+  }
+
+  /**
+   * How it stands with one instance's contract.
+   *
+   * @param fingerprint empty as long as it was not learned
+   * @param problem why not; empty as long as it is only not done yet
+   */
+  record InstanceSchema(String fingerprint, String problem) {}
+
+  /** One service as operators see it. */
+  record View(
+      ServiceSnapshot snapshot,
+      Map<String, InstanceSchema> contracts,
+      Optional<ServiceSchema> schema) {}
+
+  SchemaWatch(Mesh mesh, RouteOwners owners, Access foreignDefault) {
+    this.mesh = mesh;
+    this.owners = owners;
+    this.foreignDefault = foreignDefault;
+    this.table = RouteTable.empty(owners);
+  }
+
+  /** Begins to follow the registry. */
+  void start() {
+    catalog = mesh.consul().watchServices(names -> services(names.keySet()));
+  }
+
+  @Override
+  public RouteTable routes() {
+    return table;
+  }
+
+  @Override
+  public boolean available(String service) {
+    return callable.contains(service);
+  }
+
+  @Override
+  public Channel channel(String service) {
+    return mesh.channel(service);
+  }
+
+  @Override
+  public Channel streamChannel(String service) {
+    return mesh.streamChannel(service);
+  }
+
+  /** Whether the registry has been heard of at all. */
+  synchronized boolean heard() {
+    return heard;
+  }
+
+  /** All services of the registry by name. */
+  synchronized Map<String, View> views() {
+    Map<String, View> views = new HashMap<>();
+    services.forEach((name, watched) -> views.put(name, view(name, watched)));
+    schemas.forEach(
+        (name, schema) ->
+            views.computeIfAbsent(
+                name,
+                _ ->
+                    new View(
+                        new ServiceSnapshot(name, List.of(), false),
+                        Map.of(),
+                        Optional.of(schema))));
+    return views;
+  }
+
+  /** All contracts learned, in their order. */
+  synchronized List<ServiceSchema> schemas() {
+    return List.copyOf(schemas.values());
+  }
+
+  private View view(String name, Watched watched) {
+    Map<String, InstanceSchema> contracts = new HashMap<>();
+    ServiceSnapshot snapshot =
+        watched.snapshot == null ? new ServiceSnapshot(name, List.of(), true) : watched.snapshot;
+    for (ServiceInstance instance : snapshot.instances()) {
+      Instance known = watched.instances.get(key(instance));
+      if (known != null) {
+        contracts.put(
+            instance.key(),
+            new InstanceSchema(
+                known.schema == null ? "" : known.schema.fingerprint(), known.problem));
+      }
+    }
+    return new View(snapshot, contracts, Optional.ofNullable(schemas.get(name)));
+  }
+
+  /** The registry has exactly these services now. */
+  private synchronized void services(Set<String> names) {
+    heard = true;
+    if (closed) {
+      return;
+    }
+    for (String name : List.copyOf(services.keySet())) {
+      if (!names.contains(name)) {
+        forget(name);
+      }
+    }
+    for (String name : names) {
+      if (name.equals(REGISTRY) || services.containsKey(name)) {
+        continue;
+      }
+      if (services.size() == SERVICES_MAX) {
+        log.warn("the registry has more than {} services; {} is not served", SERVICES_MAX, name);
+        continue;
+      }
+      Watched watched = new Watched();
+      services.put(name, watched);
+      watched.subscription =
+          mesh.consul().watchService(name, snapshot -> instances(watched, snapshot));
+    }
+  }
+
+  private void forget(String name) {
+    Watched watched = services.remove(name);
+    if (watched != null) {
+      if (watched.subscription != null) {
+        watched.subscription.close();
+      }
+      watched.instances.values().forEach(instance -> instance.gone.countDown());
+    }
+    callable.remove(name);
+  }
+
+  /** A service has these instances now. */
+  private synchronized void instances(Watched watched, ServiceSnapshot snapshot) {
+    String name = snapshot.service();
+    if (closed || services.get(name) != watched) {
+      return;
+    }
+    watched.snapshot = snapshot;
+    Map<String, ServiceInstance> now =
+        snapshot.passing().stream()
+            .filter(SchemaWatch::speaksGrpc)
+            .collect(Collectors.toMap(SchemaWatch::key, i -> i, (a, _) -> a));
+    if (now.isEmpty()) {
+      callable.remove(name);
+    } else {
+      callable.add(name);
+    }
+    for (String key : List.copyOf(watched.instances.keySet())) {
+      if (!now.containsKey(key)) {
+        watched.instances.remove(key).gone.countDown();
+      }
+    }
+    now.forEach(
+        (key, instance) -> {
+          if (!watched.instances.containsKey(key)) {
+            Instance added = new Instance();
+            watched.instances.put(key, added);
+            Thread.ofVirtual()
+                .name("reflect " + instance.id())
+                .start(() -> learn(watched, added, instance));
+          }
+        });
+  }
+
+  /** Another key is another program: an instance that came back may serve something else. */
+  private static String key(ServiceInstance instance) {
+    return instance.key() + " " + instance.host() + ":" + instance.port() + " " + instance.meta();
+  }
+
+  private static boolean speaksGrpc(ServiceInstance instance) {
+    return "grpc".equalsIgnoreCase(instance.meta().get(ServiceRegistration.META_PROTOCOL))
+        || instance.tags().stream().anyMatch("grpc"::equalsIgnoreCase);
+  }
+
+  /** Asks an instance until it has answered or is gone. */
+  private void learn(Watched watched, Instance instance, ServiceInstance at) {
+    long pause = RETRY_FIRST.toMillis();
+    try {
+      while (instance.gone.getCount() > 0) {
+        String problem;
+        try {
+          ServiceSchema schema = ask(at);
+          learned(watched, instance, schema);
+          return;
+        } catch (Reflection.Failed | InvalidRule e) {
+          problem = String.valueOf(e.getMessage());
+        } catch (RuntimeException e) {
+          log.error("the contract of {} cannot be read", at.id(), e);
+          problem = "internal error";
+        }
+        failed(instance, at, problem);
+        if (instance.gone.await(
+            ThreadLocalRandom.current().nextLong(pause / 2, pause + 1), TimeUnit.MILLISECONDS)) {
+          return;
+        }
+        pause = Math.min(pause * 2, RETRY_LAST.toMillis());
+      }
+    } catch (InterruptedException e) {
+      log.warn("{} is not asked any more: its thread was interrupted", at.id());
+    }
+  }
+
+  private ServiceSchema ask(ServiceInstance at) throws Reflection.Failed, InterruptedException {
+    asking.acquire();
+    ManagedChannel channel = mesh.instanceChannel(at.host(), at.port());
+    try {
+      return ServiceSchema.of(at.service(), Reflection.ask(channel), foreignDefault);
+    } finally {
+      channel.shutdownNow();
+      asking.release();
+    }
+  }
+
+  private synchronized void failed(Instance instance, ServiceInstance at, String problem) {
+    if (!problem.equals(instance.problem)) {
+      log.warn("{} does not tell its contract, asking on: {}", at.id(), problem);
+    }
+    instance.problem = problem;
+  }
+
+  private synchronized void learned(Watched watched, Instance instance, ServiceSchema schema) {
+    if (closed || instance.gone.getCount() == 0) {
+      return;
+    }
+    instance.problem = "";
+    instance.schema = schema;
+    instance.learned = ++learned;
+    ServiceSchema chosen = chosen(watched);
+    ServiceSchema before = schemas.get(schema.service());
+    if (before == null || !before.fingerprint().equals(chosen.fingerprint())) {
+      schemas.put(schema.service(), chosen);
+      rebuild();
+      log.info(
+          "serving {} with {} routes, contract {}",
+          chosen.service(),
+          chosen.routes().size(),
+          chosen.fingerprint());
+      for (ServiceSchema.Skipped skipped : chosen.skipped()) {
+        log.warn("{} is not served: {}", skipped.rpc(), skipped.why());
+      }
+    }
+  }
+
+  private static ServiceSchema chosen(Watched watched) {
+    Map<String, List<Instance>> byFingerprint =
+        watched.instances.values().stream()
+            .filter(instance -> instance.schema != null)
+            .collect(
+                Collectors.groupingBy(
+                    instance -> instance.schema == null ? "" : instance.schema.fingerprint()));
+    List<Instance> most =
+        byFingerprint.values().stream()
+            .max(
+                Comparator.<List<Instance>>comparingInt(List::size)
+                    .thenComparingLong(SchemaWatch::newest))
+            .orElseThrow();
+    ServiceSchema schema = most.getFirst().schema;
+    if (schema == null) {
+      throw new IllegalStateException("an instance without a schema was chosen");
+    }
+    return schema;
+  }
+
+  private static long newest(List<Instance> instances) {
+    return instances.stream().mapToLong(instance -> instance.learned).max().orElse(0);
+  }
+
+  private void rebuild() {
+    List<Route> routes = new ArrayList<>();
+    schemas.values().forEach(schema -> routes.addAll(schema.routes()));
+    RouteTable next = RouteTable.of(routes, owners);
+    Set<String> conflicts = new HashSet<>();
+    for (RouteTable.Conflict conflict : next.conflicts()) {
+      String text =
+          conflict.refused().rpc().name() + " for " + conflict.refused().key();
+      conflicts.add(text);
+      if (!knownConflicts.contains(text)) {
+        log.warn(
+            "{} of {} is not served: the path is {}'s",
+            text,
+            conflict.refused().rpc().service(),
+            conflict.owner());
+      }
+    }
+    knownConflicts = conflicts;
+    table = next;
+  }
+
+  @Override
+  public synchronized void close() {
+    closed = true;
+    if (catalog != null) {
+      catalog.close();
+    }
+    List.copyOf(services.keySet()).forEach(this::forget);
+  }
+}

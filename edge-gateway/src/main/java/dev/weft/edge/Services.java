@@ -1,0 +1,17 @@
+package dev.weft.edge;
+
+import io.grpc.Channel;
+
+/** The services behind the edge: what they serve now, and the way to them. */
+interface Services {
+  /** The routes now. */
+  RouteTable routes();
+
+  /** Whether some instance of the service can be called. */
+  boolean available(String service);
+
+  Channel channel(String service);
+
+  /** On connections of their own, so that streams do not take the room of short calls. */
+  Channel streamChannel(String service);
+}

@@ -1,0 +1,168 @@
+package dev.weft.edge;
+
+import io.grpc.ClientCall;
+import io.grpc.Metadata;
+import io.grpc.Status;
+import java.io.IOException;
+import java.util.Map;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Answers a request with the replies of its call as they come. The answer begins with the first
+ * reply, so that a failure before it has its own status. The next reply is asked for when the client
+ * has taken the ones before. Called on the event loop.
+ */
+final class StreamCall extends ClientCall.Listener<byte[]> {
+  private static final Logger log = LoggerFactory.getLogger(StreamCall.class);
+
+  /** Replies on their way at once. */
+  private static final int WINDOW = 16;
+
+  private static final long HEARTBEAT_SECONDS = 15;
+
+  private final Exchange exchange;
+  private final Route route;
+  private final StreamFormat format;
+  private final ClientCall<byte[], byte[]> call;
+  private final Runnable ended;
+  private Map<String, String> headers = Map.of();
+  private @Nullable ScheduledFuture<?> heartbeat;
+  private boolean begun;
+  private boolean over;
+  private long replies;
+  private int owed;
+
+  /**
+   * @param ended called once, when the call is over
+   */
+  StreamCall(
+      Exchange exchange,
+      Route route,
+      StreamFormat format,
+      ClientCall<byte[], byte[]> call,
+      Runnable ended) {
+    this.exchange = exchange;
+    this.route = route;
+    this.format = format;
+    this.call = call;
+    this.ended = ended;
+  }
+
+  void start(Metadata metadata, byte[] request) {
+    exchange.onWritable(this::askForMore);
+    call.start(this, metadata);
+    call.request(WINDOW);
+    call.sendMessage(request);
+    call.halfClose();
+    if (format.heartbeat().length > 0) {
+      heartbeat =
+          exchange
+              .loop()
+              .scheduleAtFixedRate(
+                  this::beat, HEARTBEAT_SECONDS, HEARTBEAT_SECONDS, TimeUnit.SECONDS);
+    }
+  }
+
+  @Override
+  public void onHeaders(Metadata received) {
+    headers = MetadataRules.toHeaders(received);
+  }
+
+  @Override
+  public void onMessage(byte[] message) {
+    if (over) {
+      return;
+    }
+    byte[] json;
+    try {
+      json = route.transcoder().response(message);
+    } catch (IOException | RuntimeException e) {
+      log.error("a reply of {} cannot be printed", route.rpc().name(), e);
+      finish(Problem.internal());
+      call.cancel("the reply cannot be printed", e);
+      return;
+    }
+    begin();
+    if (over) {
+      return;
+    }
+    exchange.write(format.message(json, replies == 0));
+    replies++;
+    owed++;
+    if (exchange.writable()) {
+      askForMore();
+    }
+  }
+
+  @Override
+  public void onClose(Status status, Metadata trailers) {
+    ended.run();
+    if (over) {
+      return;
+    }
+    if (!status.isOk()) {
+      finish(Problem.of(status, trailers, route.transcoder()));
+      return;
+    }
+    begin();
+    if (!over) {
+      over();
+      exchange.write(format.end(replies == 0));
+      exchange.endStream();
+    }
+  }
+
+  private void begin() {
+    if (begun) {
+      return;
+    }
+    begun = true;
+    Answer head = new Answer(200, format.mediaType(), new byte[0], headers).with("Vary", "Accept");
+    if (exchange.isHead()) {
+      over();
+      exchange.answer(head);
+      call.cancel("only the head was asked for", null);
+    } else {
+      exchange.beginStream(head);
+    }
+  }
+
+  private void finish(Problem problem) {
+    over();
+    if (!begun) {
+      exchange.refuse(problem);
+      return;
+    }
+    exchange.observation().reason(problem.reason());
+    exchange.write(format.failure(exchange.problemJson(problem)));
+    exchange.endStream();
+  }
+
+  private void over() {
+    over = true;
+    if (heartbeat != null) {
+      heartbeat.cancel(false);
+    }
+  }
+
+  private void askForMore() {
+    if (owed > 0 && !over) {
+      int next = owed;
+      owed = 0;
+      call.request(next);
+    }
+  }
+
+  private void beat() {
+    if (!over && exchange.writable()) {
+      begin();
+      if (!over) {
+        exchange.write(format.heartbeat());
+      }
+    }
+  }
+}

@@ -1,0 +1,114 @@
+package dev.weft.edge;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.handler.codec.http.HttpDecoderConfig;
+import io.netty.handler.codec.http.HttpMessage;
+import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.HttpRequestDecoder;
+import io.netty.handler.codec.http.LastHttpContent;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+
+/**
+ * Netty's decoder in its strictest form, and stricter: what it still forgives are forms that another
+ * server on the way may read differently. Refused are folded header lines, and a request line that
+ * is not exactly a method, a space, a target, a space and {@code HTTP/} with two digits.
+ */
+final class StrictRequestDecoder extends HttpRequestDecoder {
+  private static final int METHOD_AND_VERSION_BYTES = 32;
+
+  private boolean requestLineRead;
+  private boolean headRead;
+  private boolean headBegun;
+
+  StrictRequestDecoder(HttpLimits limits) {
+    super(
+        new HttpDecoderConfig()
+            .setMaxInitialLineLength(limits.uriBytes() + METHOD_AND_VERSION_BYTES)
+            .setMaxHeaderSize(limits.headerBytes())
+            .setStrictLineParsing(true)
+            .setUseRfc9112TransferEncoding(true)
+            .setAllowDuplicateContentLengths(false)
+            .setValidateHeaders(true));
+  }
+
+  /** Whether a part of a header was read and its end not yet. */
+  boolean inHead() {
+    return headBegun && !headRead;
+  }
+
+  @Override
+  protected void decode(ChannelHandlerContext ctx, ByteBuf in, List<Object> out)
+      throws Exception {
+    if (!headRead && in.isReadable()) {
+      headBegun = true;
+      refuseFolding(in);
+    }
+    int before = out.size();
+    super.decode(ctx, in, out);
+    for (Object message : out.subList(before, out.size())) {
+      if (message instanceof HttpRequest) {
+        headRead = true;
+      }
+      if (message instanceof LastHttpContent) {
+        headRead = false;
+        headBegun = false;
+        requestLineRead = false;
+      }
+    }
+  }
+
+  @Override
+  protected HttpMessage createMessage(String[] initialLine) throws Exception {
+    requestLineRead = true;
+    return super.createMessage(initialLine);
+  }
+
+  /** Lines are consumed whole, so that a line always begins where the buffer is read from. */
+  private void refuseFolding(ByteBuf in) {
+    boolean header = requestLineRead;
+    int start = in.readerIndex();
+    while (start < in.writerIndex()) {
+      byte first = in.getByte(start);
+      if (first == ' ' || first == '\t') {
+        throw new IllegalArgumentException("a line of the header begins with white space");
+      }
+      int end = in.indexOf(start, in.writerIndex(), (byte) '\n');
+      if (end < 0) {
+        return;
+      }
+      boolean blank = end - start <= 1;
+      if (header && blank) {
+        return;
+      }
+      // Blank lines before the request line are allowed.
+      header = header || !blank;
+      start = end + 1;
+    }
+  }
+
+  @Override
+  protected String splitFirstWordInitialLine(byte[] line, int start, int length) {
+    if (start != 0
+        || length + 1 >= line.length
+        || line[length] != ' '
+        || line[length + 1] <= ' ') {
+      throw new IllegalArgumentException("the request line does not begin with a method");
+    }
+    return super.splitFirstWordInitialLine(line, start, length);
+  }
+
+  @Override
+  protected String splitThirdWordInitialLine(byte[] line, int start, int length) {
+    String version = new String(line, start, length, StandardCharsets.US_ASCII);
+    if (length != 8
+        || !version.startsWith("HTTP/")
+        || version.charAt(6) != '.'
+        || line[start - 1] != ' '
+        || line[start - 2] == ' ') {
+      throw new IllegalArgumentException("the request line does not end with a version");
+    }
+    return super.splitThirdWordInitialLine(line, start, length);
+  }
+}

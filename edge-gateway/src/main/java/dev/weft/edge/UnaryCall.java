@@ -1,0 +1,78 @@
+package dev.weft.edge;
+
+import io.grpc.ClientCall;
+import io.grpc.Metadata;
+import io.grpc.Status;
+import java.io.IOException;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Answers a request with the only reply of its call. Called on the event loop. */
+final class UnaryCall extends ClientCall.Listener<byte[]> {
+  private static final Logger log = LoggerFactory.getLogger(UnaryCall.class);
+
+  private final Exchange exchange;
+  private final Route route;
+  private final Runnable ended;
+  private @Nullable Metadata headers;
+  private byte @Nullable [] reply;
+
+  /**
+   * @param ended called once, when the call is over
+   */
+  UnaryCall(Exchange exchange, Route route, Runnable ended) {
+    this.exchange = exchange;
+    this.route = route;
+    this.ended = ended;
+  }
+
+  @Override
+  public void onHeaders(Metadata received) {
+    headers = received;
+  }
+
+  @Override
+  public void onMessage(byte[] message) {
+    reply = message;
+  }
+
+  @Override
+  public void onClose(Status status, Metadata trailers) {
+    ended.run();
+    if (!status.isOk()) {
+      exchange.refuse(Problem.of(status, trailers, route.transcoder()));
+      return;
+    }
+    byte[] message = reply;
+    if (message == null) {
+      log.warn("{} answered OK without a reply", route.rpc().name());
+      exchange.refuse(Problem.internal());
+      return;
+    }
+    try {
+      exchange.answer(answer(message));
+    } catch (IOException | RuntimeException e) {
+      log.error("the reply of {} cannot be printed", route.rpc().name(), e);
+      exchange.refuse(Problem.internal());
+    }
+  }
+
+  private Answer answer(byte[] message) throws IOException {
+    int status = route.rpc().successStatus();
+    Map<String, String> also = headers == null ? Map.of() : MetadataRules.toHeaders(headers);
+    if (status == 204) {
+      return Answer.empty(status, also);
+    }
+    Answer answer = Answer.json(status, route.transcoder().response(message), also);
+    if (status == 201 && route.identifies().isPresent()) {
+      Route.Location location = route.identifies().get();
+      var id = route.transcoder().resourceField(message, location.idField());
+      if (id.isPresent()) {
+        return answer.with("Location", location.collection() + "/" + Uris.encode(id.get()));
+      }
+    }
+    return answer;
+  }
+}
