@@ -3,25 +3,61 @@ package dev.weft.edge;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/**
- * A whole answer.
- *
- * @param contentType empty when there is no body
- * @param headers beyond those that every answer has
- */
-record Answer(int status, String contentType, byte[] body, Map<String, String> headers) {
-  static Answer json(int status, byte[] body, Map<String, String> headers) {
-    return new Answer(status, "application/json", body, headers);
+/** A whole answer, or the head of one that comes in parts. Immutable. */
+final class Answer {
+  private static final byte[] NO_BODY = {};
+
+  private final int status;
+  private final String contentType;
+  private final byte[] body;
+  private final Map<String, String> headers;
+
+  private Answer(int status, String contentType, byte[] body, Map<String, String> headers) {
+    this.status = status;
+    this.contentType = contentType;
+    this.body = body;
+    this.headers = headers;
   }
 
-  /** Without a body. */
+  /**
+   * An answer with a body.
+   *
+   * @param headers beyond those that every answer has
+   */
+  static Answer of(int status, String contentType, byte[] body, Map<String, String> headers) {
+    return new Answer(status, contentType, body, headers);
+  }
+
+  /** The head of an answer whose body comes in parts. */
+  static Answer head(int status, String contentType, Map<String, String> headers) {
+    return new Answer(status, contentType, NO_BODY, headers);
+  }
+
+  /** An answer without a body. */
   static Answer empty(int status, Map<String, String> headers) {
-    return new Answer(status, "", new byte[0], headers);
+    return new Answer(status, "", NO_BODY, headers);
   }
 
   Answer with(String name, String value) {
     Map<String, String> more = new LinkedHashMap<>(headers);
     more.put(name, value);
     return new Answer(status, contentType, body, more);
+  }
+
+  int status() {
+    return status;
+  }
+
+  /** Empty when there is no body. */
+  String contentType() {
+    return contentType;
+  }
+
+  byte[] body() {
+    return body;
+  }
+
+  Map<String, String> headers() {
+    return headers;
   }
 }

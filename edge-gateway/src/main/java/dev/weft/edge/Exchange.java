@@ -220,7 +220,7 @@ final class Exchange {
     }
     observation.reason(problem.reason());
     answer(
-        new Answer(problem.status(), "application/problem+json", problemJson(problem), headers));
+        Answer.of(problem.status(), "application/problem+json", problemJson(problem), headers));
   }
 
   /** Begins an answer of unknown length. */

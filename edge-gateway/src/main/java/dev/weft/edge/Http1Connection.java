@@ -3,7 +3,6 @@ package dev.weft.edge;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -110,7 +109,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
       lingered += message instanceof HttpContent content ? content.content().readableBytes() : 1;
       ReferenceCountUtil.release(message);
       if (lingered > LINGER_BYTES_MAX) {
-        ctx.close();
+        abort();
       }
       return;
     }
@@ -228,7 +227,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
           work();
         }
       }
-      case IOException _ -> ctx.close();
+      case IOException _ -> abort();
       default -> fail(cause);
     }
   }
@@ -333,10 +332,10 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
   }
 
   void sendContinue() {
-    channel()
-        .writeAndFlush(
-            new DefaultFullHttpResponse(
-                HttpVersion.HTTP_1_1, HttpResponseStatus.CONTINUE, Unpooled.EMPTY_BUFFER));
+    send(
+        new DefaultFullHttpResponse(
+            HttpVersion.HTTP_1_1, HttpResponseStatus.CONTINUE, Unpooled.EMPTY_BUFFER));
+    channel().flush();
   }
 
   /** The answer being given is the last on this connection. */
@@ -359,7 +358,8 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
       response.headers().setInt("Content-Length", body.length);
     }
     written = head ? 0 : body.length;
-    channel().writeAndFlush(response);
+    send(response);
+    channel().flush();
   }
 
   void writeStreamHead(Exchange exchange, int status, Map<String, String> headers) {
@@ -370,12 +370,12 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
       response.headers().set("Transfer-Encoding", "chunked");
     }
     setHeaders(response, headers);
-    channel().write(response);
+    send(response);
   }
 
   void writePart(byte[] part) {
     written += part.length;
-    channel().write(new DefaultHttpContent(Unpooled.wrappedBuffer(part)));
+    send(new DefaultHttpContent(Unpooled.wrappedBuffer(part)));
     if (!flushing) {
       flushing = true;
       loop().execute(this::flush);
@@ -389,7 +389,13 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
   }
 
   void endStream() {
-    channel().writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT);
+    send(LastHttpContent.EMPTY_LAST_CONTENT);
+    channel().flush();
+  }
+
+  /** What becomes of it shows in the connection itself: it closes when a write fails. */
+  private void send(Object part) {
+    var _ = channel().write(part);
   }
 
   private void setHeaders(HttpResponse response, Map<String, String> headers) {
@@ -420,7 +426,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
 
   /** Cuts the connection off. */
   void abort() {
-    channel().close();
+    var _ = channel().close();
   }
 
   /** Ends an idle connection now and a busy one with its answer. */
@@ -435,31 +441,29 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
 
   private void close() {
     state = State.LINGERING;
-    channel().close();
+    abort();
   }
 
   /** Closing with unread input would reset the connection, and the client lose our answer. */
   private void linger() {
     state = State.LINGERING;
     clear();
-    Channel channel = channel();
-    ChannelFuture flushed = channel.writeAndFlush(Unpooled.EMPTY_BUFFER);
-    flushed.addListener(
-        (ChannelFutureListener)
-            future -> {
-              if (channel instanceof DuplexChannel duplex && channel.isActive()) {
-                duplex.shutdownOutput();
-                channel.config().setAutoRead(true);
-                channel
-                    .eventLoop()
-                    .schedule(
-                        () -> channel.close(), LINGER.toMillis(), TimeUnit.MILLISECONDS);
-              } else {
-                channel.close();
-              }
-            });
+    var _ =
+        channel()
+            .writeAndFlush(Unpooled.EMPTY_BUFFER)
+            .addListener((ChannelFutureListener) _ -> endOutput());
     inbox.forEach(ReferenceCountUtil::release);
     inbox.clear();
+  }
+
+  private void endOutput() {
+    if (!(channel() instanceof DuplexChannel duplex) || !channel().isActive()) {
+      abort();
+      return;
+    }
+    var _ = duplex.shutdownOutput();
+    channel().config().setAutoRead(true);
+    var _ = loop().schedule(this::abort, LINGER.toMillis(), TimeUnit.MILLISECONDS);
   }
 
   private Channel channel() {

@@ -47,7 +47,7 @@ final class HttpListener implements AutoCloseable {
                   @Override
                   protected void initChannel(SocketChannel channel) {
                     if (connections.size() >= limits.connections()) {
-                      channel.close();
+                      var _ = channel.close();
                       return;
                     }
                     connections.add(channel);
@@ -108,7 +108,7 @@ final class HttpListener implements AutoCloseable {
   }
 
   private void stop() {
-    acceptors.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+    var _ = acceptors.shutdownGracefully(0, 1, TimeUnit.SECONDS);
     loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
   }
 }

@@ -16,8 +16,8 @@ final class MetadataRules {
   private static final String PREFIX = "grpc-metadata-";
   private static final int FORWARDED_MAX = 256;
 
-  /** Passed as they are. Trace and request id go another way, as those of the edge's own calls. */
-  private static final Set<String> PASSED = Set.of("accept-language", "baggage");
+  /** Passed as they are. Trace, baggage and request id go with every call the edge makes. */
+  private static final Set<String> PASSED = Set.of("accept-language");
 
   /** Never metadata, not even with the prefix: what a client says here somebody might believe. */
   private static final Set<String> OURS =

@@ -7,6 +7,9 @@ import java.util.concurrent.TimeUnit;
 
 /** What is noted of one request: for its span, its metrics and its line in the access log. */
 final class Observation {
+  /** What logs call a request that was given up before its answer began. */
+  private static final int CLIENT_LEFT = 499;
+
   private final HttpTelemetry telemetry;
   private final String method;
   private final String requestId;
@@ -79,6 +82,9 @@ final class Observation {
   /** The client left before its answer was complete. */
   void gone() {
     gone = true;
+    if (status == 0) {
+      status = CLIENT_LEFT;
+    }
     telemetry.ended(this);
   }
 

@@ -225,11 +225,17 @@ final class SchemaWatch implements Services, AutoCloseable {
     } else {
       callable.add(name);
     }
-    for (String key : List.copyOf(watched.instances.keySet())) {
-      if (!now.containsKey(key)) {
-        watched.instances.remove(key).gone.countDown();
-      }
-    }
+    watched
+        .instances
+        .entrySet()
+        .removeIf(
+            known -> {
+              boolean left = !now.containsKey(known.getKey());
+              if (left) {
+                known.getValue().gone.countDown();
+              }
+              return left;
+            });
     now.forEach(
         (key, instance) -> {
           if (!watched.instances.containsKey(key)) {

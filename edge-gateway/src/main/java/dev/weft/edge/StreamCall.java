@@ -121,7 +121,7 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
       return;
     }
     begun = true;
-    Answer head = new Answer(200, format.mediaType(), new byte[0], headers).with("Vary", "Accept");
+    Answer head = Answer.head(200, format.mediaType(), headers).with("Vary", "Accept");
     if (exchange.isHead()) {
       over();
       exchange.answer(head);

@@ -1,0 +1,98 @@
+package dev.weft.edge;
+
+import dev.weft.mesh.Env;
+import dev.weft.mesh.MeshConfig;
+import java.util.Arrays;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * What the edge has to be told.
+ *
+ * @param mesh its place on the mesh; the port is the public listener's
+ * @param bindPublic the address the public listener is bound to
+ * @param tokenServices services that users' tokens are passed on to
+ * @param foreignDefault who may call what has an HTTP rule in a contract that does not know our
+ *     options
+ * @param owners paths that belong to one service
+ */
+record EdgeConfig(
+    MeshConfig mesh,
+    String bindPublic,
+    Set<String> tokenServices,
+    Access foreignDefault,
+    RouteOwners owners,
+    Cors cors,
+    HttpLimits limits) {
+
+  static final String SERVICE = "edge-gateway";
+
+  private static final int PORT = 8080;
+  private static final String TOKEN_SERVICES = "user-svc,order-svc,payment-svc,inventory-svc";
+
+  /**
+   * Reads what {@link MeshConfig#from} reads, with {@code PORT} being 8080 by default and {@code
+   * WEFT_MANAGEMENT_PORT} one more, and {@code WEFT_BIND_PUBLIC} (what {@code WEFT_BIND} says, else
+   * 0.0.0.0), {@code WEFT_TOKEN_SERVICES}, {@code WEFT_DEFAULT_ACCESS} (authenticated), {@code
+   * WEFT_ROUTE_OWNERS}, {@code WEFT_CORS_ORIGINS} (none) and {@code WEFT_STREAMS_PER_PRINCIPAL}
+   * (5).
+   */
+  static EdgeConfig from(Env env) {
+    MeshConfig mesh = withOwnManagementPort(MeshConfig.from(env, SERVICE, PORT), env);
+    String issuer = mesh.identity().issuerService();
+    return new EdgeConfig(
+        mesh,
+        env.optional("WEFT_BIND_PUBLIC").orElseGet(() -> env.or("WEFT_BIND", "0.0.0.0")),
+        list(env.or("WEFT_TOKEN_SERVICES", TOKEN_SERVICES)),
+        env.optional("WEFT_DEFAULT_ACCESS", EdgeConfig::access)
+            .orElse(new Access.Authenticated(Set.of())),
+        env.optional("WEFT_ROUTE_OWNERS", RouteOwners::parse)
+            .orElseGet(() -> RouteOwners.parse("/v1/auth=" + issuer + ",/.well-known=" + issuer)),
+        env.optional("WEFT_CORS_ORIGINS", origins -> new Cors(origins(origins)))
+            .orElse(new Cors(Set.of())),
+        HttpLimits.DEFAULT.withStreamsPerPrincipal(
+            env.integer(
+                "WEFT_STREAMS_PER_PRINCIPAL",
+                HttpLimits.DEFAULT.streamsPerPrincipal(),
+                1,
+                10_000)));
+  }
+
+  private static MeshConfig withOwnManagementPort(MeshConfig mesh, Env env) {
+    int port = env.port("WEFT_MANAGEMENT_PORT", mesh.port() == 0 ? 0 : mesh.port() + 1);
+    return new MeshConfig(
+        mesh.service(),
+        mesh.version(),
+        mesh.bind(),
+        mesh.advertise(),
+        mesh.port(),
+        port,
+        mesh.consul(),
+        mesh.identity(),
+        mesh.telemetry(),
+        mesh.drain());
+  }
+
+  private static Access access(String value) {
+    return switch (value) {
+      case "public" -> new Access.Public();
+      case "authenticated" -> new Access.Authenticated(Set.of());
+      default -> throw new IllegalArgumentException("authenticated or public");
+    };
+  }
+
+  private static Set<String> origins(String value) {
+    Set<String> origins = list(value);
+    if (!origins.stream().allMatch(origin -> origin.matches("https?://[A-Za-z0-9.-]+(:[0-9]+)?"))) {
+      throw new IllegalArgumentException("origins such as https://shop.example, with commas");
+    }
+    return origins;
+  }
+
+  private static Set<String> list(String value) {
+    return Arrays.stream(value.split(",", -1))
+        .map(String::strip)
+        .filter(element -> !element.isEmpty())
+        .collect(Collectors.toUnmodifiableSet());
+  }
+}

@@ -1,0 +1,160 @@
+package dev.weft.edge;
+
+import dev.weft.consul.Consul;
+import dev.weft.consul.ConsulConfig;
+import dev.weft.consul.agent.DevAgent;
+import dev.weft.consul.agent.DevAgentConfig;
+import dev.weft.mesh.Caller;
+import dev.weft.mesh.IdentityConfig;
+import dev.weft.mesh.Mesh;
+import dev.weft.mesh.MeshConfig;
+import dev.weft.mesh.Rejection;
+import dev.weft.mesh.TelemetryConfig;
+import io.grpc.BindableService;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.Optional;
+import java.util.Set;
+
+/** A registry, an edge, and the services that a test adds; all real, over sockets. */
+final class EdgeFixture implements AutoCloseable {
+  static final String USER_TOKEN = "token-of-a-user";
+  static final String ADMIN_TOKEN = "token-of-an-admin";
+
+  private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+  private final HttpClient client = HttpClient.newHttpClient();
+  final DevAgent agent;
+  final Consul consul;
+  final EdgeServer edge;
+  final int management;
+
+  EdgeFixture() throws Exception {
+    this(HttpLimits.DEFAULT, new Access.Authenticated(Set.of()));
+  }
+
+  EdgeFixture(HttpLimits limits, Access foreignDefault) throws Exception {
+    agent = DevAgent.start(DevAgentConfig.inMemory());
+    InetSocketAddress address = agent.address();
+    ConsulConfig registry =
+        ConsulConfig.of("127.0.0.1:" + address.getPort(), Optional.empty());
+    consul = Consul.connect(registry);
+    MeshConfig config =
+        new MeshConfig(
+            EdgeConfig.SERVICE,
+            "test",
+            "127.0.0.1",
+            "127.0.0.1",
+            0,
+            0,
+            registry,
+            new IdentityConfig(
+                "https://weft.example", "weft", "user-svc", Optional.empty(), Optional.empty()),
+            TelemetryConfig.local(EdgeConfig.SERVICE, "test"),
+            new MeshConfig.Drain(Duration.ofMillis(1), Duration.ofSeconds(2)));
+    Mesh mesh = Mesh.open(config);
+    management = mesh.management().port();
+    edge =
+        new EdgeServer(
+            new EdgeConfig(
+                config,
+                "127.0.0.1",
+                Set.of("library"),
+                foreignDefault,
+                Contracts.OWNERS,
+                new Cors(Set.of("https://shop.example")),
+                limits),
+            mesh,
+            EdgeFixture::verify);
+    edge.start();
+  }
+
+  private static Caller.User verify(String token) {
+    return switch (token) {
+      case USER_TOKEN -> new Caller.User("u1", Set.of("customer"), "t1", Instant.MAX);
+      case ADMIN_TOKEN -> new Caller.User("a1", Set.of("admin"), "t2", Instant.MAX);
+      default -> throw Rejection.unauthenticated("TOKEN_INVALID", "the token is not valid");
+    };
+  }
+
+  /** Starts a service and closes it with the rest. */
+  TestBackend add(String name, BindableService service) throws IOException {
+    return add(TestBackend.start(consul, name, service));
+  }
+
+  TestBackend add(TestBackend backend) {
+    opened.push(backend);
+    return backend;
+  }
+
+  URI uri(String path) {
+    return URI.create("http://127.0.0.1:" + edge.port() + path);
+  }
+
+  /** Any request; headers are names and values in turn. */
+  HttpResponse<String> send(String method, String path, String body, String... headers)
+      throws IOException, InterruptedException {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(uri(path))
+            .timeout(Duration.ofSeconds(20))
+            .method(
+                method,
+                body.isEmpty()
+                    ? HttpRequest.BodyPublishers.noBody()
+                    : HttpRequest.BodyPublishers.ofString(body));
+    if (headers.length > 0) {
+      request.headers(headers);
+    }
+    return client.send(request.build(), HttpResponse.BodyHandlers.ofString());
+  }
+
+  HttpResponse<String> get(String path, String... headers)
+      throws IOException, InterruptedException {
+    return send("GET", path, "", headers);
+  }
+
+  HttpResponse<String> post(String path, String json, String... headers)
+      throws IOException, InterruptedException {
+    String[] all = Arrays.copyOf(headers, headers.length + 2);
+    all[headers.length] = "Content-Type";
+    all[headers.length + 1] = "application/json";
+    return send("POST", path, json, all);
+  }
+
+  HttpResponse<String> management(String path) throws IOException, InterruptedException {
+    return client.send(
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + management + path)).build(),
+        HttpResponse.BodyHandlers.ofString());
+  }
+
+  int status(String path) {
+    try {
+      return get(path).statusCode();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @Override
+  public void close() throws Exception {
+    for (AutoCloseable closeable : opened) {
+      closeable.close();
+    }
+    edge.close();
+    consul.close();
+    agent.close();
+    client.close();
+  }
+}

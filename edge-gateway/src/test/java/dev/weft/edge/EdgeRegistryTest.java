@@ -1,0 +1,160 @@
+package dev.weft.edge;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.weft.edge.weather.GetForecastRequest;
+import dev.weft.edge.weather.GetForecastResponse;
+import dev.weft.edge.weather.WeatherGrpc;
+import io.grpc.protobuf.services.ProtoReflectionService;
+import io.grpc.stub.StreamObserver;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Services that come and go while the edge runs. */
+class EdgeRegistryTest {
+  private EdgeFixture fixture;
+
+  @BeforeEach
+  void open() throws Exception {
+    fixture = new EdgeFixture(HttpLimits.DEFAULT, new Access.Public());
+    // Whatever is slow once in a JVM is over then.
+    fixture.add("library", new LibraryService());
+    awaitStatus(Duration.ofSeconds(10), "/library/books/b1", 200);
+  }
+
+  @AfterEach
+  void close() throws Exception {
+    fixture.close();
+  }
+
+  @Test
+  void servesAServiceWithinASecondOfItsBeingHealthyAlsoOneThatKnowsNothingOfUs()
+      throws Exception {
+    assertThat(fixture.get("/weather/oslo").statusCode()).isEqualTo(404);
+
+    fixture.add("weather", new WeatherService("1"));
+
+    awaitStatus(Duration.ofSeconds(1), "/weather/oslo", 200);
+    assertThat(fixture.get("/weather/oslo").body())
+        .isEqualTo("{\"city\":\"oslo from 1\",\"degrees\":0.0}");
+  }
+
+  @Test
+  void answers503WhenAServiceHasLeftAnd200WhenItIsBack() throws Exception {
+    TestBackend weather = fixture.add("weather", new WeatherService("1"));
+    awaitStatus(Duration.ofSeconds(1), "/weather/oslo", 200);
+
+    weather.close();
+
+    awaitStatus(Duration.ofSeconds(1), "/weather/oslo", 503);
+    var answer = fixture.get("/weather/oslo");
+    assertThat(answer.headers().firstValue("retry-after")).contains("1");
+    assertThat(answer.body()).contains("NO_HEALTHY_INSTANCE");
+    assertThat(fixture.management("/services/weather").body())
+        .contains("\"instances\":[]", "\"path\":\"/weather/{city}\"");
+    assertThat(fixture.get("/library/books/b1").statusCode()).isEqualTo(200);
+
+    fixture.add("weather", new WeatherService("2"));
+    awaitStatus(Duration.ofSeconds(2), "/weather/oslo", 200);
+    assertThat(fixture.get("/weather/oslo").body()).contains("oslo from 2");
+  }
+
+  @Test
+  @SuppressWarnings("deprecation") // what is deprecated is what many services still speak
+  void asksByTheOlderReflectionWhereThereIsNoOther() throws Exception {
+    fixture.add(
+        TestBackend.start(
+            fixture.consul,
+            "weather",
+            List.of(
+                new WeatherService("1").bindService(),
+                ProtoReflectionService.newInstance().bindService())));
+
+    awaitStatus(Duration.ofSeconds(5), "/weather/oslo", 200);
+  }
+
+  @Test
+  void showsAServiceThatDoesNotTellItsContractAndServesTheOthers() throws Exception {
+    fixture.add(
+        TestBackend.start(
+            fixture.consul, "silent", List.of(new WeatherService("1").bindService())));
+
+    await()
+        .untilAsserted(
+            () ->
+                assertThat(fixture.management("/services/silent").body())
+                    .contains("\"problem\":\"reflection answered UNIMPLEMENTED\""));
+    assertThat(fixture.get("/library/books/b1").statusCode()).isEqualTo(200);
+  }
+
+  @Test
+  void leavesARouteToWhoHadItAndAnOwnedOneToItsOwner() throws Exception {
+    fixture.add("weather", new WeatherService("first"));
+    awaitStatus(Duration.ofSeconds(5), "/weather/oslo", 200);
+
+    fixture.add("impostor", new WeatherService("second"));
+
+    await()
+        .untilAsserted(
+            () ->
+                assertThat(fixture.management("/routes").body())
+                    .contains(
+                        "\"service\":\"impostor\",\"rpc\":\"weather.v1.Weather/GetForecast\","
+                            + "\"access\":\"public\",\"owner\":\"weather\"",
+                        "\"path\":\"/v1/auth:login\",\"service\":\"weather\","
+                            + "\"rpc\":\"weather.v1.Weather/Login\",\"access\":\"public\","
+                            + "\"owner\":\"user-svc\""));
+    assertThat(fixture.get("/weather/oslo").body()).contains("from first");
+    assertThat(fixture.post("/v1/auth:login", "{}").statusCode()).isEqualTo(404);
+    assertThat(fixture.get("/.well-known/jwks.json").statusCode()).isEqualTo(404);
+    assertThat(fixture.get("/anywhere/jwks.json").statusCode()).isEqualTo(200);
+  }
+
+  @Test
+  void registersItselfWithACheckOfItsReadiness() {
+    await()
+        .atMost(Duration.ofSeconds(10))
+        .untilAsserted(
+            () ->
+                assertThat(fixture.consul.instances(EdgeConfig.SERVICE))
+                    .singleElement()
+                    .satisfies(
+                        edge -> {
+                          assertThat(edge.port()).isEqualTo(fixture.edge.port());
+                          assertThat(edge.tags()).containsExactly("http");
+                          assertThat(edge.weight()).isPositive();
+                        }));
+  }
+
+  private void awaitStatus(Duration within, String path, int status) {
+    await()
+        .atMost(within)
+        .pollInterval(Duration.ofMillis(10))
+        .until(() -> fixture.status(path) == status);
+  }
+
+  /** Says which instance it is. */
+  private static final class WeatherService extends WeatherGrpc.WeatherImplBase {
+    private final String name;
+
+    WeatherService(String name) {
+      this.name = name;
+    }
+
+    @Override
+    public void getForecast(GetForecastRequest request, StreamObserver<GetForecastResponse> out) {
+      out.onNext(
+          GetForecastResponse.newBuilder().setCity(request.getCity() + " from " + name).build());
+      out.onCompleted();
+    }
+
+    @Override
+    public void anything(GetForecastRequest request, StreamObserver<GetForecastResponse> out) {
+      getForecast(request, out);
+    }
+  }
+}

@@ -1,0 +1,202 @@
+package dev.weft.edge;
+
+import com.google.protobuf.Any;
+import com.google.protobuf.util.Durations;
+import com.google.rpc.BadRequest;
+import com.google.rpc.ErrorInfo;
+import dev.weft.edge.library.Book;
+import dev.weft.edge.library.BurnBookRequest;
+import dev.weft.edge.library.BurnBookResponse;
+import dev.weft.edge.library.CreateBookRequest;
+import dev.weft.edge.library.CreateBookResponse;
+import dev.weft.edge.library.EchoRequest;
+import dev.weft.edge.library.EchoResponse;
+import dev.weft.edge.library.FailRequest;
+import dev.weft.edge.library.FailResponse;
+import dev.weft.edge.library.GetBookRequest;
+import dev.weft.edge.library.GetBookResponse;
+import dev.weft.edge.library.LendBookRequest;
+import dev.weft.edge.library.LendBookResponse;
+import dev.weft.edge.library.LibraryGrpc;
+import dev.weft.edge.library.ListBooksRequest;
+import dev.weft.edge.library.ListBooksResponse;
+import dev.weft.edge.library.ReadFileRequest;
+import dev.weft.edge.library.ReadFileResponse;
+import dev.weft.edge.library.WatchBookRequest;
+import dev.weft.edge.library.WatchBookResponse;
+import io.grpc.Context;
+import io.grpc.Metadata;
+import io.grpc.Status;
+import io.grpc.protobuf.StatusProto;
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** A library without books: it answers from the request alone. */
+final class LibraryService extends LibraryGrpc.LibraryImplBase {
+  final AtomicInteger calls = new AtomicInteger();
+  final AtomicInteger sent = new AtomicInteger();
+
+  /** A permit for each call that waits. */
+  final Semaphore waiting = new Semaphore(0);
+
+  /** Calls that were cancelled while they ran. */
+  final AtomicInteger givenUp = new AtomicInteger();
+
+  private final Map<Object, Integer> progress = new ConcurrentHashMap<>();
+
+  @Override
+  public void getBook(GetBookRequest request, StreamObserver<GetBookResponse> out) {
+    calls.incrementAndGet();
+    if (request.getBookId().equals("none")) {
+      out.onError(Status.NOT_FOUND.withDescription("no such book").asRuntimeException());
+      return;
+    }
+    answer(
+        out,
+        GetBookResponse.newBuilder()
+            .setBook(Book.newBuilder().setBookId(request.getBookId()).setTitle(request.getShelf()))
+            .build());
+  }
+
+  @Override
+  public void listBooks(ListBooksRequest request, StreamObserver<ListBooksResponse> out) {
+    ListBooksResponse.Builder books =
+        ListBooksResponse.newBuilder().setNextPageToken(request.getPageToken());
+    for (int i = 0; i < request.getPageSize(); i++) {
+      books.addBooksBuilder().setBookId("book-" + i).setTitle("x".repeat(100));
+    }
+    answer(out, books.build());
+  }
+
+  @Override
+  public void createBook(CreateBookRequest request, StreamObserver<CreateBookResponse> out) {
+    calls.incrementAndGet();
+    Book book = request.getBook().toBuilder().setBookId("new/" + request.getRequestId()).build();
+    answer(out, CreateBookResponse.newBuilder().setBook(book).build());
+  }
+
+  @Override
+  public void lendBook(LendBookRequest request, StreamObserver<LendBookResponse> out) {
+    Map<String, String> seen = new TreeMap<>();
+    Metadata metadata = TestBackend.METADATA.get();
+    for (String key : metadata.keys()) {
+      if (!key.endsWith(Metadata.BINARY_HEADER_SUFFIX)) {
+        seen.put(key, metadata.get(Metadata.Key.of(key, Metadata.ASCII_STRING_MARSHALLER)));
+      }
+    }
+    answer(
+        out,
+        LendBookResponse.newBuilder()
+            .setBookId(request.getBookId())
+            .setTo(request.getTo())
+            .putAllMetadata(seen)
+            .build());
+  }
+
+  @Override
+  public void burnBook(BurnBookRequest request, StreamObserver<BurnBookResponse> out) {
+    answer(out, BurnBookResponse.getDefaultInstance());
+  }
+
+  @Override
+  public void watchBook(WatchBookRequest request, StreamObserver<WatchBookResponse> out) {
+    ServerCallStreamObserver<WatchBookResponse> observer =
+        (ServerCallStreamObserver<WatchBookResponse>) out;
+    observer.setOnCancelHandler(givenUp::incrementAndGet);
+    observer.setOnReadyHandler(() -> send(request, observer));
+  }
+
+  private void send(WatchBookRequest request, ServerCallStreamObserver<WatchBookResponse> out) {
+    int next = progress.getOrDefault(out, 0);
+    if (next < 0) {
+      return;
+    }
+    while (out.isReady() && (next < request.getCount() || request.getCount() < 0)) {
+      sent.incrementAndGet();
+      out.onNext(
+          WatchBookResponse.newBuilder()
+              .setBook(
+                  Book.newBuilder().setBookId(request.getBookId()).setPageCount(next)
+                      .setTitle(request.getCount() < 0 ? "x".repeat(1_000) : ""))
+              .build());
+      next++;
+    }
+    progress.put(out, next);
+    if (request.getCount() >= 0 && next >= request.getCount() && request.getFailWith() >= 0) {
+      progress.put(out, -1);
+      if (request.getFailWith() == 0) {
+        out.onCompleted();
+      } else {
+        out.onError(
+            Status.fromCodeValue(request.getFailWith())
+                .withDescription("the book burned")
+                .asRuntimeException());
+      }
+    }
+  }
+
+  @Override
+  public void readFile(ReadFileRequest request, StreamObserver<ReadFileResponse> out) {
+    answer(out, ReadFileResponse.newBuilder().setPath(request.getPath()).build());
+  }
+
+  @Override
+  public void echo(EchoRequest request, StreamObserver<EchoResponse> out) {
+    calls.incrementAndGet();
+    answer(
+        out,
+        EchoResponse.newBuilder()
+            .setEverything(request.getEverything())
+            .addAllTags(request.getTagsList())
+            .build());
+  }
+
+  @Override
+  public void fail(FailRequest request, StreamObserver<FailResponse> out) {
+    if (request.hasDelay()) {
+      CountDownLatch over = new CountDownLatch(1);
+      Context.current().addListener(_ -> over.countDown(), Runnable::run);
+      waiting.release();
+      try {
+        boolean _ = over.await(Durations.toMillis(request.getDelay()), TimeUnit.MILLISECONDS);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+      if (Context.current().isCancelled()) {
+        givenUp.incrementAndGet();
+        return;
+      }
+    }
+    com.google.rpc.Status.Builder status =
+        com.google.rpc.Status.newBuilder().setCode(request.getCode()).setMessage("it failed");
+    if (!request.getReason().isEmpty()) {
+      ErrorInfo.Builder info =
+          ErrorInfo.newBuilder().setReason(request.getReason()).setDomain("library.weft");
+      if (!request.getHttpStatus().isEmpty()) {
+        info.putMetadata("http_status", request.getHttpStatus());
+      }
+      status.addDetails(Any.pack(info.build()));
+    }
+    if (request.getWrongFieldsCount() > 0) {
+      BadRequest.Builder bad = BadRequest.newBuilder();
+      request
+          .getWrongFieldsList()
+          .forEach(field -> bad.addFieldViolationsBuilder().setField(field).setDescription("bad"));
+      status.addDetails(Any.pack(bad.build()));
+      status.addDetails(Any.newBuilder().setTypeUrl("types.example/no.Such"));
+    }
+    out.onError(StatusProto.toStatusRuntimeException(status.build()));
+  }
+
+  private static <T> void answer(StreamObserver<T> out, T message) {
+    out.onNext(message);
+    out.onCompleted();
+  }
+}

@@ -1,0 +1,83 @@
+package dev.weft.edge;
+
+import dev.weft.consul.Check;
+import dev.weft.consul.Consul;
+import dev.weft.consul.Health;
+import dev.weft.consul.Registration;
+import dev.weft.consul.ServiceRegistration;
+import io.grpc.BindableService;
+import io.grpc.Context;
+import io.grpc.Contexts;
+import io.grpc.Metadata;
+import io.grpc.Server;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
+import io.grpc.ServerInterceptor;
+import io.grpc.ServerServiceDefinition;
+import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
+import io.grpc.protobuf.services.HealthStatusManager;
+import io.grpc.protobuf.services.ProtoReflectionServiceV1;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.util.List;
+import java.util.concurrent.Executors;
+
+/**
+ * One instance of a service of somebody's, in no way made with ours: a plain gRPC server with
+ * reflection, registered with a gRPC check.
+ */
+final class TestBackend implements AutoCloseable {
+  static final Context.Key<Metadata> METADATA = Context.key("metadata");
+
+  private final Server server;
+  private final Registration registration;
+
+  private TestBackend(Server server, Registration registration) {
+    this.server = server;
+    this.registration = registration;
+  }
+
+  static TestBackend start(Consul consul, String name, BindableService service)
+      throws IOException {
+    return start(
+        consul, name, List.of(service.bindService(), ProtoReflectionServiceV1.newInstance().bindService()));
+  }
+
+  static TestBackend start(Consul consul, String name, List<ServerServiceDefinition> services)
+      throws IOException {
+    NettyServerBuilder builder =
+        NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
+            .executor(Executors.newVirtualThreadPerTaskExecutor())
+            .addService(new HealthStatusManager().getHealthService())
+            .intercept(new Remember());
+    services.forEach(builder::addService);
+    Server server = builder.build().start();
+    ServiceRegistration registration =
+        ServiceRegistration.grpc(name, "127.0.0.1", server.getPort(), "");
+    // Healthy at once: how fast a registry probes is not what is tested here.
+    List<Check> checks =
+        registration.checks().stream().map(check -> check.withInitial(Health.PASSING)).toList();
+    return new TestBackend(server, consul.register(registration.withChecks(checks)));
+  }
+
+  int port() {
+    return server.getPort();
+  }
+
+  /** Leaves the registry, then stops at once. */
+  @Override
+  public void close() {
+    registration.close();
+    server.shutdownNow();
+  }
+
+  private static final class Remember implements ServerInterceptor {
+    @Override
+    public <Q, P> ServerCall.Listener<Q> interceptCall(
+        ServerCall<Q, P> call, Metadata headers, ServerCallHandler<Q, P> next) {
+      return Contexts.interceptCall(
+          Context.current().withValue(METADATA, headers), call, headers, next);
+    }
+  }
+}
