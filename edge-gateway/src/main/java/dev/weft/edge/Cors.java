@@ -8,8 +8,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * What pages of other origins may do: nothing, but for those of the listed origins. Never {@code *},
- * never credentials: tokens travel in {@code Authorization}, which the page has to set itself.
+ * What pages of other origins may do: nothing, but for those of the listed origins. Never {@code
+ * *}, never credentials: tokens travel in {@code Authorization}, which the page has to set itself.
  *
  * @param origins exact, as {@code https://shop.example}
  */
@@ -51,9 +51,12 @@ record Cors(Set<String> origins) {
       return Map.of();
     }
     return Map.of(
-        "Access-Control-Allow-Methods", String.join(", ", methods),
-        "Access-Control-Allow-Headers", REQUEST_HEADERS,
-        "Access-Control-Max-Age", "600");
+        "Access-Control-Allow-Methods",
+        String.join(", ", methods),
+        "Access-Control-Allow-Headers",
+        REQUEST_HEADERS,
+        "Access-Control-Max-Age",
+        "600");
   }
 
   private boolean allows(HttpHeaders request) {

@@ -90,8 +90,7 @@ public final class EdgeServer implements RunningProcess {
             "/services",
             name -> name.isEmpty() ? Optional.of(pages.services()) : pages.service(name));
     mesh.management()
-        .page(
-            "/routes", name -> name.isEmpty() ? Optional.of(pages.routes()) : Optional.empty());
+        .page("/routes", name -> name.isEmpty() ? Optional.of(pages.routes()) : Optional.empty());
     Meter meter = mesh.telemetry().meter("dev.weft.edge");
     meter
         .gaugeBuilder("weft.edge.routes")
@@ -117,8 +116,7 @@ public final class EdgeServer implements RunningProcess {
     String id = EdgeConfig.SERVICE + "-" + host + "-" + port;
     URI readyz = URI.create("http://" + host + ":" + mesh.management().port() + "/readyz");
     Check.Probe probe =
-        new Check.Probe.Http(
-            readyz, Check.Probe.DEFAULT_INTERVAL, Check.Probe.DEFAULT_TIMEOUT);
+        new Check.Probe.Http(readyz, Check.Probe.DEFAULT_INTERVAL, Check.Probe.DEFAULT_TIMEOUT);
     return new ServiceRegistration(
         id,
         EdgeConfig.SERVICE,
@@ -133,8 +131,7 @@ public final class EdgeServer implements RunningProcess {
             ServiceRegistration.META_LANG,
             "java"),
         Weights.EQUAL,
-        List.of(
-            Check.of(id + ":ready", probe).withDeregisterCriticalAfter(Duration.ofMinutes(1))),
+        List.of(Check.of(id + ":ready", probe).withDeregisterCriticalAfter(Duration.ofMinutes(1))),
         false);
   }
 

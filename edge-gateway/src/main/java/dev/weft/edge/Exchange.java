@@ -190,7 +190,9 @@ final class Exchange {
     return ended;
   }
 
-  /** Answers. Only the first answer counts: a later one, as by a call that was given up, is lost. */
+  /**
+   * Answers. Only the first answer counts: a later one, as by a call that was given up, is lost.
+   */
   void answer(Answer answer) {
     if (begun || ended) {
       return;
@@ -219,8 +221,7 @@ final class Exchange {
           sent ? "Bearer realm=\"weft\", error=\"invalid_token\"" : "Bearer realm=\"weft\"");
     }
     observation.reason(problem.reason());
-    answer(
-        Answer.of(problem.status(), "application/problem+json", problemJson(problem), headers));
+    answer(Answer.of(problem.status(), "application/problem+json", problemJson(problem), headers));
   }
 
   /** Begins an answer of unknown length. */

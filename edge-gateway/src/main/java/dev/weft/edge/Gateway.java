@@ -359,8 +359,7 @@ final class Gateway {
     if (!services.available(asked.rpc().service())) {
       throw new Refused(Problems.noInstance(asked.rpc().service()));
     }
-    String principal =
-        exchange.user().map(user -> "user " + user.id()).orElseGet(exchange::peer);
+    String principal = exchange.user().map(user -> "user " + user.id()).orElseGet(exchange::peer);
     boolean stream = asked.rpc().serverStreaming();
     if (stream && !streams.take(principal)) {
       throw new Refused(Problems.tooManyStreams(limits.streamsPerPrincipal()));

@@ -93,8 +93,7 @@ final class HttpListener implements AutoCloseable {
     }
     for (Channel connection : connections) {
       long left = end - System.nanoTime();
-      if (left <= 0
-          || !connection.closeFuture().awaitUninterruptibly(left, TimeUnit.NANOSECONDS)) {
+      if (left <= 0 || !connection.closeFuture().awaitUninterruptibly(left, TimeUnit.NANOSECONDS)) {
         return;
       }
     }

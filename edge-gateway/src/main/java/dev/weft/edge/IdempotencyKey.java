@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Reads the header {@code Idempotency-Key}: a quoted string as its specification has it, or the bare
- * key as most clients send it.
+ * Reads the header {@code Idempotency-Key}: a quoted string as its specification has it, or the
+ * bare key as most clients send it.
  */
 final class IdempotencyKey {
   private static final int LENGTH_MAX = 255;

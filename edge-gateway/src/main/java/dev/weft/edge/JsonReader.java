@@ -107,11 +107,7 @@ final class JsonReader {
   }
 
   private static void read(
-      CharBuffer json,
-      Types types,
-      boolean lenient,
-      @Nullable List<String> mask,
-      Reading reading) {
+      CharBuffer json, Types types, boolean lenient, @Nullable List<String> mask, Reading reading) {
     try (JsonParser in = FACTORY.createParser(json.array(), 0, json.limit())) {
       JsonReader reader = new JsonReader(in, types, lenient, mask);
       try {

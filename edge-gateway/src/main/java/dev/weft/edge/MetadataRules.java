@@ -54,7 +54,9 @@ final class MetadataRules {
           "x-user",
           "x-weft");
 
-  /** Metadata of a reply that may become headers; all else of the names HTTP knows is the edge's. */
+  /**
+   * Metadata of a reply that may become headers; all else of the names HTTP knows is the edge's.
+   */
   private static final Set<String> NOT_ANSWERED =
       Set.of(
           "allow",

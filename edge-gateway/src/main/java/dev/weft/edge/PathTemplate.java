@@ -9,9 +9,9 @@ import java.util.Set;
 /**
  * A path template of {@code google.api.http}, such as <code>/v1/orders/{order_id}:cancel</code>.
  *
- * <p>Stricter than the grammar where it is ambiguous: a second wildcard after {@code **}, a variable
- * named twice and a variable inside a variable are refused. More generous in one place: {@code **}
- * may be followed by literal segments.
+ * <p>Stricter than the grammar where it is ambiguous: a second wildcard after {@code **}, a
+ * variable named twice and a variable inside a variable are refused. More generous in one place:
+ * {@code **} may be followed by literal segments.
  *
  * @param text as in the contract
  * @param segments at most one {@link Rest}, and after it only literals

@@ -13,8 +13,8 @@ final class Pointers {
   private Pointers() {}
 
   /**
-   * The pointer for a field path such as {@code order.items[0].unit_price}, in the JSON names of the
-   * message it is a path of. What follows a part the message does not have is kept as it is.
+   * The pointer for a field path such as {@code order.items[0].unit_price}, in the JSON names of
+   * the message it is a path of. What follows a part the message does not have is kept as it is.
    *
    * @param body the request field that is the whole JSON document, or {@code *} or empty
    */

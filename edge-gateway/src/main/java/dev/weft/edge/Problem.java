@@ -64,8 +64,7 @@ record Problem(
 
   /** An error of the edge's own. */
   static Problem of(int status, Status.Code code, String reason, String message) {
-    Any info =
-        Any.pack(ErrorInfo.newBuilder().setReason(reason).setDomain(DOMAIN).build());
+    Any info = Any.pack(ErrorInfo.newBuilder().setReason(reason).setDomain(DOMAIN).build());
     return new Problem(
         status,
         code,
@@ -101,8 +100,7 @@ record Problem(
                       Durations.toNanos(detail.unpack(RetryInfo.class).getRetryDelay())));
         } else if (detail.is(BadRequest.class)) {
           for (var v : detail.unpack(BadRequest.class).getFieldViolationsList()) {
-            String pointer =
-                transcoder == null ? "" : transcoder.pointer(v.getField());
+            String pointer = transcoder == null ? "" : transcoder.pointer(v.getField());
             violations.add(new Violation(pointer, v.getDescription()));
           }
         }
@@ -146,8 +144,7 @@ record Problem(
 
   /** The same problem, to be tried again after this time. */
   Problem withRetryAfter(Duration delay) {
-    return new Problem(
-        status, code, reason, message, details, violations, Optional.of(delay));
+    return new Problem(status, code, reason, message, details, violations, Optional.of(delay));
   }
 
   /** The value of {@code Retry-After}: whole seconds, at least one. */
@@ -216,7 +213,8 @@ record Problem(
 
   /**
    * What may be told. Messages of failures nobody foresaw hold class names, SQL or addresses: those
-   * that gRPC makes on this side have no reason, and an unexpected failure of a service is internal.
+   * that gRPC makes on this side have no reason, and an unexpected failure of a service is
+   * internal.
    */
   private static String message(Status status, boolean reasonless) {
     String own = status.getDescription() == null ? "" : status.getDescription();

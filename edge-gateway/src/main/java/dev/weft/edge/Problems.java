@@ -48,7 +48,10 @@ final class Problems {
 
   static Problem targetTooLong(int bytesMax) {
     return Problem.of(
-        414, Code.INVALID_ARGUMENT, "TARGET_TOO_LONG", "the target may have " + bytesMax + " bytes");
+        414,
+        Code.INVALID_ARGUMENT,
+        "TARGET_TOO_LONG",
+        "the target may have " + bytesMax + " bytes");
   }
 
   static Problem mediaType() {

@@ -244,7 +244,8 @@ final class QueryBinder {
                 .map(nearest -> "; did you mean " + nearest + "?")
                 .orElse("");
     return refused(
-        name, body.equals("*") ? "this method takes no query parameters" : "unknown parameter" + known);
+        name,
+        body.equals("*") ? "this method takes no query parameters" : "unknown parameter" + known);
   }
 
   private String pointer(List<String> fieldPath) {

@@ -27,8 +27,7 @@ import java.util.TreeMap;
  * @param files by name
  * @param fingerprint equal for equal services and files
  */
-record Reflected(
-    List<String> services, SortedMap<String, ByteString> files, String fingerprint) {
+record Reflected(List<String> services, SortedMap<String, ByteString> files, String fingerprint) {
 
   private static final int DEPENDENCY_DEPTH_MAX = 100;
 

@@ -90,11 +90,9 @@ final class Reflection {
       String service) {
     return MethodDescriptor.<ServerReflectionRequest, ServerReflectionResponse>newBuilder()
         .setType(MethodDescriptor.MethodType.BIDI_STREAMING)
-        .setFullMethodName(
-            MethodDescriptor.generateFullMethodName(service, "ServerReflectionInfo"))
+        .setFullMethodName(MethodDescriptor.generateFullMethodName(service, "ServerReflectionInfo"))
         .setRequestMarshaller(ProtoUtils.marshaller(ServerReflectionRequest.getDefaultInstance()))
-        .setResponseMarshaller(
-            ProtoUtils.marshaller(ServerReflectionResponse.getDefaultInstance()))
+        .setResponseMarshaller(ProtoUtils.marshaller(ServerReflectionResponse.getDefaultInstance()))
         .build();
   }
 

@@ -38,8 +38,7 @@ final class RegistryPages {
             out.writeNumberField("instances", view.snapshot().instances().size());
             out.writeNumberField("healthy", view.snapshot().passing().size());
             out.writeBooleanField("stale", view.snapshot().stale());
-            out.writeNumberField(
-                "routes", view.schema().map(s -> s.routes().size()).orElse(0));
+            out.writeNumberField("routes", view.schema().map(s -> s.routes().size()).orElse(0));
             out.writeEndObject();
           }
           out.writeEndArray();
@@ -108,7 +107,9 @@ final class RegistryPages {
   }
 
   private static void instance(
-      JsonGenerator out, ServiceInstance instance, Map<String, SchemaWatch.InstanceSchema> contracts)
+      JsonGenerator out,
+      ServiceInstance instance,
+      Map<String, SchemaWatch.InstanceSchema> contracts)
       throws IOException {
     out.writeStartObject();
     out.writeStringField("id", instance.id());

@@ -99,8 +99,9 @@ record RequestTarget(String path, List<String> segments, List<Parameter> query) 
   }
 
   /**
-   * Refuses what some server on the way could take for a step up: {@code .} and {@code ..}, plain or
-   * encoded once or twice, also beside an encoded slash or backslash or before a matrix parameter.
+   * Refuses what some server on the way could take for a step up: {@code .} and {@code ..}, plain
+   * or encoded once or twice, also beside an encoded slash or backslash or before a matrix
+   * parameter.
    */
   private static void checkDots(String segment) {
     String once = decode(segment, false, false);

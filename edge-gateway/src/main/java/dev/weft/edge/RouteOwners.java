@@ -63,6 +63,7 @@ final class RouteOwners {
       return false;
     }
     // A verb, or what some would take for a parameter of the segment.
-    return segment.length() == wanted.length() || ":;".indexOf(segment.charAt(wanted.length())) >= 0;
+    return segment.length() == wanted.length()
+        || ":;".indexOf(segment.charAt(wanted.length())) >= 0;
   }
 }

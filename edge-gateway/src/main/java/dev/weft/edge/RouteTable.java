@@ -48,8 +48,7 @@ final class RouteTable {
   /** No route has this path. */
   record Unknown() implements Match {}
 
-  private RouteTable(
-      Node root, RouteOwners owners, List<Route> routes, List<Conflict> conflicts) {
+  private RouteTable(Node root, RouteOwners owners, List<Route> routes, List<Conflict> conflicts) {
     this.root = root;
     this.owners = owners;
     this.routes = List.copyOf(routes);
@@ -72,8 +71,7 @@ final class RouteTable {
       PathTemplate template = route.template();
       String service = route.rpc().service();
       if (!owners.allows(template, service)) {
-        conflicts.add(
-            new Conflict(route, owners.owner(template.literalPrefix()).orElseThrow()));
+        conflicts.add(new Conflict(route, owners.owner(template.literalPrefix()).orElseThrow()));
         continue;
       }
       Route holder = taken.putIfAbsent(route.key(), route);

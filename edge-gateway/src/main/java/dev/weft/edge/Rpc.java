@@ -39,9 +39,7 @@ record Rpc(
 
   /** How to call a method with bytes. */
   static MethodDescriptor<byte[], byte[]> bytes(Descriptors.MethodDescriptor method) {
-    boolean safe =
-        method.getOptions().getIdempotencyLevel()
-            == IdempotencyLevel.NO_SIDE_EFFECTS;
+    boolean safe = method.getOptions().getIdempotencyLevel() == IdempotencyLevel.NO_SIDE_EFFECTS;
     return MethodDescriptor.<byte[], byte[]>newBuilder()
         .setFullMethodName(
             MethodDescriptor.generateFullMethodName(

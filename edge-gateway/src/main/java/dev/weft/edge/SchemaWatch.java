@@ -1,6 +1,5 @@
 package dev.weft.edge;
 
-import dev.weft.consul.Consul;
 import dev.weft.consul.ServiceInstance;
 import dev.weft.consul.ServiceRegistration;
 import dev.weft.consul.ServiceSnapshot;
@@ -357,8 +356,7 @@ final class SchemaWatch implements Services, AutoCloseable {
     RouteTable next = RouteTable.of(routes, owners);
     Set<String> conflicts = new HashSet<>();
     for (RouteTable.Conflict conflict : next.conflicts()) {
-      String text =
-          conflict.refused().rpc().name() + " for " + conflict.refused().key();
+      String text = conflict.refused().rpc().name() + " for " + conflict.refused().key();
       conflicts.add(text);
       if (!knownConflicts.contains(text)) {
         log.warn(

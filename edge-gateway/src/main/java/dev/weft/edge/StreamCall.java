@@ -13,8 +13,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Answers a request with the replies of its call as they come. The answer begins with the first
- * reply, so that a failure before it has its own status. The next reply is asked for when the client
- * has taken the ones before. Called on the event loop.
+ * reply, so that a failure before it has its own status. The next reply is asked for when the
+ * client has taken the ones before. Called on the event loop.
  */
 final class StreamCall extends ClientCall.Listener<byte[]> {
   private static final Logger log = LoggerFactory.getLogger(StreamCall.class);

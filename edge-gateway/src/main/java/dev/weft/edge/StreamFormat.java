@@ -7,7 +7,9 @@ import java.util.List;
 
 /** How a stream of messages is written, by what the client accepts. */
 enum StreamFormat {
-  /** One message a line, and an object {@code {"error":…}} as the last line of a stream that failed. */
+  /**
+   * One message a line, and an object {@code {"error":…}} as the last line of a stream that failed.
+   */
   NDJSON("application/x-ndjson"),
   /** One array, with {@code {"error":…}} as the last element of a stream that failed. */
   ARRAY("application/json"),

@@ -11,9 +11,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
- * Netty's decoder in its strictest form, and stricter: what it still forgives are forms that another
- * server on the way may read differently. Refused are folded header lines, and a request line that
- * is not exactly a method, a space, a target, a space and {@code HTTP/} with two digits.
+ * Netty's decoder in its strictest form, and stricter: what it still forgives are forms that
+ * another server on the way may read differently. Refused are folded header lines, and a request
+ * line that is not exactly a method, a space, a target, a space and {@code HTTP/} with two digits.
  */
 final class StrictRequestDecoder extends HttpRequestDecoder {
   private static final int METHOD_AND_VERSION_BYTES = 32;
@@ -39,8 +39,7 @@ final class StrictRequestDecoder extends HttpRequestDecoder {
   }
 
   @Override
-  protected void decode(ChannelHandlerContext ctx, ByteBuf in, List<Object> out)
-      throws Exception {
+  protected void decode(ChannelHandlerContext ctx, ByteBuf in, List<Object> out) throws Exception {
     if (!headRead && in.isReadable()) {
       headBegun = true;
       refuseFolding(in);
@@ -90,10 +89,7 @@ final class StrictRequestDecoder extends HttpRequestDecoder {
 
   @Override
   protected String splitFirstWordInitialLine(byte[] line, int start, int length) {
-    if (start != 0
-        || length + 1 >= line.length
-        || line[length] != ' '
-        || line[length + 1] <= ' ') {
+    if (start != 0 || length + 1 >= line.length || line[length] != ' ' || line[length + 1] <= ' ') {
       throw new IllegalArgumentException("the request line does not begin with a method");
     }
     return super.splitFirstWordInitialLine(line, start, length);

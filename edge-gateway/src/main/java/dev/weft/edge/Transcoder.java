@@ -60,15 +60,13 @@ final class Transcoder {
     this.types = types;
     this.lenient = lenient;
     this.body = binding.body();
-    this.bodyField =
-        body.isEmpty() || body.equals(WHOLE) ? null : topLevel(input, body, "body");
+    this.bodyField = body.isEmpty() || body.equals(WHOLE) ? null : topLevel(input, body, "body");
     this.responseField =
         binding.responseBody().isEmpty()
             ? null
             : topLevel(output, binding.responseBody(), "response_body");
     binding.variables().forEach(variable -> checkVariable(input, variable));
-    this.variables =
-        binding.variables().stream().map(PathTemplate.Variable::fieldPath).toList();
+    this.variables = binding.variables().stream().map(PathTemplate.Variable::fieldPath).toList();
     this.maskField = binding.patch() ? maskField(input) : null;
     this.requestIdField = requestIdField(input);
     this.requestIdRequired =

@@ -65,7 +65,8 @@ final class UnaryCall extends ClientCall.Listener<byte[]> {
     if (status == 204) {
       return Answer.empty(status, also);
     }
-    Answer answer = Answer.of(status, "application/json", route.transcoder().response(message), also);
+    Answer answer =
+        Answer.of(status, "application/json", route.transcoder().response(message), also);
     if (status == 201 && route.identifies().isPresent()) {
       Route.Location location = route.identifies().get();
       var id = route.transcoder().resourceField(message, location.idField());

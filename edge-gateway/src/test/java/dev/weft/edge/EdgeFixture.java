@@ -45,8 +45,7 @@ final class EdgeFixture implements AutoCloseable {
   EdgeFixture(HttpLimits limits, Access foreignDefault) throws Exception {
     agent = DevAgent.start(DevAgentConfig.inMemory());
     InetSocketAddress address = agent.address();
-    ConsulConfig registry =
-        ConsulConfig.of("127.0.0.1:" + address.getPort(), Optional.empty());
+    ConsulConfig registry = ConsulConfig.of("127.0.0.1:" + address.getPort(), Optional.empty());
     consul = Consul.connect(registry);
     MeshConfig config =
         new MeshConfig(
@@ -148,9 +147,13 @@ final class EdgeFixture implements AutoCloseable {
   }
 
   @Override
-  public void close() throws Exception {
+  public void close() throws IOException {
     for (AutoCloseable closeable : opened) {
-      closeable.close();
+      try {
+        closeable.close();
+      } catch (Exception e) {
+        throw new IllegalStateException("a part of the fixture did not close", e);
+      }
     }
     edge.close();
     consul.close();

@@ -32,8 +32,7 @@ class EdgeRegistryTest {
   }
 
   @Test
-  void servesAServiceWithinASecondOfItsBeingHealthyAlsoOneThatKnowsNothingOfUs()
-      throws Exception {
+  void servesAServiceWithinASecondOfItsBeingHealthyAlsoOneThatKnowsNothingOfUs() throws Exception {
     assertThat(fixture.get("/weather/oslo").statusCode()).isEqualTo(404);
 
     fixture.add("weather", new WeatherService("1"));

@@ -124,10 +124,7 @@ class EdgeStreamTest {
       client.send("GET /library/books/b:watch?count=-1 HTTP/1.1\r\nHost: a\r\n\r\n");
       assertThat(client.head()).startsWith("HTTP/1.1 200 OK");
       // It reads no more: what fits into buffers on the way is sent, and then nothing.
-      await()
-          .during(Duration.ofMillis(700))
-          .atMost(Duration.ofSeconds(20))
-          .until(new Unchanged());
+      await().during(Duration.ofMillis(700)).atMost(Duration.ofSeconds(20)).until(new Unchanged());
       assertThat(LIBRARY.sent.get() - sent).isBetween(1, 50_000);
     }
     await().until(() -> LIBRARY.givenUp.get() > givenUp);
@@ -152,7 +149,8 @@ class EdgeStreamTest {
     try {
       for (int i = 0; i < 5; i++) {
         clients[i] = new RawHttp(fixture.edge.port());
-        clients[i].send("GET /library/books/b:watch?count=1&failWith=-1 HTTP/1.1\r\nHost: a\r\n\r\n");
+        clients[i].send(
+            "GET /library/books/b:watch?count=1&failWith=-1 HTTP/1.1\r\nHost: a\r\n\r\n");
         assertThat(clients[i].head()).startsWith("HTTP/1.1 200 OK");
       }
       HttpResponse<String> sixth = fixture.get("/library/books/b:watch?count=1");
@@ -173,8 +171,7 @@ class EdgeStreamTest {
         }
       }
     }
-    await()
-        .until(() -> fixture.get("/library/books/b:watch?count=1").statusCode() == 200);
+    await().until(() -> fixture.get("/library/books/b:watch?count=1").statusCode() == 200);
   }
 
   private static HttpResponse<String> watch(String count, String accept) throws Exception {

@@ -64,7 +64,8 @@ class EdgeTest {
   @Test
   void createsWithAnIdempotencyKeyAndSaysWhere() throws Exception {
     HttpResponse<String> answer =
-        fixture.post("/library/books", "{\"title\":\"T\"}", "Idempotency-Key", "\"k 1\"".replace(" ", "-"));
+        fixture.post(
+            "/library/books", "{\"title\":\"T\"}", "Idempotency-Key", "\"k 1\"".replace(" ", "-"));
 
     assertThat(answer.statusCode()).isEqualTo(201);
     assertThat(answer.headers().firstValue("location")).contains("/library/books/new%2Fk-1");
@@ -86,7 +87,8 @@ class EdgeTest {
                 .post("/library/books", "{}", "Idempotency-Key", "a", "Idempotency-Key", "b")
                 .statusCode())
         .isEqualTo(400);
-    assertThat(fixture.post("/library/books", "{}", "Idempotency-Key", "x".repeat(256)).statusCode())
+    assertThat(
+            fixture.post("/library/books", "{}", "Idempotency-Key", "x".repeat(256)).statusCode())
         .isEqualTo(400);
     assertThat(LIBRARY.calls.get()).isEqualTo(before);
   }
@@ -210,7 +212,11 @@ class EdgeTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"text/plain", "application/json; charset=utf-16", "application/x-www-form-urlencoded"})
+      strings = {
+        "text/plain",
+        "application/json; charset=utf-16",
+        "application/x-www-form-urlencoded"
+      })
   void takesJsonOnly(String contentType) throws Exception {
     assertThat(
             fixture.send("POST", "/library/echo", "{}", "Content-Type", contentType).statusCode())
@@ -224,8 +230,7 @@ class EdgeTest {
         .isEqualTo(415);
     assertThat(fixture.get("/library/books/b1", "Accept", "application/xml").statusCode())
         .isEqualTo(406);
-    assertThat(fixture.get("/library/books/b1", "Accept", "*/*;q=NaN").statusCode())
-        .isEqualTo(400);
+    assertThat(fixture.get("/library/books/b1", "Accept", "*/*;q=NaN").statusCode()).isEqualTo(400);
     assertThat(
             fixture
                 .get("/library/books/b1", "Accept", "text/html, application/*;q=0.1")
@@ -236,10 +241,12 @@ class EdgeTest {
   @Test
   void boundsBodiesByTheMethod() throws Exception {
     String string = "x".repeat(64 * 1024);
-    HttpResponse<String> answer =
-        fixture.post("/library/echo", "{\"string\":\"" + string + "\"}");
+    HttpResponse<String> answer = fixture.post("/library/echo", "{\"string\":\"" + string + "\"}");
     assertThat(answer.statusCode()).isEqualTo(413);
-    assertThat(fixture.post("/library/fail", "{\"code\":5,\"padding\":\"" + string + "\"}").statusCode())
+    assertThat(
+            fixture
+                .post("/library/fail", "{\"code\":5,\"padding\":\"" + string + "\"}")
+                .statusCode())
         .isEqualTo(404);
   }
 
@@ -252,7 +259,9 @@ class EdgeTest {
     assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(5));
 
     assertThat(
-            fixture.post("/library/fail", "{\"delay\":\"10s\"}", "Grpc-Timeout", "50m").statusCode())
+            fixture
+                .post("/library/fail", "{\"delay\":\"10s\"}", "Grpc-Timeout", "50m")
+                .statusCode())
         .isEqualTo(504);
     assertThat(fixture.get("/library/books/b1", "Grpc-Timeout", "1x").statusCode()).isEqualTo(400);
   }
@@ -276,18 +285,30 @@ class EdgeTest {
         fixture.post(
             "/library/books/b1:lend",
             "{}",
-            "Authorization", "Bearer " + EdgeFixture.USER_TOKEN,
-            "Accept-Language", "de",
-            "X-Request-Id", "r-1",
-            "X-Forwarded-For", "192.0.2.1",
-            "Grpc-Metadata-Color", "blue",
-            "Grpc-Metadata-Weft-Service-Token", "forged",
-            "Grpc-Metadata-X-User-Id", "forged",
-            "Grpc-Metadata-X_User_Id", "forged",
-            "Grpc-Metadata-Authorization", "forged",
-            "X-User-Id", "forged",
-            "Cookie", "a=b",
-            "X-Custom", "no");
+            "Authorization",
+            "Bearer " + EdgeFixture.USER_TOKEN,
+            "Accept-Language",
+            "de",
+            "X-Request-Id",
+            "r-1",
+            "X-Forwarded-For",
+            "192.0.2.1",
+            "Grpc-Metadata-Color",
+            "blue",
+            "Grpc-Metadata-Weft-Service-Token",
+            "forged",
+            "Grpc-Metadata-X-User-Id",
+            "forged",
+            "Grpc-Metadata-X_User_Id",
+            "forged",
+            "Grpc-Metadata-Authorization",
+            "forged",
+            "X-User-Id",
+            "forged",
+            "Cookie",
+            "a=b",
+            "X-Custom",
+            "no");
 
     assertThat(answer.body())
         .contains(
@@ -325,8 +346,10 @@ class EdgeTest {
       assertThat(bad.statusCode()).as(credentials).isEqualTo(401);
       assertThat(bad.body()).contains("TOKEN_INVALID");
     }
-    assertThat(fixture.post("/library/books/b1:lend?access_token=" + EdgeFixture.USER_TOKEN, "{}")
-            .statusCode())
+    assertThat(
+            fixture
+                .post("/library/books/b1:lend?access_token=" + EdgeFixture.USER_TOKEN, "{}")
+                .statusCode())
         .isEqualTo(401);
     assertThat(burn(EdgeFixture.USER_TOKEN).statusCode()).isEqualTo(403);
     assertThat(burn(EdgeFixture.USER_TOKEN).body()).contains("ROLE_REQUIRED");
@@ -337,14 +360,14 @@ class EdgeTest {
   }
 
   private static HttpResponse<String> burn(String token) throws Exception {
-    return fixture.send(
-        "POST", "/library/books/b1:burn", "", "Authorization", "bearer " + token);
+    return fixture.send("POST", "/library/books/b1:burn", "", "Authorization", "bearer " + token);
   }
 
   @Test
   void showsOperatorsWhatItServesOnTheManagementPort() throws Exception {
     assertThat(fixture.management("/services").body())
-        .contains("{\"name\":\"library\",\"instances\":1,\"healthy\":1,\"stale\":false,\"routes\":");
+        .contains(
+            "{\"name\":\"library\",\"instances\":1,\"healthy\":1,\"stale\":false,\"routes\":");
     assertThat(fixture.management("/services/library").body())
         .contains(
             "\"health\":\"passing\"",

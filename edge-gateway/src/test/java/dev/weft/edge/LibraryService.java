@@ -123,7 +123,9 @@ final class LibraryService extends LibraryGrpc.LibraryImplBase {
       out.onNext(
           WatchBookResponse.newBuilder()
               .setBook(
-                  Book.newBuilder().setBookId(request.getBookId()).setPageCount(next)
+                  Book.newBuilder()
+                      .setBookId(request.getBookId())
+                      .setPageCount(next)
                       .setTitle(request.getCount() < 0 ? "x".repeat(1_000) : ""))
               .build());
       next++;

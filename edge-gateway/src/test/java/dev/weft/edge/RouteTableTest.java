@@ -54,7 +54,14 @@ class RouteTableTest {
 
   @ParameterizedTest
   @CsvSource({
-    "/v1/users/", "/v1//users", "/v1/user", "/V1/users", "/v1/users/me/", "//v1/users", "/", "/v2"
+    "/v1/users/",
+    "/v1//users",
+    "/v1/user",
+    "/V1/users",
+    "/v1/users/me/",
+    "//v1/users",
+    "/",
+    "/v2"
   })
   void knowsNoOtherPaths(String path) {
     assertThat(match(table(get("/v1/users"), get("/v1/users/*")), "GET", path))
@@ -162,14 +169,10 @@ class RouteTableTest {
   private static Route route(String method, String template, String service) {
     PathTemplate path = PathTemplate.parse(template);
     Rpc rpc =
-        new Rpc(
-            service, Rpc.bytes(METHOD), new Access.Public(), CallPolicy.DEFAULT, 200, 65_536);
+        new Rpc(service, Rpc.bytes(METHOD), new Access.Public(), CallPolicy.DEFAULT, 200, 65_536);
     Transcoder transcoder =
         new Transcoder(
-            METHOD,
-            Types.STANDARD,
-            false,
-            new Transcoder.Binding(false, path.variables(), "", ""));
+            METHOD, Types.STANDARD, false, new Transcoder.Binding(false, path.variables(), "", ""));
     return new Route(method, path, rpc, transcoder, Optional.empty());
   }
 }

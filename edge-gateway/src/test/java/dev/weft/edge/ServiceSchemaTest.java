@@ -85,8 +85,7 @@ class ServiceSchemaTest {
     more.put("x.proto", ByteString.copyFromUtf8("x"));
 
     assertThat(Reflected.of(some.services(), some.files())).isEqualTo(some);
-    assertThat(Reflected.of(some.services(), more).fingerprint())
-        .isNotEqualTo(some.fingerprint());
+    assertThat(Reflected.of(some.services(), more).fingerprint()).isNotEqualTo(some.fingerprint());
   }
 
   @Test

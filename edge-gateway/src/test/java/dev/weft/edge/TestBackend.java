@@ -38,10 +38,11 @@ final class TestBackend implements AutoCloseable {
     this.registration = registration;
   }
 
-  static TestBackend start(Consul consul, String name, BindableService service)
-      throws IOException {
+  static TestBackend start(Consul consul, String name, BindableService service) throws IOException {
     return start(
-        consul, name, List.of(service.bindService(), ProtoReflectionServiceV1.newInstance().bindService()));
+        consul,
+        name,
+        List.of(service.bindService(), ProtoReflectionServiceV1.newInstance().bindService()));
   }
 
   static TestBackend start(Consul consul, String name, List<ServerServiceDefinition> services)

@@ -77,8 +77,16 @@ class TranscoderTest {
             .setAny(Any.pack(Author.newBuilder().setGivenName("A").build()))
             .setSnakeCaseName("s")
             .build();
-    assertThat(read.toBuilder().clearDuration().clearMask().clearStruct().clearValue()
-            .clearWrapped().clearChildren().clearValues().build())
+    assertThat(
+            read.toBuilder()
+                .clearDuration()
+                .clearMask()
+                .clearStruct()
+                .clearValue()
+                .clearWrapped()
+                .clearChildren()
+                .clearValues()
+                .build())
         .isEqualTo(expected);
     assertThat(Durations.toMillis(read.getDuration())).isEqualTo(1_500);
     assertThat(read.getMask().getPathsList()).containsExactly("a", "b_c");
@@ -92,8 +100,10 @@ class TranscoderTest {
 
   @Test
   void takesNullForAbsentAndAnEmptyBodyForTheDefault() throws Exception {
-    assertThat(echo("{\"int32\": null, \"numbers\": null, \"nested\": null, \"text\": null,"
-            + " \"number\": 1, \"timestamp\": null}"))
+    assertThat(
+            echo(
+                "{\"int32\": null, \"numbers\": null, \"nested\": null, \"text\": null,"
+                    + " \"number\": 1, \"timestamp\": null}"))
         .isEqualTo(Everything.newBuilder().setNumber(1).build());
     assertThat(ECHO.request(List.of(), List.of(), new byte[0], Optional.empty())).isEmpty();
   }
@@ -169,7 +179,13 @@ class TranscoderTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"\u00c0\u00af", "\u00ed\u00a0\u0080", "\u00ff\u00fe{\u0000}\u0000", "\u00e2\u0082"})
+  @ValueSource(
+      strings = {
+        "\u00c0\u00af",
+        "\u00ed\u00a0\u0080",
+        "\u00ff\u00fe{\u0000}\u0000",
+        "\u00e2\u0082"
+      })
   void refusesInvalidUtf8(String latin1) {
     byte[] json = ("{\"string\":\"" + latin1 + "\"}").getBytes(ISO_8859_1);
 
@@ -375,7 +391,8 @@ class TranscoderTest {
             .setAny(Any.pack(Author.newBuilder().setGivenName("A").build()))
             .build();
 
-    assertThat(json(ECHO, EchoResponse.newBuilder().setEverything(everything).build().toByteArray()))
+    assertThat(
+            json(ECHO, EchoResponse.newBuilder().setEverything(everything).build().toByteArray()))
         .isEqualTo(
             "{\"int32\":0,\"int64\":\"9223372036854775807\",\"uint32\":4294967295,"
                 + "\"uint64\":\"18446744073709551615\",\"float\":0.1,\"double\":\"-Infinity\","
@@ -393,7 +410,8 @@ class TranscoderTest {
         Everything.newBuilder()
             .setAny(Any.newBuilder().setTypeUrl("x/no.Such").setValue(ByteString.copyFromUtf8("v")))
             .build();
-    assertThat(json(ECHO, EchoResponse.newBuilder().setEverything(everything).build().toByteArray()))
+    assertThat(
+            json(ECHO, EchoResponse.newBuilder().setEverything(everything).build().toByteArray()))
         .contains("\"any\":{\"@type\":\"x/no.Such\",\"value\":\"dg==\"}");
 
     // totals {"a": 1}, twice on the wire, as a writer may do.
@@ -405,7 +423,10 @@ class TranscoderTest {
   void readsTheIdOfTheResourceItAnswers() throws Exception {
     Transcoder get = of("GET", "/library/books/{book_id}");
     byte[] reply =
-        GetBookResponse.newBuilder().setBook(Book.newBuilder().setBookId("b")).build().toByteArray();
+        GetBookResponse.newBuilder()
+            .setBook(Book.newBuilder().setBookId("b"))
+            .build()
+            .toByteArray();
 
     assertThat(get.resourceField(reply, "book_id")).contains("b");
     assertThat(get.resourceField(reply, "title")).isEmpty();

@@ -116,14 +116,14 @@ class ThrottleTest {
     counted(1, THREE.by("somebody@weft.example"));
     Database database = postgres.database();
 
-    assertThat(
-            database.read(
-                tx ->
-                    tx.createQuery("SELECT bool_or(key = convert_to(:s, 'UTF8')) FROM throttle")
-                        .bind("s", "somebody@weft.example")
-                        .mapTo(Boolean.class)
-                        .one()))
-        .isFalse();
+    boolean plain =
+        database.read(
+            tx ->
+                tx.createQuery("SELECT bool_or(key = convert_to(:s, 'UTF8')) FROM throttle")
+                    .bind("s", "somebody@weft.example")
+                    .mapTo(Boolean.class)
+                    .one());
+    assertThat(plain).isFalse();
     database.shiftClock(Duration.ofHours(2));
     assertThat(database.inTransaction(throttle::sweep)).isPositive();
     assertThat(rows()).isZero();

@@ -370,7 +370,9 @@ final class Catalog {
    *
    * @throws RuntimeException if it makes no sense
    */
-  void restore(List<? extends @Nullable Object> savedServices, List<? extends @Nullable Object> savedChecks) {
+  void restore(
+      List<? extends @Nullable Object> savedServices,
+      List<? extends @Nullable Object> savedChecks) {
     for (Object saved : savedServices) {
       Fields fields = new Fields(saved, List.of("Registration", "CreateIndex", "ModifyIndex"));
       Service service = Service.parse(fields.object("Registration")).service();

@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A Consul-compatible agent in this process, listening when {@link #start} returns.
  *
- * <p>Without a data directory everything is forgotten on {@link #close()}; with one it is there again
- * after a restart, and no index goes backwards. Thread-safe.
+ * <p>Without a data directory everything is forgotten on {@link #close()}; with one it is there
+ * again after a restart, and no index goes backwards. Thread-safe.
  */
 public final class DevAgent implements AutoCloseable {
   private static final Logger LOG = System.getLogger(DevAgent.class.getName());

@@ -63,14 +63,14 @@ final class EventApi {
 
   private Reply fire(Request request) {
     String name = request.tail("Missing name");
-    byte[] payload = request.body(PAYLOAD_MAX, "the payload (%s bytes) is larger than " + PAYLOAD_MAX + " bytes");
+    byte[] payload =
+        request.body(
+            PAYLOAD_MAX, "the payload (%s bytes) is larger than " + PAYLOAD_MAX + " bytes");
     return ledger.read(
         () -> {
-          Event event = new Event(
-                  UUID.randomUUID(),
-                  name,
-                  Base64.getEncoder().encodeToString(payload),
-                  ++fired);
+          Event event =
+              new Event(
+                  UUID.randomUUID(), name, Base64.getEncoder().encodeToString(payload), ++fired);
           events.addLast(event);
           if (events.size() > KEPT) {
             events.removeFirst();

@@ -70,7 +70,6 @@ final class KeyValues {
     tableIndex = firstIndex;
   }
 
-
   /** The entries, as {@link #restore} takes them back. */
   List<Map<String, @Nullable Object>> saved() {
     return entries.values().stream().map(Entry::json).toList();
@@ -81,8 +80,7 @@ final class KeyValues {
     for (Object entry : saved) {
       Fields fields =
           new Fields(
-              entry,
-              List.of("LockIndex", "Key", "Flags", "Value", "CreateIndex", "ModifyIndex"));
+              entry, List.of("LockIndex", "Key", "Flags", "Value", "CreateIndex", "ModifyIndex"));
       byte[] value = Base64.getDecoder().decode(fields.text("Value"));
       bytes += value.length;
       entries.put(
@@ -160,8 +158,7 @@ final class KeyValues {
     bytes = after;
     tableIndex = index;
     tombstones.remove(key);
-    entries.put(
-        key, new Entry(key, value, flags, old == null ? index : old.createIndex(), index));
+    entries.put(key, new Entry(key, value, flags, old == null ? index : old.createIndex(), index));
     return true;
   }
 

@@ -136,8 +136,7 @@ final class KvApi {
   }
 
   private Reply transact(Request request) throws InterruptedException {
-    List<KeyValues.Step> steps =
-        request.json("Failed to parse body: ", TXN_BODY_MAX, KvApi::steps);
+    List<KeyValues.Step> steps = request.json("Failed to parse body: ", TXN_BODY_MAX, KvApi::steps);
     if (steps.size() > TXN_STEPS_MAX) {
       throw new ApiError(
           413,
@@ -174,8 +173,14 @@ final class KvApi {
       byte[] value = Base64.getDecoder().decode(kv.text("Value"));
       if (value.length > KeyValues.VALUE_MAX) {
         throw new ApiError(
-            413, "Value for key \"" + kv.text("Key") + "\" is too large (" + value.length + " > "
-                + KeyValues.VALUE_MAX + " bytes)");
+            413,
+            "Value for key \""
+                + kv.text("Key")
+                + "\" is too large ("
+                + value.length
+                + " > "
+                + KeyValues.VALUE_MAX
+                + " bytes)");
       }
       steps.add(
           new KeyValues.Step(

@@ -133,7 +133,9 @@ final class Request {
     return json("Request decode failed: ", BODY_MAX, parse);
   }
 
-  /** The body as JSON of at most {@code max} bytes; {@code complaint} begins what is said if not. */
+  /**
+   * The body as JSON of at most {@code max} bytes; {@code complaint} begins what is said if not.
+   */
   <T> T json(String complaint, int max, Function<@Nullable Object, T> parse) {
     byte[] body = body(max, "Request body(%s bytes) too large, max size: " + max + " bytes.");
     try {

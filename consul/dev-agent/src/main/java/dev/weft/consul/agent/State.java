@@ -24,11 +24,7 @@ record State(Ledger ledger, Node node, Checks checks, Catalog catalog, KeyValues
     KeyValues keys = new KeyValues(ledger);
     Node node =
         new Node(
-            saved.nodeId(),
-            NODE_NAME,
-            config.bind().getHostAddress(),
-            DATACENTER,
-            saved.index());
+            saved.nodeId(), NODE_NAME, config.bind().getHostAddress(), DATACENTER, saved.index());
     ledger.change(
         () -> {
           keys.restore(saved.keys());

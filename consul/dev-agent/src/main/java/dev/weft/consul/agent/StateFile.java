@@ -31,8 +31,8 @@ import org.jspecify.annotations.Nullable;
  * The agent's state in one file, {@code state.json} of the data directory: written whole beside the
  * old one, forced to the disk, then renamed over it, so that a crash leaves one or the other.
  *
- * <p>A request that changes something is answered once its change is in the file; many such requests
- * share one write. What probes find is written within {@value #IDLE_MILLIS} ms.
+ * <p>A request that changes something is answered once its change is in the file; many such
+ * requests share one write. What probes find is written within {@value #IDLE_MILLIS} ms.
  */
 final class StateFile implements Ledger.Journal, AutoCloseable {
   /** What an earlier run left behind, or the beginning of a first one. */
@@ -221,8 +221,7 @@ final class StateFile implements Ledger.Journal, AutoCloseable {
       while (changes == written && !closing) {
         bell.await();
       }
-      long nanos =
-          TimeUnit.MILLISECONDS.toNanos(failed > written ? RETRY_MILLIS : IDLE_MILLIS);
+      long nanos = TimeUnit.MILLISECONDS.toNanos(failed > written ? RETRY_MILLIS : IDLE_MILLIS);
       while (nanos > 0 && !closing && urgent <= Math.max(written, failed)) {
         nanos = bell.awaitNanos(nanos);
       }

@@ -89,7 +89,8 @@ final class UiPage {
         .append("<meta http-equiv=\"refresh\" content=\"5\">")
         .append("<title>Registry</title><style>")
         .append(STYLE)
-        .append("</style></head><body><header><h1>Registry</h1><span class=\"soft\">development agent · ")
+        .append(
+            "</style></head><body><header><h1>Registry</h1><span class=\"soft\">development agent · ")
         .append(escape(node.datacenter()))
         .append(" · node ")
         .append(escape(node.name()))
@@ -98,7 +99,8 @@ final class UiPage {
         .append(" · renewed every 5 s</span></header><main>");
     html.append("<h2>Services <span class=\"soft\">").append(names.size()).append("</span></h2>");
     if (names.isEmpty()) {
-      html.append("<p class=\"none\">No service is registered. A service appears here when it sends ")
+      html.append(
+              "<p class=\"none\">No service is registered. A service appears here when it sends ")
           .append("<code>PUT /v1/agent/service/register</code>.</p>");
     }
     int left = INSTANCES_MAX;
@@ -160,9 +162,7 @@ final class UiPage {
                     .append(escape(value))
                     .append("</span>"));
     html.append("</h3>");
-    checks(
-        html,
-        instance.checks().stream().filter(check -> !check.serviceId().isEmpty()).toList());
+    checks(html, instance.checks().stream().filter(check -> !check.serviceId().isEmpty()).toList());
     html.append("</div>");
   }
 
@@ -171,7 +171,8 @@ final class UiPage {
       html.append("<span class=\"soft\">no checks</span>");
       return;
     }
-    html.append("<table><tr><th>Check</th><th>Kind</th><th>Status</th><th>For</th><th>Output</th></tr>");
+    html.append(
+        "<table><tr><th>Check</th><th>Kind</th><th>Status</th><th>For</th><th>Output</th></tr>");
     for (Check check : checks) {
       String says = check.output().isEmpty() ? check.spec().notes() : check.output();
       html.append("<tr><td>")

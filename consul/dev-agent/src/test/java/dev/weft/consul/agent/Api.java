@@ -157,7 +157,8 @@ final class Api implements AutoCloseable {
   Pending query(String path) {
     long start = System.nanoTime();
     return new Pending(
-        http.sendAsync(request("GET", path, BodyPublishers.noBody()).build(), BodyHandlers.ofString())
+        http.sendAsync(
+                request("GET", path, BodyPublishers.noBody()).build(), BodyHandlers.ofString())
             .thenApply(response -> answer(response, start)));
   }
 
@@ -183,8 +184,7 @@ final class Api implements AutoCloseable {
   }
 
   private static Answer answer(HttpResponse<String> response, long start) {
-    return new Answer(
-        response.statusCode(), response, Duration.ofNanos(System.nanoTime() - start));
+    return new Answer(response.statusCode(), response, Duration.ofNanos(System.nanoTime() - start));
   }
 
   static String encode(String text) {

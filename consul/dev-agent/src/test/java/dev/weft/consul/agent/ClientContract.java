@@ -31,8 +31,7 @@ interface ClientContract extends Contract {
   @Test
   default void followsAServiceFromItsRegistrationToItsEnd() throws Exception {
     String name = unique("followed");
-    Latest<ServiceSnapshot> seen =
-        new Latest<>(new ServiceSnapshot(name, List.of(), true));
+    Latest<ServiceSnapshot> seen = new Latest<>(new ServiceSnapshot(name, List.of(), true));
     try (HealthServer server = new HealthServer();
         Consul consul = connect();
         Subscription _ = consul.watchService(name, seen)) {
@@ -99,8 +98,7 @@ interface ClientContract extends Contract {
   private static ServiceRegistration ttl(String name) {
     return ServiceRegistration.grpc(name, "127.0.0.1", 1, "")
         .withId(name)
-        .withChecks(
-            List.of(Check.of(name + ":ttl", new Check.Probe.Ttl(Duration.ofMinutes(1)))));
+        .withChecks(List.of(Check.of(name + ":ttl", new Check.Probe.Ttl(Duration.ofMinutes(1)))));
   }
 
   @Test
@@ -136,8 +134,7 @@ interface ClientContract extends Contract {
     String key = unique("conf") + "/limit rate";
     Latest<Optional<String>> seen = new Latest<>(Optional.of("nothing yet"));
     try (Consul consul = connect();
-        Subscription _ =
-            consul.kv().watch(key, entry -> seen.accept(entry.map(KvEntry::text)))) {
+        Subscription _ = consul.kv().watch(key, entry -> seen.accept(entry.map(KvEntry::text)))) {
       await().untilAsserted(() -> assertThat(seen.get()).isEmpty());
       consul.kv().put(key, "10");
       await().untilAsserted(() -> assertThat(seen.get()).contains("10"));

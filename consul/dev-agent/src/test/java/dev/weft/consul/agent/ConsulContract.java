@@ -5,8 +5,8 @@ import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /**
- * What a Consul agent does, as far as the mesh relies on it. Everything here was first seen on a real
- * Consul 1.8.7, and holds for the development agent, too.
+ * What a Consul agent does, as far as the mesh relies on it. Everything here was first seen on a
+ * real Consul 1.8.7, and holds for the development agent, too.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Execution(ExecutionMode.CONCURRENT)

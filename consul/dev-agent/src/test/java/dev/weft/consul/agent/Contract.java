@@ -29,12 +29,12 @@ interface Contract {
   /** Waits until the agent's own check has the status, and returns its output. */
   default String outputOnce(String checkId, String status) {
     return await()
-        .atMost(Duration.ofSeconds(10))
-        .pollInterval(Duration.ofMillis(20))
-        .until(
-            () -> api().get("/v1/agent/checks").isOk(),
-            answer -> status.equals(answer.at(checkId, "Status")))
-        .at(checkId, "Output")
+            .atMost(Duration.ofSeconds(10))
+            .pollInterval(Duration.ofMillis(20))
+            .until(
+                () -> api().get("/v1/agent/checks").isOk(),
+                answer -> status.equals(answer.at(checkId, "Status")))
+            .at(checkId, "Output")
         + "";
   }
 
@@ -45,7 +45,6 @@ interface Contract {
         .pollInterval(Duration.ofMillis(20))
         .until(
             () -> api().get("/v1/health/checks/" + name).isOk(),
-            answer ->
-                answer.list().size() == 1 && status.equals(answer.at(0, "Status")));
+            answer -> answer.list().size() == 1 && status.equals(answer.at(0, "Status")));
   }
 }

@@ -2,9 +2,9 @@ package dev.weft.consul.agent;
 
 import java.io.IOException;
 import java.net.URI;
+import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import org.jspecify.annotations.NullUnmarked;
 
 /** The contract, kept by the development agent. */
 @NullUnmarked // set before the first test

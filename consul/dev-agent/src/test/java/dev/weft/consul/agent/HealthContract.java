@@ -180,8 +180,7 @@ interface HealthContract extends Contract {
     String name = unique("ahead");
     api().registerTtl(name, name, "passing");
     long ahead = inCatalog(name, "passing").index() + 1_000_000;
-    Api.Pending next =
-        api().query("/v1/health/service/" + name + "?wait=2s&index=" + ahead);
+    Api.Pending next = api().query("/v1/health/service/" + name + "?wait=2s&index=" + ahead);
     next.sleepsFor(Duration.ofMillis(300));
     api().tell(name, "fail");
     Api.Answer answer = next.answer();
@@ -305,8 +304,7 @@ interface HealthContract extends Contract {
                     + " strconv.ParseBool: parsing \"maybe\": invalid syntax");
     refused.forEach(
         (expression, why) -> {
-          Api.Answer answer =
-              api().get("/v1/health/service/any?filter=" + Api.encode(expression));
+          Api.Answer answer = api().get("/v1/health/service/any?filter=" + Api.encode(expression));
           assertThat(answer.status()).as(expression).isEqualTo(500);
           assertThat(answer.body()).startsWith(failed + why);
         });
@@ -339,7 +337,9 @@ interface HealthContract extends Contract {
   @Test
   default void listsNativeInstancesForConnect() {
     String name = unique("connect");
-    api().register("{\"ID\":\"%1$s-1\",\"Name\":\"%1$s\",\"Connect\":{\"Native\":true}}".formatted(name));
+    api()
+        .register(
+            "{\"ID\":\"%1$s-1\",\"Name\":\"%1$s\",\"Connect\":{\"Native\":true}}".formatted(name));
     api().register("{\"ID\":\"%1$s-2\",\"Name\":\"%1$s\"}".formatted(name));
     instances(name, 2);
     Api.Answer answer = api().get("/v1/health/connect/" + name).isOk();

@@ -58,8 +58,7 @@ interface KvContract extends Contract {
   default void takesKeysWithEscapesApart() {
     String key = unique("esc");
     api().put("/v1/kv/" + key + "%20x/%C3%A9%2Fz", "1").isOk();
-    assertThat(api().get("/v1/kv/" + key + "%20x/?recurse").at(0, "Key"))
-        .isEqualTo(key + " x/é/z");
+    assertThat(api().get("/v1/kv/" + key + "%20x/?recurse").at(0, "Key")).isEqualTo(key + " x/é/z");
   }
 
   @Test

@@ -17,9 +17,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
- * A real Consul: a server of one node on free loopback ports, with its data in a folder of the test.
- * The binary is what {@code WEFT_CONSUL_BINARY} names, or {@code consul} on the PATH; without either
- * the tests are skipped and say so.
+ * A real Consul: a server of one node on free loopback ports, with its data in a folder of the
+ * test. The binary is what {@code WEFT_CONSUL_BINARY} names, or {@code consul} on the PATH; without
+ * either the tests are skipped and say so.
  */
 final class RealConsul implements AutoCloseable {
   private final Process process;

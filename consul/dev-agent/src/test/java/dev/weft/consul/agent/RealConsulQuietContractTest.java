@@ -36,7 +36,8 @@ final class RealConsulQuietContractTest implements QuietContract {
 
   @Override
   public void pass(Duration time) {
-    RealConsul.say("SKIPPED on a real Consul: its clock cannot be moved, and the test would take 81 s");
+    RealConsul.say(
+        "SKIPPED on a real Consul: its clock cannot be moved, and the test would take 81 s");
     abort("the clock of a real Consul cannot be moved");
   }
 }

@@ -60,7 +60,9 @@ interface RegistrationContract extends Contract {
     String path = "/v1/agent/service/" + name;
     api().register("{\"Name\":\"%s\",\"Port\":1}".formatted(name)).isOk();
     Api.Answer first = api().get(path).isOk();
-    assertThat(first.header("X-Consul-ContentHash")).isNotEmpty().isEqualTo(first.at("ContentHash"));
+    assertThat(first.header("X-Consul-ContentHash"))
+        .isNotEmpty()
+        .isEqualTo(first.at("ContentHash"));
     Api.Pending next = api().query(path + "?wait=20s&hash=" + first.at("ContentHash"));
     next.sleepsFor(Duration.ofMillis(300));
     api().register("{\"Name\":\"%s\",\"Port\":2}".formatted(name)).isOk();
@@ -79,9 +81,7 @@ interface RegistrationContract extends Contract {
   @Test
   default void countsACheckWithoutStatusAsCriticalUntilItIsHeardOf() {
     String name = unique("silent");
-    api()
-        .register("{\"Name\":\"%s\",\"Check\":{\"TTL\":\"60s\"}}".formatted(name))
-        .isOk();
+    api().register("{\"Name\":\"%s\",\"Check\":{\"TTL\":\"60s\"}}".formatted(name)).isOk();
     assertThat(api().get("/v1/agent/checks").at("service:" + name, "Status")).isEqualTo("critical");
     assertThat(inCatalog(name, "critical").at(0, "CheckID")).isEqualTo("service:" + name);
   }
@@ -145,8 +145,7 @@ interface RegistrationContract extends Contract {
     String two = unique("two");
     api().register("{\"Name\":\"%s\",\"Check\":{\"TTL\":\"1m\"}}".formatted(one)).isOk();
     api()
-        .register(
-            "{\"Name\":\"%s\",\"Checks\":[{\"TTL\":\"1m\"},{\"TTL\":\"2m\"}]}".formatted(two))
+        .register("{\"Name\":\"%s\",\"Checks\":[{\"TTL\":\"1m\"},{\"TTL\":\"2m\"}]}".formatted(two))
         .isOk();
     assertThat(api().get("/v1/agent/checks").names())
         .contains("service:" + one, "service:" + two + ":1", "service:" + two + ":2");
@@ -247,8 +246,7 @@ interface RegistrationContract extends Contract {
   @Test
   default void runsNoScripts() {
     Api.Answer answer =
-        api()
-            .register("{\"Name\":\"s\",\"Check\":{\"Args\":[\"id\"],\"Interval\":\"1s\"}}");
+        api().register("{\"Name\":\"s\",\"Check\":{\"Args\":[\"id\"],\"Interval\":\"1s\"}}");
     assertThat(answer.status()).isEqualTo(500);
     assertThat(answer.body())
         .isEqualTo(
