@@ -104,7 +104,9 @@ final class Child {
     if (running == null) {
       return;
     }
-    running.destroy();
+    running
+        .toHandle()
+        .destroy(); // Process.destroy() would close the pipe that its last words come by
     try {
       if (!running.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
         log.append("weft: did not end within " + limit.toSeconds() + " s and is killed");
