@@ -14,9 +14,10 @@ import dev.weft.shop.user.v1.Tokens;
 import dev.weft.shop.user.v1.User;
 import dev.weft.shop.user.v1.UserServiceGrpc;
 import dev.weft.shop.user.v1.UserServiceGrpc.UserServiceBlockingStub;
+import io.grpc.Grpc;
+import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
-import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.AbstractStub;
 import io.grpc.stub.MetadataUtils;
 import java.io.IOException;
@@ -53,7 +54,9 @@ final class RunningUserSvc implements AutoCloseable {
     this.directory = directory;
     this.wiring = wiring;
     this.channel =
-        NettyChannelBuilder.forAddress("127.0.0.1", wiring.port()).usePlaintext().build();
+        Grpc.newChannelBuilderForAddress(
+                "127.0.0.1", wiring.port(), InsecureChannelCredentials.create())
+            .build();
   }
 
   /** Starts it; {@code directory} keeps what outlives a restart beside the database. */
