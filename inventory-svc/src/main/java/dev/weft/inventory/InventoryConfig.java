@@ -1,0 +1,24 @@
+package dev.weft.inventory;
+
+import dev.weft.durable.DatabaseConfig;
+import dev.weft.mesh.Env;
+import dev.weft.mesh.MeshConfig;
+import java.time.Duration;
+
+/**
+ * What inventory-svc is told by its environment.
+ *
+ * @param reservationLife how long goods are held that nobody pins; longer than an order may take to
+ *     get to its payment
+ */
+record InventoryConfig(MeshConfig mesh, DatabaseConfig database, Duration reservationLife) {
+  private static final Duration RESERVATION_LIFE = Duration.ofMinutes(10);
+
+  static InventoryConfig from(Env env) {
+    return new InventoryConfig(
+        MeshConfig.from(env, InventoryServer.NAME, 9104),
+        env.secret(
+            "DATABASE_URL", "postgresql://user:password@host:port/database", DatabaseConfig::parse),
+        env.duration("WEFT_RESERVATION_LIFE", RESERVATION_LIFE));
+  }
+}

@@ -1,0 +1,35 @@
+package dev.weft.inventory;
+
+import java.time.Instant;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.UUID;
+
+/**
+ * Goods held for an order.
+ *
+ * @param lines how many of each product; empty for a tombstone
+ * @param expireTime only while held
+ * @param overdue whether it is held beyond its time: it has ended, and is about to be given back
+ * @param shortage why it never held anything, if it was refused
+ */
+record Reservation(
+    UUID orderId,
+    State state,
+    SortedMap<UUID, Integer> lines,
+    Optional<Instant> expireTime,
+    boolean overdue,
+    Optional<Shortage> shortage) {
+
+  /** Where it stands; it ends in exactly one of the last three. */
+  enum State {
+    HELD,
+    PINNED,
+    CONFIRMED,
+    RELEASED,
+    EXPIRED
+  }
+
+  /** The product an order wanted more of than there was. */
+  record Shortage(UUID productId, long available) {}
+}

@@ -1,0 +1,183 @@
+package dev.weft.inventory;
+
+import dev.weft.durable.Rows;
+import dev.weft.inventory.Reservation.Shortage;
+import dev.weft.inventory.Reservation.State;
+import java.sql.Array;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.OffsetDateTime;
+import java.util.List;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.UUID;
+import org.jdbi.v3.core.Handle;
+import org.jspecify.annotations.Nullable;
+
+/** The SQL of reservations. */
+final class ReservationStore {
+  private static final String SELECT =
+      """
+      SELECT order_id, state, expire_time, short_of_product_id, short_of_available,
+        expire_time IS NOT NULL AND expire_time <= weft_now() AS overdue,
+        ARRAY(SELECT product_id FROM reservation_line AS line
+               WHERE line.order_id = reservation.order_id ORDER BY product_id) AS products,
+        ARRAY(SELECT quantity FROM reservation_line AS line
+               WHERE line.order_id = reservation.order_id ORDER BY product_id) AS quantities
+      FROM reservation
+      """;
+
+  /**
+   * Begins a reservation, without lines; false if the order has one. Waits for another transaction
+   * that begins one for the same order.
+   */
+  boolean insertHeld(Handle tx, UUID orderId, Duration life, String commandId) {
+    return tx.createUpdate(
+                """
+                INSERT INTO reservation
+                  (order_id, state, expire_time, reserve_command, create_time, update_time)
+                VALUES (:order, 'HELD', weft_now() + :life * interval '1 ms', :command,
+                  weft_now(), weft_now())
+                ON CONFLICT DO NOTHING
+                """)
+            .bind("order", orderId)
+            .bind("life", life.toMillis())
+            .bind("command", commandId)
+            .execute()
+        == 1;
+  }
+
+  void insertLines(Handle tx, UUID orderId, SortedMap<UUID, Integer> lines) {
+    tx.createUpdate(
+            """
+            INSERT INTO reservation_line (order_id, product_id, quantity)
+            SELECT :order, * FROM unnest(:products, :quantities)
+            """)
+        .bind("order", orderId)
+        .bindArray("products", UUID.class, lines.keySet())
+        .bindArray("quantities", Integer.class, lines.values())
+        .execute();
+  }
+
+  /** Remembers that an order is not to hold anything; false if it has a reservation. */
+  boolean insertTombstone(Handle tx, UUID orderId, String commandId) {
+    return tx.createUpdate(
+                """
+                INSERT INTO reservation (order_id, state, end_command, create_time, update_time)
+                VALUES (:order, 'RELEASED', :command, weft_now(), weft_now())
+                ON CONFLICT DO NOTHING
+                """)
+            .bind("order", orderId)
+            .bind("command", commandId)
+            .execute()
+        == 1;
+  }
+
+  Optional<Reservation> find(Handle tx, UUID orderId) {
+    return find(tx, orderId, "");
+  }
+
+  /** The order's reservation, locked until the transaction ends. */
+  Optional<Reservation> lock(Handle tx, UUID orderId) {
+    return find(tx, orderId, " FOR NO KEY UPDATE");
+  }
+
+  /** Locks reservations that are held beyond their time, those that nobody is at. */
+  List<Reservation> lockOverdue(Handle tx, int limit) {
+    return tx.createQuery(
+            SELECT
+                + """
+                WHERE state = 'HELD' AND expire_time <= weft_now()
+                ORDER BY expire_time LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
+                """)
+        .bind("limit", limit)
+        .map((row, _) -> reservation(row))
+        .list();
+  }
+
+  /** Takes the expiry off a locked reservation. */
+  void pin(Handle tx, UUID orderId, String commandId) {
+    int changed =
+        tx.createUpdate(
+                """
+                UPDATE reservation SET state = 'PINNED', expire_time = NULL, pin_command = :command,
+                  update_time = weft_now()
+                WHERE order_id = :order AND state = 'HELD'
+                """)
+            .bind("command", commandId)
+            .bind("order", orderId)
+            .execute();
+    Rows.one(changed, "pinned reservation");
+  }
+
+  /**
+   * Ends a locked reservation.
+   *
+   * @param commandId null when nobody asked for it
+   */
+  void end(Handle tx, UUID orderId, State state, @Nullable String commandId) {
+    int changed =
+        tx.createUpdate(
+                """
+                UPDATE reservation SET state = :state, expire_time = NULL, end_command = :command,
+                  update_time = weft_now()
+                WHERE order_id = :order AND state IN ('HELD', 'PINNED')
+                """)
+            .bind("state", state.name())
+            .bind("command", commandId)
+            .bind("order", orderId)
+            .execute();
+    Rows.one(changed, "ended reservation");
+  }
+
+  /** Ends a locked reservation because there is not enough for it. */
+  void refuse(Handle tx, UUID orderId, Shortage shortage) {
+    int changed =
+        tx.createUpdate(
+                """
+                UPDATE reservation SET state = 'RELEASED', expire_time = NULL,
+                  short_of_product_id = :product, short_of_available = :available,
+                  update_time = weft_now()
+                WHERE order_id = :order AND state = 'HELD'
+                """)
+            .bind("product", shortage.productId())
+            .bind("available", shortage.available())
+            .bind("order", orderId)
+            .execute();
+    Rows.one(changed, "refused reservation");
+  }
+
+  private static Optional<Reservation> find(Handle tx, UUID orderId, String lock) {
+    return tx.createQuery(SELECT + "WHERE order_id = :order" + lock)
+        .bind("order", orderId)
+        .map((row, _) -> reservation(row))
+        .findOne();
+  }
+
+  private static Reservation reservation(ResultSet row) throws SQLException {
+    UUID shortOf = row.getObject("short_of_product_id", UUID.class);
+    OffsetDateTime expireTime = row.getObject("expire_time", OffsetDateTime.class);
+    return new Reservation(
+        row.getObject("order_id", UUID.class),
+        State.valueOf(row.getString("state")),
+        lines(row.getArray("products"), row.getArray("quantities")),
+        Optional.ofNullable(expireTime).map(OffsetDateTime::toInstant),
+        row.getBoolean("overdue"),
+        shortOf == null
+            ? Optional.empty()
+            : Optional.of(new Shortage(shortOf, row.getLong("short_of_available"))));
+  }
+
+  private static SortedMap<UUID, Integer> lines(Array products, Array quantities)
+      throws SQLException {
+    UUID[] ids = (UUID[]) products.getArray();
+    Integer[] counts = (Integer[]) quantities.getArray();
+    SortedMap<UUID, Integer> lines = new TreeMap<>();
+    for (int i = 0; i < ids.length; i++) {
+      lines.put(ids[i], counts[i]);
+    }
+    return lines;
+  }
+}

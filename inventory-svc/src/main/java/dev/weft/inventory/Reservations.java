@@ -1,0 +1,188 @@
+package dev.weft.inventory;
+
+import dev.weft.durable.Database;
+import dev.weft.inventory.Movement.Kind;
+import dev.weft.inventory.Reservation.Shortage;
+import dev.weft.inventory.Reservation.State;
+import dev.weft.inventory.StockStore.Line;
+import dev.weft.mesh.Rejection;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.UUID;
+import org.jdbi.v3.core.Handle;
+
+/**
+ * Goods held for orders: one reservation per order, for ever. Every command may come twice, late,
+ * or before the one it follows: it answers as the first time, or is refused for good, and no unit
+ * is held, sold or given back twice.
+ *
+ * <pre>
+ * HELD ──▶ PINNED ──▶ CONFIRMED
+ *   │  ╲     │  (also straight from HELD)
+ *   │   ╲    ▼
+ *   │    ▶ RELEASED    also what remains of a release that came first, and of a refusal
+ *   ▼
+ * EXPIRED
+ * </pre>
+ *
+ * <p>Thread-safe.
+ */
+final class Reservations {
+  private final Database database;
+  private final ReservationStore store;
+  private final StockStore stock;
+  private final Duration life;
+
+  /**
+   * @param life how long goods are held that nobody pins
+   */
+  Reservations(Database database, ReservationStore store, StockStore stock, Duration life) {
+    this.database = database;
+    this.store = store;
+    this.stock = stock;
+    this.life = life;
+  }
+
+  /** Holds all lines of an order, or none. */
+  Reservation reserve(UUID orderId, SortedMap<UUID, Integer> lines, String commandId) {
+    Reservation reservation = database.inTransaction(tx -> reserve(tx, orderId, lines, commandId));
+    if (reservation.shortage().isPresent()) {
+      throw outOfStock(reservation.shortage().get());
+    }
+    return switch (reservation.state()) {
+      case HELD, PINNED, CONFIRMED -> {
+        if (!reservation.lines().equals(lines)) {
+          throw Rejection.alreadyExists(
+              "RESERVATION_EXISTS", "the order has a reservation of other items");
+        }
+        if (reservation.overdue()) {
+          throw ended();
+        }
+        yield reservation;
+      }
+      case RELEASED ->
+          throw Rejection.notAllowedNow("RESERVATION_RELEASED", "the reservation was released");
+      case EXPIRED -> throw ended();
+    };
+  }
+
+  private Reservation reserve(
+      Handle tx, UUID orderId, SortedMap<UUID, Integer> lines, String commandId) {
+    if (store.insertHeld(tx, orderId, life, commandId)) {
+      Optional<Shortage> shortage = shortage(tx, lines);
+      if (shortage.isPresent()) {
+        // Kept, so that a duplicate that is still under way gets the same answer and no goods.
+        store.refuse(tx, orderId, shortage.get());
+      } else {
+        store.insertLines(tx, orderId, lines);
+        stock.move(tx, Kind.RESERVE, Line.of(orderId, lines));
+      }
+    }
+    return store.find(tx, orderId).orElseThrow();
+  }
+
+  /** The first line that there is not enough of; what is not in the catalogue has none. */
+  private Optional<Shortage> shortage(Handle tx, SortedMap<UUID, Integer> lines) {
+    Map<UUID, Long> available = stock.lockAvailable(tx, lines.keySet());
+    return lines.entrySet().stream()
+        .filter(line -> available.getOrDefault(line.getKey(), 0L) < line.getValue())
+        .findFirst()
+        .map(line -> new Shortage(line.getKey(), available.getOrDefault(line.getKey(), 0L)));
+  }
+
+  /** Takes the expiry off a reservation. */
+  Reservation pin(UUID orderId, String commandId) {
+    return database.inTransaction(
+        tx -> {
+          Reservation reservation = store.lock(tx, orderId).orElseThrow(Reservations::notFound);
+          return switch (reservation.state()) {
+            case HELD -> {
+              if (reservation.overdue()) {
+                throw ended();
+              }
+              store.pin(tx, orderId, commandId);
+              yield store.find(tx, orderId).orElseThrow();
+            }
+            case PINNED, CONFIRMED -> reservation;
+            case RELEASED, EXPIRED -> throw ended();
+          };
+        });
+  }
+
+  /** Sells what is reserved. */
+  Reservation confirm(UUID orderId, String commandId) {
+    return database.inTransaction(
+        tx -> {
+          Reservation reservation = store.lock(tx, orderId).orElseThrow(Reservations::notFound);
+          return switch (reservation.state()) {
+            case HELD, PINNED -> {
+              if (reservation.overdue()) {
+                throw ended();
+              }
+              yield end(tx, reservation, State.CONFIRMED, commandId);
+            }
+            case CONFIRMED -> reservation;
+            case RELEASED, EXPIRED -> throw ended();
+          };
+        });
+  }
+
+  /** Gives back what is reserved, or makes sure that nothing will be. */
+  Reservation release(UUID orderId, String commandId) {
+    return database.inTransaction(
+        tx -> {
+          if (store.insertTombstone(tx, orderId, commandId)) {
+            return store.find(tx, orderId).orElseThrow();
+          }
+          Reservation reservation = store.lock(tx, orderId).orElseThrow();
+          return switch (reservation.state()) {
+            case HELD, PINNED -> end(tx, reservation, State.RELEASED, commandId);
+            case RELEASED, EXPIRED -> reservation;
+            case CONFIRMED ->
+                throw Rejection.notAllowedNow("RESERVATION_CONFIRMED", "the goods are sold");
+          };
+        });
+  }
+
+  Reservation get(UUID orderId) {
+    return database.read(tx -> store.find(tx, orderId)).orElseThrow(Reservations::notFound);
+  }
+
+  /** Gives back what is held beyond its time, at most so many reservations; says how many. */
+  int expire(int limit) {
+    return database.inTransaction(
+        tx -> {
+          List<Reservation> overdue = store.lockOverdue(tx, limit);
+          if (!overdue.isEmpty()) {
+            stock.move(
+                tx, Kind.EXPIRE, overdue.stream().flatMap(one -> Line.of(one).stream()).toList());
+            overdue.forEach(one -> store.end(tx, one.orderId(), State.EXPIRED, null));
+          }
+          return overdue.size();
+        });
+  }
+
+  private Reservation end(Handle tx, Reservation reservation, State state, String commandId) {
+    Kind kind = state == State.CONFIRMED ? Kind.CONFIRM : Kind.RELEASE;
+    stock.move(tx, kind, Line.of(reservation));
+    store.end(tx, reservation.orderId(), state, commandId);
+    return store.find(tx, reservation.orderId()).orElseThrow();
+  }
+
+  private static Rejection outOfStock(Shortage shortage) {
+    return Rejection.notAllowedNow("OUT_OF_STOCK", "there is not enough of a product")
+        .with("product_id", shortage.productId().toString())
+        .with("available", Long.toString(shortage.available()));
+  }
+
+  private static Rejection ended() {
+    return Rejection.notAllowedNow("RESERVATION_ENDED", "the reservation was ended");
+  }
+
+  private static Rejection notFound() {
+    return Rejection.notFound("RESERVATION_NOT_FOUND", "the order has no reservation");
+  }
+}

@@ -1,0 +1,156 @@
+package dev.weft.inventory;
+
+import dev.weft.inventory.Movement.Kind;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.OffsetDateTime;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.UUID;
+import org.jdbi.v3.core.Handle;
+import org.jspecify.annotations.Nullable;
+
+/** The SQL of stock and of its movements. */
+final class StockStore {
+
+  /**
+   * So many of a product.
+   *
+   * @param orderId whose they are; null for the shop's
+   */
+  record Line(@Nullable UUID orderId, UUID productId, int quantity) {
+    static List<Line> of(Reservation reservation) {
+      return of(reservation.orderId(), reservation.lines());
+    }
+
+    static List<Line> of(UUID orderId, SortedMap<UUID, Integer> quantities) {
+      return quantities.entrySet().stream()
+          .map(line -> new Line(orderId, line.getKey(), line.getValue()))
+          .toList();
+    }
+  }
+
+  /**
+   * Makes one change of stock, of any number of orders and products, and enters it in the list of
+   * movements: both in one statement, and no other writes either. What it takes from one column it
+   * adds to another; a column that would become negative fails the statement.
+   *
+   * <p>It locks the rows of the stock in the order of their ids, so that no two of these wait for
+   * each other.
+   */
+  void move(Handle tx, Kind kind, List<Line> lines) {
+    int moved =
+        tx.createUpdate(
+                """
+                WITH line AS (
+                  SELECT * FROM unnest(:orders, :products, :quantities)
+                    AS line (order_id, product_id, quantity)),
+                total AS (
+                  SELECT product_id, sum(quantity) AS quantity FROM line GROUP BY product_id),
+                locked AS MATERIALIZED (
+                  SELECT product_id FROM stock WHERE product_id = ANY (:products)
+                   ORDER BY product_id FOR NO KEY UPDATE),
+                changed AS (
+                  UPDATE stock
+                     SET received = received + :received * total.quantity,
+                         available = available + :available * total.quantity,
+                         reserved = reserved + :reserved * total.quantity,
+                         sold = sold + :sold * total.quantity
+                    FROM locked JOIN total USING (product_id)
+                   WHERE stock.product_id = locked.product_id
+                  RETURNING stock.product_id)
+                INSERT INTO stock_movement (product_id, kind, quantity, order_id, create_time)
+                SELECT product_id, :kind, quantity, order_id, weft_now()
+                  FROM line JOIN changed USING (product_id) ORDER BY product_id
+                """)
+            .bindArray("orders", UUID.class, lines.stream().map(Line::orderId).toArray())
+            .bindArray("products", UUID.class, lines.stream().map(Line::productId).toArray())
+            .bindArray("quantities", Integer.class, lines.stream().map(Line::quantity).toArray())
+            .bind("received", kind.received)
+            .bind("available", kind.available)
+            .bind("reserved", kind.reserved)
+            .bind("sold", kind.sold)
+            .bind("kind", kind.name())
+            .execute();
+    if (moved != lines.size()) {
+      throw new IllegalStateException(
+          kind + ": " + moved + " lines moved (expected: " + lines.size() + ")");
+    }
+  }
+
+  /**
+   * What can be reserved of those products that are in the catalogue; locked until the transaction
+   * ends, in the order of their ids.
+   */
+  Map<UUID, Long> lockAvailable(Handle tx, Collection<UUID> productIds) {
+    Map<UUID, Long> available = new TreeMap<>();
+    tx.createQuery(
+            """
+            SELECT product_id, available FROM stock JOIN product USING (product_id)
+             WHERE product_id = ANY (:products) AND delete_time IS NULL
+             ORDER BY product_id FOR NO KEY UPDATE OF stock
+            """)
+        .bindArray("products", UUID.class, productIds)
+        .map(
+            (row, _) ->
+                Map.entry(row.getObject("product_id", UUID.class), row.getLong("available")))
+        .forEach(entry -> available.put(entry.getKey(), entry.getValue()));
+    return available;
+  }
+
+  /** The stock of a product that is in the catalogue. */
+  Optional<Stock> find(Handle tx, UUID productId) {
+    return tx.createQuery(
+            """
+            SELECT stock.* FROM stock JOIN product USING (product_id)
+             WHERE product_id = :id AND delete_time IS NULL
+            """)
+        .bind("id", productId)
+        .map((row, _) -> stock(row))
+        .findOne();
+  }
+
+  /**
+   * Movements after the given one, oldest first, of one product or of all.
+   *
+   * <p>Call it in a transaction.
+   */
+  List<Movement> movements(Handle tx, Optional<UUID> productId, long after, int limit) {
+    if (productId.isEmpty()) {
+      // Ids are given out before their transactions commit. Waiting for those that are writing
+      // makes sure that no smaller id turns up behind this page; it takes a moment. The movements
+      // of one product wait for each other anyway.
+      tx.execute("LOCK TABLE stock_movement IN SHARE MODE");
+    }
+    var query =
+        tx.createQuery(
+            "SELECT * FROM stock_movement WHERE movement_id > :after"
+                + (productId.isPresent() ? " AND product_id = :product" : "")
+                + " ORDER BY movement_id LIMIT :limit");
+    productId.ifPresent(id -> query.bind("product", id));
+    return query.bind("after", after).bind("limit", limit).map((row, _) -> movement(row)).list();
+  }
+
+  private static Stock stock(ResultSet row) throws SQLException {
+    return new Stock(
+        row.getObject("product_id", UUID.class),
+        row.getLong("received"),
+        row.getLong("available"),
+        row.getLong("reserved"),
+        row.getLong("sold"));
+  }
+
+  private static Movement movement(ResultSet row) throws SQLException {
+    return new Movement(
+        row.getLong("movement_id"),
+        row.getObject("product_id", UUID.class),
+        Kind.valueOf(row.getString("kind")),
+        row.getLong("quantity"),
+        Optional.ofNullable(row.getObject("order_id", UUID.class)),
+        row.getObject("create_time", OffsetDateTime.class).toInstant());
+  }
+}

@@ -1,0 +1,166 @@
+package dev.weft.inventory;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
+
+import com.google.type.Money;
+import dev.weft.durable.Database;
+import dev.weft.durable.UuidV7;
+import dev.weft.mesh.RemoteError;
+import dev.weft.shop.inventory.v1.CreateProductRequest;
+import dev.weft.shop.inventory.v1.GetStockRequest;
+import dev.weft.shop.inventory.v1.InventoryServiceGrpc;
+import dev.weft.shop.inventory.v1.InventoryServiceGrpc.InventoryServiceBlockingStub;
+import dev.weft.shop.inventory.v1.ItemQuantity;
+import dev.weft.shop.inventory.v1.Product;
+import dev.weft.shop.inventory.v1.ReserveStockRequest;
+import dev.weft.shop.inventory.v1.RestockProductRequest;
+import dev.weft.shop.inventory.v1.Stock;
+import dev.weft.testkit.InProcessMesh;
+import io.grpc.Status;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+
+/** The service behind the mesh's interceptors, and what tests do to it over and over. */
+final class Shop {
+  static final Duration LIFE = Duration.ofMinutes(10);
+
+  private static final AtomicInteger counter = new AtomicInteger();
+
+  private final InProcessMesh mesh;
+  final Reservations reservations;
+  final ExpirySweep sweep;
+
+  Shop(InProcessMesh mesh, Database database) {
+    this.mesh = mesh;
+    StockStore stockStore = new StockStore();
+    reservations = new Reservations(database, new ReservationStore(), stockStore, LIFE);
+    sweep = new ExpirySweep(reservations);
+    mesh.serve(
+        InventoryServer.NAME,
+        new InventoryService(
+            new Catalogue(database, new ProductStore()),
+            new Stocks(database, stockStore),
+            reservations));
+  }
+
+  InventoryServiceBlockingStub anybody() {
+    return InventoryServiceGrpc.newBlockingStub(mesh.channel(InventoryServer.NAME));
+  }
+
+  InventoryServiceBlockingStub customer() {
+    return InventoryServiceGrpc.newBlockingStub(
+        mesh.channelAs(InventoryServer.NAME, UuidV7.next().toString()));
+  }
+
+  InventoryServiceBlockingStub admin() {
+    return admin(UuidV7.next());
+  }
+
+  InventoryServiceBlockingStub admin(UUID userId) {
+    return InventoryServiceGrpc.newBlockingStub(
+        mesh.channelAs(InventoryServer.NAME, userId.toString(), "admin"));
+  }
+
+  InventoryServiceBlockingStub orders() {
+    return service("order-svc");
+  }
+
+  InventoryServiceBlockingStub service(String name) {
+    return InventoryServiceGrpc.newBlockingStub(mesh.channel(name, InventoryServer.NAME));
+  }
+
+  static String unique(String prefix) {
+    return prefix + "-" + counter.incrementAndGet();
+  }
+
+  static Product.Builder described() {
+    String sku = unique("SKU");
+    return Product.newBuilder().setSku(sku).setTitle("Article " + sku).setPrice(euros(12, 50));
+  }
+
+  static Money euros(long euros, int cents) {
+    return Money.newBuilder()
+        .setCurrencyCode("EUR")
+        .setUnits(euros)
+        .setNanos(cents * 10_000_000)
+        .build();
+  }
+
+  Product product() {
+    return product(described());
+  }
+
+  Product product(Product.Builder described) {
+    return admin()
+        .createProduct(
+            CreateProductRequest.newBuilder()
+                .setProduct(described)
+                .setRequestId(unique("create"))
+                .build())
+        .getProduct();
+  }
+
+  /** A new product of which there are so many. */
+  String stocked(int quantity) {
+    String id = product().getProductId();
+    restock(id, quantity);
+    return id;
+  }
+
+  Stock restock(String productId, int quantity) {
+    return admin()
+        .restockProduct(
+            RestockProductRequest.newBuilder()
+                .setProductId(productId)
+                .setQuantity(quantity)
+                .setRequestId(unique("restock"))
+                .build())
+        .getStock();
+  }
+
+  Stock stock(String productId) {
+    return admin()
+        .getStock(GetStockRequest.newBuilder().setProductId(productId).build())
+        .getStock();
+  }
+
+  /** Asserts on received, available, reserved and sold. */
+  void hasStock(String productId, long received, long available, long reserved, long sold) {
+    Stock stock = stock(productId);
+    assertThat(
+            List.of(
+                stock.getReceived(), stock.getAvailable(), stock.getReserved(), stock.getSold()))
+        .as("received, available, reserved, sold")
+        .containsExactly(received, available, reserved, sold);
+  }
+
+  static ReserveStockRequest reserve(String orderId, Map<String, Integer> quantities) {
+    List<ItemQuantity> items = new ArrayList<>();
+    quantities.forEach(
+        (productId, quantity) ->
+            items.add(
+                ItemQuantity.newBuilder().setProductId(productId).setQuantity(quantity).build()));
+    return ReserveStockRequest.newBuilder()
+        .setOrderId(orderId)
+        .addAllItems(items)
+        .setCommandId("saga:reserve:do")
+        .build();
+  }
+
+  /** Makes the call and returns the refusal, after a look at its code and reason. */
+  static RemoteError refused(Status.Code code, String reason, ThrowingCallable call) {
+    Throwable thrown = catchThrowable(call);
+    assertThat(thrown).as("the call should have been refused").isNotNull();
+    RemoteError error =
+        RemoteError.of(thrown).orElseThrow(() -> new AssertionError("no status", thrown));
+    assertThat(error.code()).as(error.toString()).isEqualTo(code);
+    assertThat(error.reason()).isEqualTo(reason);
+    return error;
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.inventory;
+
+import org.jspecify.annotations.NullMarked;
