@@ -69,7 +69,7 @@ final class ConsulNameResolver extends NameResolver {
   }
 
   private void publish(ServiceSnapshot snapshot, Listener2 listener) {
-    if (watch == null && answered) {
+    if (watch == null) {
       return;
     }
     List<SocketAddress> addresses = snapshot.passing().stream().map(this::address).toList();

@@ -22,7 +22,7 @@ final class ErrorDetails {
    */
   private static final int BYTES_MAX = 3 * 1024;
 
-  private static final int TEXT_MAX = 512;
+  private static final int TEXT_BYTES_MAX = 512;
 
   private ErrorDetails() {}
 
@@ -68,7 +68,15 @@ final class ErrorDetails {
   }
 
   static String shortened(String text) {
-    return text.length() <= TEXT_MAX ? text : text.substring(0, TEXT_MAX) + "…";
+    int bytes = 0;
+    for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
+      int c = text.codePointAt(i);
+      bytes += c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+      if (bytes > TEXT_BYTES_MAX) {
+        return text.substring(0, i) + "…";
+      }
+    }
+    return text;
   }
 
   private static ErrorInfo info(String service, Rejection rejection) {

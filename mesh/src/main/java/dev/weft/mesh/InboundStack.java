@@ -11,23 +11,32 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The path of a call into a service, from the wire to its code. Health and reflection are outside
- * of it: they are asked every second, by everybody.
+ * The path of a call into a service, from the wire to its code.
  *
  * <p>Thread-safe.
  */
 final class InboundStack {
+  private final ServerInterceptor errors;
   private final List<ServerInterceptor> layers;
 
   InboundStack(String service, Telemetry telemetry, AccessInterceptor access) {
+    this.errors = new RejectionInterceptor(service);
     this.layers =
         List.of(
             // Outermost: measures what the caller sees, and its trace is known to all below.
             telemetry.serverInterceptor(),
             // Before all that may refuse: they throw, and this one answers.
-            new RejectionInterceptor(service),
+            errors,
             // Nobody gets further whom the contract does not allow to.
             access);
+  }
+
+  /**
+   * Health and reflection, which everybody may ask and asks often: without the layers, except that
+   * whoever watches them does not hold up a drain.
+   */
+  ServerServiceDefinition aroundOpen(BindableService service, StreamDrain streams) {
+    return ServerInterceptors.interceptForward(service, errors, streams);
   }
 
   /**

@@ -37,8 +37,7 @@ public final class MeshServer implements AutoCloseable {
   private static final int MESSAGE_BYTES_MAX = 1024 * 1024;
 
   // The edge puts many users on one connection. Stricter limits, as they fit a port for strangers,
-  // would
-  // let some users' cancelled calls cost all others the connection.
+  // would let some users' cancelled calls cost all others the connection.
   private static final int CALLS_PER_CONNECTION = 2_000;
   private static final int RESETS_PER_WINDOW = 20_000;
   private static final int RESET_WINDOW_SECONDS = 30;
@@ -69,9 +68,9 @@ public final class MeshServer implements AutoCloseable {
         NettyServerBuilder.forAddress(new InetSocketAddress(config.bind(), config.port()))
             .executor(timer.threads())
             .addServices(this.services)
-            .addService(health.getHealthService())
-            .addService(ProtoReflectionServiceV1.newInstance())
-            .addService(reflectionAlpha())
+            .addService(inbound.aroundOpen(health.getHealthService(), streams))
+            .addService(inbound.aroundOpen(ProtoReflectionServiceV1.newInstance(), streams))
+            .addService(inbound.aroundOpen(reflectionAlpha(), streams))
             .maxInboundMessageSize(MESSAGE_BYTES_MAX)
             .maxInboundMetadataSize(OutboundStack.METADATA_BYTES_MAX)
             .maxConcurrentCallsPerConnection(CALLS_PER_CONNECTION)
@@ -81,8 +80,7 @@ public final class MeshServer implements AutoCloseable {
             // So that connections spread over instances that came later; gRPC varies it by 10 %.
             .maxConnectionAge(30, TimeUnit.MINUTES)
             .maxConnectionAgeGrace(30, TimeUnit.SECONDS)
-            // Half of what our channels do: the default of 5 min ends connections of polite
-            // clients.
+            // Half of what our channels do; the default, 5 min, would end their connections.
             .permitKeepAliveTime(10, TimeUnit.SECONDS)
             .build();
     management.readiness("grpc", this::serves);
@@ -132,9 +130,9 @@ public final class MeshServer implements AutoCloseable {
     try {
       if (!server.awaitTermination(config.drain().calls().toNanos(), TimeUnit.NANOSECONDS)) {
         log.warn(
-            "{}: calls still run {} s after the drain began and are cancelled",
+            "{}: calls still run after {} ms and are cancelled",
             config.service(),
-            config.drain().calls().toSeconds());
+            config.drain().calls().toMillis());
         server.shutdownNow();
         server.awaitTermination(1, TimeUnit.SECONDS);
       }

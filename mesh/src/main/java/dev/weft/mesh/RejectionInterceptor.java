@@ -217,22 +217,17 @@ final class RejectionInterceptor implements ServerInterceptor {
       if (closed) {
         return;
       }
-      Throwable cause = status.getCause();
-      if (status.getCode() == Status.Code.UNKNOWN && cause != null) {
-        // What onError(throwable) makes of a throwable that is no status.
-        Answer answer = answer(cause, delegate());
-        end(answer.status, answer.trailers);
-      } else {
-        if (!status.isOk() && !trailers.containsKey(ErrorDetails.KEY)) {
-          String description = status.getDescription();
-          trailers.merge(
-              ErrorDetails.trailers(
-                  service,
-                  status.getCode(),
-                  description == null ? status.getCode().name() : description));
-        }
+      if (status.isOk()) {
         end(status, trailers);
+        return;
       }
+      Throwable cause = status.getCause();
+      // UNKNOWN with a cause is what onError makes of a throwable that is no status.
+      Answer answer =
+          status.getCode() == Status.Code.UNKNOWN && cause != null
+              ? answer(cause, delegate())
+              : passedOn(status, trailers, status.asException(trailers), delegate());
+      end(answer.status, answer.trailers);
     }
 
     /** Ends the call with what is told of a throwable; only logs it when the call has ended. */

@@ -30,6 +30,9 @@ final class FakeConsul implements AutoCloseable {
   private long index = 10;
   private boolean closed;
 
+  /** Runs while the agent is told that an instance leaves, before it acts on it. */
+  volatile Runnable onDeregister = () -> {};
+
   FakeConsul() {
     try {
       server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
@@ -79,6 +82,7 @@ final class FakeConsul implements AutoCloseable {
         register(body);
         send(exchange, 200, "");
       } else if (path.startsWith("/v1/agent/service/deregister/")) {
+        onDeregister.run();
         synchronized (this) {
           instances.remove(last);
           changed();
