@@ -1,0 +1,164 @@
+package dev.weft.order;
+
+import dev.weft.durable.Database;
+import dev.weft.durable.SagaDefinition;
+import dev.weft.durable.SagaStep;
+import dev.weft.durable.StepContext;
+import dev.weft.durable.StepOutcome;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import org.jdbi.v3.core.Handle;
+
+/**
+ * From PENDING to the end: user is active → reserve → authorize → pin → <b>capture</b> → confirm.
+ * Until the money is taken everything can be undone, and is when a step is refused, the customer
+ * calls the order off, or five minutes pass. From then on it only goes forward.
+ *
+ * <p>An answer that did not arrive is asked for again under the same command id; nothing is undone
+ * while nobody knows whether the money was taken.
+ */
+final class OrderSaga {
+  static final String NAME = "order";
+
+  private static final String AUTHORIZE = "authorize";
+
+  /** Above the 8 s and the 2 s that the contracts give one call, so that the call ends first. */
+  private static final Duration MONEY = Duration.ofSeconds(9);
+
+  private static final Duration GOODS = Duration.ofSeconds(3);
+
+  private final Database database;
+  private final OrderStore store;
+  private final OrderFeed feed;
+  private final UserClient users;
+  private final InventoryClient inventory;
+  private final PaymentClient payments;
+
+  OrderSaga(
+      Database database,
+      OrderStore store,
+      OrderFeed feed,
+      UserClient users,
+      InventoryClient inventory,
+      PaymentClient payments) {
+    this.database = database;
+    this.store = store;
+    this.feed = feed;
+    this.users = users;
+    this.inventory = inventory;
+    this.payments = payments;
+  }
+
+  SagaDefinition definition() {
+    return SagaDefinition.of(
+        NAME,
+        1,
+        List.of(
+            SagaStep.check("check-user", this::checkUser),
+            SagaStep.compensable("reserve", this::reserve, this::release).within(GOODS),
+            SagaStep.compensable(AUTHORIZE, this::authorize, this::voidPayment).within(MONEY),
+            // Undone by the release of what is reserved.
+            SagaStep.check("pin", this::pin).within(GOODS),
+            SagaStep.pivot("capture", this::capture).guardedBy(this::calledOff).within(MONEY),
+            SagaStep.retriable("confirm", this::confirm).within(GOODS)),
+        new End());
+  }
+
+  private StepOutcome checkUser(StepContext context) {
+    Order order = order(context);
+    return unlessRefused(() -> users.requireActive(order.userId()));
+  }
+
+  private StepOutcome reserve(StepContext context) {
+    Order order = order(context);
+    try {
+      inventory.reserve(order.id(), order.items(), context.commandId());
+      return StepOutcome.done();
+    } catch (DefiniteRefusal e) {
+      if (context.attempt() > 1) {
+        // An earlier attempt may still be on its way: it has to find the order released.
+        inventory.release(order.id(), context.commandId());
+      }
+      return refused(e);
+    }
+  }
+
+  private StepOutcome release(StepContext context) {
+    inventory.release(orderId(context), context.commandId());
+    return StepOutcome.done();
+  }
+
+  private StepOutcome authorize(StepContext context) {
+    Order order = order(context);
+    try {
+      return new StepOutcome.Done(payments.authorize(order, context.commandId()).toString());
+    } catch (DefiniteRefusal e) {
+      return refused(e);
+    }
+  }
+
+  private StepOutcome voidPayment(StepContext context) {
+    payments.release(orderId(context), context.commandId());
+    return StepOutcome.done();
+  }
+
+  private StepOutcome pin(StepContext context) {
+    return unlessRefused(() -> inventory.pin(orderId(context), context.commandId()));
+  }
+
+  private Optional<String> calledOff(Handle tx, StepContext context) {
+    boolean goesOn = store.beginCapture(tx, orderId(context), payment(context).orElseThrow());
+    return goesOn ? Optional.empty() : Optional.of(CancelReason.REQUESTED.name());
+  }
+
+  private StepOutcome capture(StepContext context) {
+    return unlessRefused(() -> payments.capture(orderId(context), context.commandId()));
+  }
+
+  private StepOutcome confirm(StepContext context) {
+    inventory.confirm(orderId(context), context.commandId());
+    return StepOutcome.done();
+  }
+
+  private static StepOutcome unlessRefused(Runnable step) {
+    try {
+      step.run();
+      return StepOutcome.done();
+    } catch (DefiniteRefusal e) {
+      return refused(e);
+    }
+  }
+
+  private static StepOutcome refused(DefiniteRefusal refusal) {
+    return new StepOutcome.Refused(refusal.reason().name());
+  }
+
+  private Order order(StepContext context) {
+    return database.read(tx -> store.find(tx, orderId(context))).orElseThrow();
+  }
+
+  private static UUID orderId(StepContext context) {
+    return UUID.fromString(context.subject());
+  }
+
+  private static Optional<UUID> payment(StepContext context) {
+    return context.result(AUTHORIZE).map(UUID::fromString);
+  }
+
+  /** Moves the order in the transaction that ends the saga. */
+  private final class End implements SagaDefinition.Ending {
+    @Override
+    public void completed(Handle tx, StepContext last) {
+      store.confirm(tx, orderId(last));
+      database.afterCommit(() -> feed.changed(orderId(last)));
+    }
+
+    @Override
+    public void compensated(Handle tx, StepContext last, String reason) {
+      store.cancel(tx, orderId(last), CancelReason.valueOf(reason), payment(last));
+      database.afterCommit(() -> feed.changed(orderId(last)));
+    }
+  }
+}

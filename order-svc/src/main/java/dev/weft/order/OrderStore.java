@@ -1,0 +1,285 @@
+package dev.weft.order;
+
+import dev.weft.durable.Rows;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.statement.PreparedBatch;
+
+/** The SQL of orders; decides nothing. */
+final class OrderStore {
+  /** What a new order is made of. */
+  record NewOrder(UUID id, UUID userId, Quote quote, Address address, String paymentMethod) {}
+
+  Order insert(Handle tx, NewOrder order) {
+    Amount total = order.quote().total();
+    Address address = order.address();
+    Row row =
+        tx.createQuery(
+                """
+                INSERT INTO customer_order (order_id, user_id, state, total_minor, currency,
+                  payment_method, ship_name, ship_line1, ship_line2, ship_city, ship_postal_code,
+                  ship_country, create_time, update_time)
+                VALUES (:id, :userId, 'PENDING', :minor, :currency, :method, :name, :line1, :line2,
+                  :city, :postalCode, :country, weft_now(), weft_now())
+                RETURNING *
+                """)
+            .bind("id", order.id())
+            .bind("userId", order.userId())
+            .bind("minor", total.minor())
+            .bind("currency", total.currency())
+            .bind("method", order.paymentMethod())
+            .bind("name", address.name())
+            .bind("line1", address.line1())
+            .bind("line2", address.line2())
+            .bind("city", address.city())
+            .bind("postalCode", address.postalCode())
+            .bind("country", address.country())
+            .map((result, _) -> Row.of(result))
+            .one();
+    List<OrderLine> lines = order.quote().lines();
+    insertLines(tx, order.id(), lines);
+    return row.toOrder(lines);
+  }
+
+  private static void insertLines(Handle tx, UUID orderId, List<OrderLine> lines) {
+    PreparedBatch batch =
+        tx.prepareBatch(
+            """
+            INSERT INTO order_line (order_id, position, product_id, title, quantity,
+              unit_price_minor)
+            VALUES (:orderId, :position, :productId, :title, :quantity, :unitMinor)
+            """);
+    for (int i = 0; i < lines.size(); i++) {
+      OrderLine line = lines.get(i);
+      batch
+          .bind("orderId", orderId)
+          .bind("position", i)
+          .bind("productId", line.productId())
+          .bind("title", line.title())
+          .bind("quantity", line.quantity())
+          .bind("unitMinor", line.unitMinor())
+          .add();
+    }
+    batch.execute();
+  }
+
+  Optional<Order> find(Handle tx, UUID id) {
+    return orders(
+            tx,
+            tx.createQuery("SELECT * FROM customer_order WHERE order_id = :id")
+                .bind("id", id)
+                .map((row, _) -> Row.of(row))
+                .list())
+        .stream()
+        .findFirst();
+  }
+
+  /** The order, locked until the transaction ends. */
+  Optional<Order> lock(Handle tx, UUID id) {
+    return orders(
+            tx,
+            tx.createQuery("SELECT * FROM customer_order WHERE order_id = :id FOR UPDATE")
+                .bind("id", id)
+                .map((row, _) -> Row.of(row))
+                .list())
+        .stream()
+        .findFirst();
+  }
+
+  /**
+   * Orders, newest first.
+   *
+   * @param before the last order of the page before this one
+   */
+  List<Order> list(
+      Handle tx,
+      Optional<UUID> ofUser,
+      Optional<OrderState> state,
+      Optional<UUID> before,
+      int atMost) {
+    StringBuilder where = new StringBuilder("true");
+    ofUser.ifPresent(_ -> where.append(" AND user_id = :ofUser"));
+    state.ifPresent(_ -> where.append(" AND state = :state"));
+    before.ifPresent(_ -> where.append(" AND order_id < :before"));
+    var query =
+        tx.createQuery(
+            "SELECT * FROM customer_order WHERE "
+                + where
+                + " ORDER BY order_id DESC LIMIT :atMost");
+    ofUser.ifPresent(id -> query.bind("ofUser", id));
+    state.ifPresent(one -> query.bind("state", one.name()));
+    before.ifPresent(id -> query.bind("before", id));
+    return orders(tx, query.bind("atMost", atMost).map((row, _) -> Row.of(row)).list());
+  }
+
+  /** How many PENDING orders a user has; counts no further than the limit. */
+  int countPending(Handle tx, UUID userId, int limit) {
+    return tx.createQuery(
+            """
+            SELECT count(*) FROM (
+              SELECT FROM customer_order WHERE user_id = :userId AND state = 'PENDING' LIMIT :limit
+            ) AS pending
+            """)
+        .bind("userId", userId)
+        .bind("limit", limit)
+        .mapTo(Integer.class)
+        .one();
+  }
+
+  /** Notes that the customer wants a PENDING order back. */
+  void requestCancel(Handle tx, UUID id) {
+    int updated =
+        tx.createUpdate(
+                """
+                UPDATE customer_order
+                   SET cancel_requested = true, version = version + 1, update_time = weft_now()
+                 WHERE order_id = :id AND state = 'PENDING' AND NOT cancel_requested
+                """)
+            .bind("id", id)
+            .execute();
+    Rows.one(updated, "order " + id);
+  }
+
+  /** Names the payment of an order whose money is about to be taken; false if it was called off. */
+  boolean beginCapture(Handle tx, UUID id, UUID paymentId) {
+    return tx.createUpdate(
+                """
+                UPDATE customer_order
+                   SET payment_id = :paymentId, version = version + 1, update_time = weft_now()
+                 WHERE order_id = :id AND state = 'PENDING' AND NOT cancel_requested
+                """)
+            .bind("paymentId", paymentId)
+            .bind("id", id)
+            .execute()
+        == 1;
+  }
+
+  void confirm(Handle tx, UUID id) {
+    int updated =
+        tx.createUpdate(
+                """
+                UPDATE customer_order
+                   SET state = 'CONFIRMED', version = version + 1, update_time = weft_now()
+                 WHERE order_id = :id AND state = 'PENDING'
+                """)
+            .bind("id", id)
+            .execute();
+    Rows.one(updated, "order " + id);
+  }
+
+  /** Ends an order; what is known of its payment stays. */
+  void cancel(Handle tx, UUID id, CancelReason reason, Optional<UUID> paymentId) {
+    int updated =
+        tx.createUpdate(
+                """
+                UPDATE customer_order
+                   SET state = 'CANCELLED', cancel_reason = :reason,
+                       payment_id = coalesce(:paymentId::uuid, payment_id),
+                       version = version + 1, update_time = weft_now()
+                 WHERE order_id = :id AND state = 'PENDING'
+                """)
+            .bind("reason", reason.name())
+            .bind("paymentId", paymentId.orElse(null))
+            .bind("id", id)
+            .execute();
+    Rows.one(updated, "order " + id);
+  }
+
+  /** The versions of these orders as they are now. */
+  Map<UUID, Long> versions(Handle tx, Collection<UUID> ids) {
+    Map<UUID, Long> versions = new HashMap<>();
+    tx.createQuery("SELECT order_id, version FROM customer_order WHERE order_id = ANY (:ids)")
+        .bind("ids", ids.toArray(UUID[]::new))
+        .map(
+            (row, _) -> versions.put(row.getObject("order_id", UUID.class), row.getLong("version")))
+        .list();
+    return versions;
+  }
+
+  // Lines never change, so that reading them later than their order is no race.
+  private static List<Order> orders(Handle tx, List<Row> rows) {
+    if (rows.isEmpty()) {
+      return List.of();
+    }
+    Map<UUID, List<OrderLine>> lines = new HashMap<>();
+    tx.createQuery("SELECT * FROM order_line WHERE order_id = ANY (:ids) ORDER BY position")
+        .bind("ids", rows.stream().map(Row::id).toArray(UUID[]::new))
+        .map(
+            (row, _) ->
+                lines
+                    .computeIfAbsent(row.getObject("order_id", UUID.class), _ -> new ArrayList<>())
+                    .add(
+                        new OrderLine(
+                            row.getObject("product_id", UUID.class),
+                            row.getString("title"),
+                            row.getInt("quantity"),
+                            row.getLong("unit_price_minor"))))
+        .list();
+    return rows.stream().map(row -> row.toOrder(lines.getOrDefault(row.id(), List.of()))).toList();
+  }
+
+  /** A row of the table, without its lines. */
+  private record Row(
+      UUID id,
+      UUID userId,
+      Amount total,
+      OrderState state,
+      Optional<CancelReason> cancelReason,
+      boolean cancelRequested,
+      Optional<UUID> paymentId,
+      Address address,
+      String paymentMethod,
+      long version,
+      Instant createTime,
+      Instant updateTime) {
+
+    static Row of(ResultSet row) throws SQLException {
+      return new Row(
+          row.getObject("order_id", UUID.class),
+          row.getObject("user_id", UUID.class),
+          new Amount(row.getLong("total_minor"), row.getString("currency")),
+          OrderState.valueOf(row.getString("state")),
+          Optional.ofNullable(row.getString("cancel_reason")).map(CancelReason::valueOf),
+          row.getBoolean("cancel_requested"),
+          Optional.ofNullable(row.getObject("payment_id", UUID.class)),
+          new Address(
+              row.getString("ship_name"),
+              row.getString("ship_line1"),
+              row.getString("ship_line2"),
+              row.getString("ship_city"),
+              row.getString("ship_postal_code"),
+              row.getString("ship_country")),
+          row.getString("payment_method"),
+          row.getLong("version"),
+          row.getObject("create_time", OffsetDateTime.class).toInstant(),
+          row.getObject("update_time", OffsetDateTime.class).toInstant());
+    }
+
+    Order toOrder(List<OrderLine> lines) {
+      return new Order(
+          id,
+          userId,
+          lines,
+          total,
+          state,
+          cancelReason,
+          cancelRequested,
+          paymentId,
+          address,
+          paymentMethod,
+          version,
+          createTime,
+          updateTime);
+    }
+  }
+}

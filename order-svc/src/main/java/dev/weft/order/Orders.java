@@ -1,0 +1,244 @@
+package dev.weft.order;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import dev.weft.durable.Database;
+import dev.weft.durable.PageToken;
+import dev.weft.durable.RequestIds;
+import dev.weft.durable.SagaRunner;
+import dev.weft.durable.UuidV7;
+import dev.weft.mesh.Rejection;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.function.Supplier;
+import org.jdbi.v3.core.Handle;
+
+/**
+ * The use cases of orders. An order is accepted in one transaction: the order, its saga, and the
+ * request with its answer are there together or not at all. What takes longer is the saga's.
+ *
+ * <p>Requests with an id answer the message they answered first; that is what is remembered.
+ *
+ * <p>Thread-safe.
+ */
+final class Orders {
+  /** PENDING orders of one user at a time: somebody who has more waits, or floods us. */
+  static final int PENDING_MAX = 500;
+
+  private static final Duration PENDING_RETRY = Duration.ofSeconds(5);
+  private static final int CHECKOUTS_MAX = 3;
+
+  private final Database database;
+  private final OrderStore store;
+  private final CartStore carts;
+  private final SagaRunner sagas;
+  private final OrderFeed feed;
+  private final InventoryClient inventory;
+
+  Orders(
+      Database database,
+      OrderStore store,
+      CartStore carts,
+      SagaRunner sagas,
+      OrderFeed feed,
+      InventoryClient inventory) {
+    this.database = database;
+    this.store = store;
+    this.carts = carts;
+    this.sagas = sagas;
+    this.feed = feed;
+    this.inventory = inventory;
+  }
+
+  /** Whose order it is, where it goes and how it is paid. */
+  record Wish(UUID userId, Address address, String paymentMethod) {}
+
+  /** Which orders to list. */
+  record Filter(Optional<UUID> visibleTo, Optional<UUID> ofUser, Optional<OrderState> state) {}
+
+  /** Some rows of a list, and where it goes on; empty at its end. */
+  record Page<T>(List<T> rows, String nextToken) {}
+
+  /** Accepts an order of these items. */
+  dev.weft.shop.order.v1.Order place(RequestKey request, Wish wish, List<Item> items) {
+    Optional<dev.weft.shop.order.v1.Order> before = recall(request);
+    if (before.isPresent()) {
+      return before.get();
+    }
+    // Prices are asked for outside the transaction: it never waits for another service.
+    Quote quote = inventory.quote(items);
+    return database.inTransaction(tx -> once(tx, request, () -> accept(tx, wish, quote)));
+  }
+
+  /** Accepts an order of what is in the cart, and empties it. */
+  dev.weft.shop.order.v1.Order checkout(RequestKey request, Wish wish) {
+    for (int attempt = 1; attempt <= CHECKOUTS_MAX; attempt++) {
+      Optional<dev.weft.shop.order.v1.Order> before = recall(request);
+      if (before.isPresent()) {
+        return before.get();
+      }
+      Cart cart = database.read(tx -> carts.get(tx, wish.userId()));
+      if (cart.items().isEmpty()) {
+        throw Rejection.wrongState("CART_EMPTY", "there is nothing in the cart");
+      }
+      Quote quote = inventory.quote(cart.items());
+      try {
+        return database.inTransaction(
+            tx ->
+                once(
+                    tx,
+                    request,
+                    () -> {
+                      takeFromCart(tx, wish.userId(), cart);
+                      return accept(tx, wish, quote);
+                    }));
+      } catch (CartChangedException e) {
+        // What was priced is not what is in the cart: once more.
+      }
+    }
+    throw Rejection.conflict("CART_CHANGED", "the cart keeps changing");
+  }
+
+  /** Calls an order off, if its money is not taken first. */
+  dev.weft.shop.order.v1.Order cancel(RequestKey request, UUID id, Optional<UUID> visibleTo) {
+    return database.inTransaction(
+        tx ->
+            once(
+                tx,
+                request,
+                () -> {
+                  Order order = visible(store.lock(tx, id), visibleTo);
+                  if (order.state() != OrderState.PENDING) {
+                    throw Rejection.wrongState(
+                        "ORDER_NOT_CANCELLABLE", "the order is not PENDING any more");
+                  }
+                  if (order.cancelRequested()) {
+                    return order;
+                  }
+                  store.requestCancel(tx, id);
+                  database.afterCommit(() -> feed.changed(id));
+                  return store.find(tx, id).orElseThrow();
+                }));
+  }
+
+  /** An order that this user may see; of anybody when the user is empty. */
+  Order get(UUID id, Optional<UUID> visibleTo) {
+    return visible(database.read(tx -> store.find(tx, id)), visibleTo);
+  }
+
+  /** What became of the request that was sent with one of these keys, as it is now. */
+  Order findByRequest(List<RequestIds.Key> keys) {
+    return keys.stream()
+        .flatMap(key -> database.read(tx -> RequestIds.reply(tx, key)).stream())
+        .findFirst()
+        .map(reply -> get(UUID.fromString(parse(reply).getOrderId()), Optional.empty()))
+        .orElseThrow(
+            () ->
+                Rejection.notFound(
+                    "IDEMPOTENCY_KEY_NOT_FOUND", "no request with this key took effect"));
+  }
+
+  Page<Order> list(Filter filter, int size, String token) {
+    String[] arguments = {
+      "orders",
+      filter.visibleTo().map(UUID::toString).orElse("*"),
+      filter.ofUser().map(UUID::toString).orElse("*"),
+      filter.state().map(OrderState::name).orElse("*")
+    };
+    Optional<UUID> before = lastKey(token, arguments);
+    boolean somebodyElse =
+        filter.visibleTo().isPresent()
+            && filter.ofUser().isPresent()
+            && !filter.visibleTo().equals(filter.ofUser());
+    if (somebodyElse) {
+      return new Page<>(List.of(), "");
+    }
+    Optional<UUID> ofUser = filter.visibleTo().or(filter::ofUser);
+    List<Order> rows =
+        database.read(tx -> store.list(tx, ofUser, filter.state(), before, size + 1));
+    if (rows.size() <= size) {
+      return new Page<>(rows, "");
+    }
+    List<Order> shown = rows.subList(0, size);
+    return new Page<>(shown, PageToken.after(shown.getLast().id().toString(), arguments));
+  }
+
+  /** The sort key in a page token that was made with the same arguments. */
+  static Optional<UUID> lastKey(String token, String... arguments) {
+    try {
+      return PageToken.lastKey(token, arguments).map(UUID::fromString);
+    } catch (IllegalArgumentException e) {
+      throw Rejection.invalid("page_token", "does not belong to this list");
+    }
+  }
+
+  private Order accept(Handle tx, Wish wish, Quote quote) {
+    if (store.countPending(tx, wish.userId(), PENDING_MAX) >= PENDING_MAX) {
+      throw Rejection.tooMany(
+          "TOO_MANY_OPEN_ORDERS", "too many orders are not finished yet", PENDING_RETRY);
+    }
+    Order order =
+        store.insert(
+            tx,
+            new OrderStore.NewOrder(
+                UuidV7.next(), wish.userId(), quote, wish.address(), wish.paymentMethod()));
+    sagas.begin(tx, OrderSaga.NAME, order.id().toString(), "");
+    return order;
+  }
+
+  private void takeFromCart(Handle tx, UUID userId, Cart priced) {
+    if (carts.touch(tx, userId) != priced.version() + 1) {
+      throw new CartChangedException();
+    }
+    carts.clear(tx, userId);
+  }
+
+  private Optional<dev.weft.shop.order.v1.Order> recall(RequestKey request) {
+    return database
+        .read(tx -> RequestIds.recall(tx, request.key(), request.hash()))
+        .map(Orders::answer);
+  }
+
+  private static dev.weft.shop.order.v1.Order once(
+      Handle tx, RequestKey request, Supplier<Order> effect) {
+    return answer(
+        RequestIds.once(
+            tx,
+            request.key(),
+            request.hash(),
+            () -> OrderMessages.order(effect.get()).toByteArray()));
+  }
+
+  private static dev.weft.shop.order.v1.Order answer(RequestIds.Outcome outcome) {
+    return switch (outcome) {
+      case RequestIds.Outcome.Fresh(byte[] reply) -> parse(reply);
+      case RequestIds.Outcome.Replayed(byte[] reply) -> parse(reply);
+      case RequestIds.Outcome.Reused() -> throw Rejection.requestIdReused();
+      case RequestIds.Outcome.InProgress() -> throw Rejection.requestInProgress();
+    };
+  }
+
+  private static dev.weft.shop.order.v1.Order parse(byte[] reply) {
+    try {
+      return dev.weft.shop.order.v1.Order.parseFrom(reply);
+    } catch (InvalidProtocolBufferException e) {
+      throw new IllegalStateException("a remembered answer cannot be read", e);
+    }
+  }
+
+  private static Order visible(Optional<Order> order, Optional<UUID> visibleTo) {
+    return order
+        .filter(one -> visibleTo.isEmpty() || visibleTo.get().equals(one.userId()))
+        .orElseThrow(() -> Rejection.notFound("ORDER_NOT_FOUND", "no such order"));
+  }
+
+  /** The cart is not as it was when it was priced. */
+  private static final class CartChangedException extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    CartChangedException() {
+      super(null, null, false, false);
+    }
+  }
+}

@@ -1,0 +1,62 @@
+package dev.weft.order;
+
+import dev.weft.durable.Database;
+import dev.weft.durable.RequestIdSweep;
+import dev.weft.durable.SagaRunner;
+import dev.weft.durable.SagaSettings;
+import dev.weft.mesh.Mesh;
+import dev.weft.mesh.MeshServer;
+import dev.weft.mesh.RunningProcess;
+import java.time.Duration;
+import java.util.List;
+
+/** Every object of order-svc, made once, in the order it starts; closed in reverse. */
+final class Wiring implements RunningProcess {
+  private static final Duration LOOK_EVERY = Duration.ofSeconds(1);
+
+  private final Mesh mesh;
+  private final Database database;
+  private final OrderFeed feed;
+  private final SagaRunner sagas;
+  private final RequestIdSweep requestIds;
+  private final MeshServer server;
+
+  Wiring(OrderConfig config) {
+    mesh = Mesh.open(config.mesh());
+    database = Database.open(config.database());
+    UserClient users = new UserClient(mesh.channel("user-svc"));
+    InventoryClient inventory = new InventoryClient(mesh.channel("inventory-svc"));
+    PaymentClient payments = new PaymentClient(mesh.channel("payment-svc"));
+    OrderStore store = new OrderStore();
+    CartStore cartStore = new CartStore();
+    feed = new OrderFeed(database, store, LOOK_EVERY);
+    OrderSaga saga = new OrderSaga(database, store, feed, users, inventory, payments);
+    sagas = new SagaRunner(database, SagaSettings.DEFAULT, List.of(saga.definition()));
+    Orders orders = new Orders(database, store, cartStore, sagas, feed, inventory);
+    requestIds = new RequestIdSweep(database);
+    server =
+        mesh.server(
+            new OrderService(orders, feed, sagas),
+            new CartService(new Carts(database, cartStore, inventory), orders));
+    mesh.management().readiness("database", database::healthy);
+  }
+
+  @Override
+  public void start() {
+    database.migrate();
+    feed.start();
+    sagas.start();
+    requestIds.start();
+    server.start(); // last: from here on the registry sends calls
+  }
+
+  @Override
+  public void close() {
+    server.close(); // first: leaves the registry, then lets running calls finish
+    sagas.close();
+    requestIds.close();
+    feed.close();
+    mesh.close();
+    database.close();
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.order;
+
+import org.jspecify.annotations.NullMarked;
