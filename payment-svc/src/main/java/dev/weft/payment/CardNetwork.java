@@ -16,9 +16,12 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -36,14 +39,13 @@ import org.slf4j.LoggerFactory;
 final class CardNetwork implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(CardNetwork.class);
   private static final Duration CONNECT = Duration.ofSeconds(1);
-  private static final Duration ANSWER = Duration.ofSeconds(6);
-  private static final Duration LOOK_UP = Duration.ofSeconds(1);
   private static final int AT_ONCE = 64;
   private static final Duration TURN = Duration.ofMillis(500);
   private static final int BODY_BYTES_MAX = 256 << 10;
   private static final JsonFactory JSON = new JsonFactory();
 
   private final URI address;
+  private final Patience patience;
   private final HttpClient http;
   private final Semaphore turns = new Semaphore(AT_ONCE);
   private final CircuitBreaker<Object> breaker =
@@ -55,8 +57,20 @@ final class CardNetwork implements AutoCloseable {
           .onClose(_ -> log.info("the card network answers again"))
           .build();
 
-  CardNetwork(URI address) {
+  /**
+   * How long an answer may take, to its last byte.
+   *
+   * @param answer of an operation; with a look-up, a turn and a margin it stays below the 8 s that
+   *     callers wait
+   * @param lookUp of a look-up
+   */
+  record Patience(Duration answer, Duration lookUp) {
+    static final Patience DEFAULT = new Patience(Duration.ofSeconds(6), Duration.ofSeconds(1));
+  }
+
+  CardNetwork(URI address, Patience patience) {
     this.address = address;
+    this.patience = patience;
     http =
         HttpClient.newBuilder()
             .version(HttpClient.Version.HTTP_1_1)
@@ -113,11 +127,7 @@ final class CardNetwork implements AutoCloseable {
   /** Whether the network says that it is ready. */
   boolean reachable() {
     try {
-      return http.send(
-                  HttpRequest.newBuilder(address.resolve("/readyz")).timeout(LOOK_UP).build(),
-                  BodyHandlers.discarding())
-              .statusCode()
-          == 200;
+      return send(request("/readyz"), patience.lookUp()).statusCode() == 200;
     } catch (IOException e) {
       log.debug("the card network is not reachable", e);
       return false;
@@ -175,14 +185,12 @@ final class CardNetwork implements AutoCloseable {
     Optional<String> refusal = Optional.empty();
     try {
       HttpResponse<byte[]> response =
-          http.send(
-              HttpRequest.newBuilder(address.resolve(path))
-                  .timeout(ANSWER)
+          send(
+              request(path)
                   .header("Content-Type", "application/json")
                   .header("Idempotency-Key", key)
-                  .POST(BodyPublishers.ofString(body))
-                  .build(),
-              BodyHandlers.limiting(BodyHandlers.ofByteArray(), BODY_BYTES_MAX));
+                  .POST(BodyPublishers.ofString(body)),
+              patience.answer());
       switch (response.statusCode()) {
         case 200, 201 -> {
           return new Reply(Optional.of(CardCharge.parse(response.body())), Optional.empty());
@@ -200,15 +208,34 @@ final class CardNetwork implements AutoCloseable {
 
   private Optional<CardCharge> lookUp(Payment payment) throws IOException, InterruptedException {
     HttpResponse<byte[]> response =
-        http.send(
-            HttpRequest.newBuilder(address.resolve("/v1/charges?reference=" + payment.orderId()))
-                .timeout(LOOK_UP)
-                .build(),
-            BodyHandlers.limiting(BodyHandlers.ofByteArray(), BODY_BYTES_MAX));
+        send(request("/v1/charges?reference=" + payment.orderId()), patience.lookUp());
     if (response.statusCode() != 200) {
       throw new IOException("the look-up was answered with status " + response.statusCode());
     }
     return CardCharge.parseList(response.body());
+  }
+
+  private HttpRequest.Builder request(String path) {
+    return HttpRequest.newBuilder(address.resolve(path));
+  }
+
+  /**
+   * Gives up when the whole answer is not there in time; the client's own limit ends at its head.
+   */
+  private HttpResponse<byte[]> send(HttpRequest.Builder request, Duration limit)
+      throws IOException, InterruptedException {
+    CompletableFuture<HttpResponse<byte[]>> answer =
+        http.sendAsync(
+            request.build(), BodyHandlers.limiting(BodyHandlers.ofByteArray(), BODY_BYTES_MAX));
+    try {
+      return answer.get(limit.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (TimeoutException e) {
+      throw new IOException("no answer within " + limit.toMillis() + " ms", e);
+    } catch (ExecutionException e) {
+      throw e.getCause() instanceof IOException io ? io : new IOException(e.getCause());
+    } finally {
+      answer.cancel(true);
+    }
   }
 
   private static String chargePath(Payment payment) {

@@ -4,6 +4,7 @@ import dev.weft.durable.Database;
 import dev.weft.durable.RequestIds;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -17,7 +18,10 @@ import org.slf4j.LoggerFactory;
  */
 final class Resolver implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Resolver.class);
+
+  /** Below what the card network is asked at once, so that callers find room beside it. */
   private static final int AT_ONCE = 20;
+
   private static final int TICKS_PER_HOUR = 3_600;
   private static final int FORGET_AT_ONCE = 1_000;
 
@@ -25,6 +29,7 @@ final class Resolver implements AutoCloseable {
   private final PaymentStore store;
   private final Settlement settlement;
   private final Duration interval;
+  private final Semaphore room = new Semaphore(AT_ONCE);
   private volatile boolean closed;
   private @Nullable Thread thread;
 
@@ -39,15 +44,29 @@ final class Resolver implements AutoCloseable {
     thread = Thread.ofVirtual().name("resolver").start(this::run);
   }
 
-  /** Claims what is due and sets to work on it; says how many payments that are. */
-  int tick() {
-    List<Payment> due = database.inTransaction(tx -> store.claim(tx, AT_ONCE));
-    due.forEach(
-        payment -> {
-          log.info("payment {} was left {}, taking it up", payment.id(), payment.state());
-          settlement.begin(payment);
-        });
-    return due.size();
+  /** Claims what is due, as far as there is room, and sets to work on it. */
+  void tick() {
+    int claimable = room.availablePermits();
+    if (claimable > 0) {
+      database.<List<Payment>>inTransaction(tx -> store.claim(tx, claimable)).forEach(this::takeUp);
+    }
+  }
+
+  private void takeUp(Payment payment) {
+    log.info("payment {} was left {}, taking it up", payment.id(), payment.state());
+    room.acquireUninterruptibly();
+    Thread.ofVirtual()
+        .name("resolver-" + payment.orderId())
+        .start(
+            () -> {
+              try {
+                settlement.settle(payment);
+              } catch (RuntimeException e) {
+                log.debug("payment {}: said by the settlement", payment.id(), e);
+              } finally {
+                room.release();
+              }
+            });
   }
 
   @Override
@@ -63,13 +82,11 @@ final class Resolver implements AutoCloseable {
     long ticks = ThreadLocalRandom.current().nextInt(TICKS_PER_HOUR);
     while (!closed) {
       try {
-        // A full claim means that there is more.
-        if (tick() < AT_ONCE) {
-          Thread.sleep(
-              Duration.ofMillis(
-                  ThreadLocalRandom.current()
-                      .nextLong(interval.toMillis() / 2, interval.toMillis() * 3 / 2 + 1)));
-        }
+        tick();
+        Thread.sleep(
+            Duration.ofMillis(
+                ThreadLocalRandom.current()
+                    .nextLong(interval.toMillis() / 2, interval.toMillis() * 3 / 2 + 1)));
         if (++ticks % TICKS_PER_HOUR == 0) {
           database.inTransaction(tx -> RequestIds.forget(tx, FORGET_AT_ONCE));
         }

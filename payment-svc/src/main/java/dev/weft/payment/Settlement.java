@@ -84,14 +84,6 @@ final class Settlement implements AutoCloseable {
     return known;
   }
 
-  /** Starts to work on the payment, if nobody does. */
-  void begin(Payment payment) {
-    CompletableFuture<Payment> mine = new CompletableFuture<>();
-    if (running.putIfAbsent(payment.id(), mine) == null) {
-      start(payment, mine);
-    }
-  }
-
   /**
    * Waits for what runs, as long as one step may take; what is left then, a later start takes up.
    */

@@ -20,7 +20,7 @@ final class Wiring implements RunningProcess {
   Wiring(PaymentConfig config) {
     mesh = Mesh.open(config.mesh());
     database = Database.open(config.database());
-    network = new CardNetwork(config.cardNetwork());
+    network = new CardNetwork(config.cardNetwork(), CardNetwork.Patience.DEFAULT);
     PaymentStore store = new PaymentStore();
     Ledger ledger = new Ledger();
     settlement = new Settlement(database, store, ledger, network);

@@ -89,7 +89,7 @@ final class PaymentsTest {
     final Resolver resolver;
 
     Instance(Database database, URI network) {
-      CardNetwork client = new CardNetwork(network);
+      CardNetwork client = new CardNetwork(network, CardNetwork.Patience.DEFAULT);
       Settlement settlement = new Settlement(database, store, ledger, client);
       opened.add(settlement);
       opened.add(client);
