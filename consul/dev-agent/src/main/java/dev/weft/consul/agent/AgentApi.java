@@ -58,7 +58,6 @@ final class AgentApi {
   void addTo(HttpFace http) {
     http.serve("GET", "/v1/agent/self", _ -> self(http.address().getPort()));
     http.serve("GET", "/v1/agent/members", _ -> Reply.json(List.of(member())));
-    http.serve("PUT", "/v1/agent/reload", _ -> Reply.empty());
     http.serve("GET", "/v1/agent/services", this::services);
     http.serve("GET", "/v1/agent/service/", this::service);
     http.serve("PUT", "/v1/agent/service/register", this::register);

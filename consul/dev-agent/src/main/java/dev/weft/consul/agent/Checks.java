@@ -2,12 +2,14 @@ package dev.weft.consul.agent;
 
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Probes every check on a virtual thread of its own: at once when it is registered, then in its
- * interval. A new status counts only after as many probes in a row as the check asks for.
+ * interval. The first outcome counts at once, a later change of status only after as many probes in
+ * a row as the check asks for.
  */
 final class Checks implements Catalog.Prober, AutoCloseable {
   /** Hears of the outcome that counts. */
@@ -45,8 +47,8 @@ final class Checks implements Catalog.Prober, AutoCloseable {
     }
 
     private void probe() throws InterruptedException {
-      int good = 0;
-      int bad = 0;
+      int good = spec.successBeforePassing(); // the first outcome counts at once, as in Consul
+      int bad = spec.failuresBeforeCritical();
       try (Probe probe = probes.open(spec)) {
         while (true) {
           Probe.Outcome outcome = probe.run();
@@ -100,6 +102,7 @@ final class Checks implements Catalog.Prober, AutoCloseable {
   }
 
   private static final String TTL_EXPIRED = "TTL expired";
+  private static final Duration END_PATIENCE = Duration.ofSeconds(2);
 
   private final Map<String, Running> running = new HashMap<>();
   private final Probes probes;
@@ -143,11 +146,24 @@ final class Checks implements Catalog.Prober, AutoCloseable {
     listener.report(check.spec, status, output);
   }
 
+  /** Ends every probe, the running ones too, before their clients are closed. */
   @Override
-  public synchronized void close() {
-    closed = true;
-    running.values().forEach(check -> check.thread.interrupt());
-    running.clear();
+  public void close() {
+    List<Running> last;
+    synchronized (this) {
+      closed = true;
+      last = List.copyOf(running.values());
+      running.clear();
+    }
+    last.forEach(check -> check.thread.interrupt());
+    try {
+      long deadline = System.nanoTime() + END_PATIENCE.toNanos();
+      for (Running check : last) {
+        check.thread.join(Duration.ofNanos(Math.max(1, deadline - System.nanoTime())));
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
     probes.close();
   }
 }

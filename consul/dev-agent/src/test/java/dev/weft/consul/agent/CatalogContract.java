@@ -81,14 +81,6 @@ interface CatalogContract extends Contract {
   }
 
   @Test
-  default void survivesAReload() {
-    String name = unique("reloaded");
-    api().registerTtl(name, name, "passing");
-    api().put("/v1/agent/reload").isOk();
-    assertThat(api().get("/v1/agent/services").at(name)).isNotNull();
-  }
-
-  @Test
   default void namesTheMethodsOfAPath() {
     Api.Answer get = api().get("/v1/agent/service/deregister/x");
     assertThat(get.status()).isEqualTo(405);

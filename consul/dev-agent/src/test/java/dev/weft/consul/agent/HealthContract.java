@@ -3,7 +3,6 @@ package dev.weft.consul.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -97,33 +96,6 @@ interface HealthContract extends Contract {
     Api.Answer answer = next.wakes();
     assertThat(answer.took()).isBetween(Duration.ofSeconds(1), Duration.ofSeconds(3));
     assertThat(answer.at(0, "Checks", 1, "Status")).isEqualTo("warning");
-  }
-
-  @Test
-  default void endsABlockingQueryAfterItsWaitAndUpToASixteenthMore() throws Exception {
-    String name = unique("waiting");
-    long index = api().get("/v1/health/service/" + name).index();
-    api().registerTtl(name, name, "passing");
-    index = Math.max(index, inCatalog(name, "passing").index());
-    List<Api.Pending> queries = new ArrayList<>();
-    for (int i = 0; i < 20; i++) {
-      queries.add(api().query("/v1/health/service/" + name + "?wait=2s&index=" + index));
-    }
-    List<Duration> times = new ArrayList<>();
-    for (Api.Pending query : queries) {
-      Api.Answer answer = query.answer().isOk();
-      assertThat(answer.index()).isEqualTo(index);
-      times.add(answer.took());
-    }
-    assertThat(times)
-        .allSatisfy(
-            time -> assertThat(time).isBetween(Duration.ofMillis(1_990), Duration.ofMillis(3_500)));
-    Duration spread =
-        times.stream()
-            .max(Duration::compareTo)
-            .orElseThrow()
-            .minus(times.stream().min(Duration::compareTo).orElseThrow());
-    assertThat(spread).isGreaterThan(Duration.ofMillis(10));
   }
 
   @Test

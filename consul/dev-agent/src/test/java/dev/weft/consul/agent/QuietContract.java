@@ -3,6 +3,8 @@ package dev.weft.consul.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** What can only be seen while nobody else changes the catalog. */
@@ -28,6 +30,43 @@ interface QuietContract extends Contract {
     pass(Duration.ofSeconds(31));
     assertThat(api().get("/v1/agent/services").at(name)).isNull();
     instances(name, 0);
+  }
+
+  @Test
+  default void endsABlockingQueryAfterItsWaitAndUpToASixteenthMore() throws Exception {
+    String name = unique("waiting");
+    api().registerTtl(name, name, "passing");
+    long index = settled("/v1/health/service/" + name);
+    List<Api.Pending> queries = new ArrayList<>();
+    for (int i = 0; i < 20; i++) {
+      queries.add(api().query("/v1/health/service/" + name + "?wait=2s&index=" + index));
+    }
+    List<Duration> times = new ArrayList<>();
+    for (Api.Pending query : queries) {
+      Api.Answer answer = query.answer().isOk();
+      assertThat(answer.index()).isEqualTo(index);
+      times.add(answer.took());
+    }
+    assertThat(times)
+        .allSatisfy(
+            time -> assertThat(time).isBetween(Duration.ofMillis(1_990), Duration.ofMillis(3_500)));
+    Duration spread =
+        times.stream()
+            .max(Duration::compareTo)
+            .orElseThrow()
+            .minus(times.stream().min(Duration::compareTo).orElseThrow());
+    assertThat(spread).isGreaterThan(Duration.ofMillis(10));
+  }
+
+  /** The index of a query that nothing moves any more. */
+  private long settled(String path) throws Exception {
+    long index = 0;
+    long next = api().get(path).isOk().index();
+    while (index != next) {
+      index = next;
+      next = api().query(path + "?wait=300ms&index=" + index).answer().isOk().index();
+    }
+    return index;
   }
 
   @Test

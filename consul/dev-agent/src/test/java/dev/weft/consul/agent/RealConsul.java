@@ -17,9 +17,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
- * A real Consul: a server of one node on free loopback ports, with its data in a folder of the
- * test. The binary is what {@code WEFT_CONSUL_BINARY} names, or {@code consul} on the PATH; without
- * either the tests are skipped and say so.
+ * A real Consul: a server of one node on free loopback ports that keeps nothing, its log in a
+ * folder of the test. The binary is what {@code WEFT_CONSUL_BINARY} names, or {@code consul} on the
+ * PATH; without either the tests are skipped and say so.
  */
 final class RealConsul implements AutoCloseable {
   private final Process process;
@@ -41,9 +41,7 @@ final class RealConsul implements AutoCloseable {
         new ProcessBuilder(
                 binary.orElseThrow(),
                 "agent",
-                "-server",
-                "-bootstrap-expect=1",
-                "-data-dir=" + folder.resolve("data"),
+                "-dev",
                 "-bind=127.0.0.1",
                 "-client=127.0.0.1",
                 "-node=contract",
@@ -53,8 +51,7 @@ final class RealConsul implements AutoCloseable {
                 "-serf-wan-port=" + ports.get(3),
                 "-dns-port=-1",
                 "-grpc-port=-1",
-                "-log-level=warn",
-                "-hcl=performance { raft_multiplier = 1 }")
+                "-log-level=warn")
             .redirectErrorStream(true)
             .redirectOutput(folder.resolve("consul.log").toFile())
             .start();
@@ -81,13 +78,17 @@ final class RealConsul implements AutoCloseable {
         .findFirst();
   }
 
-  /** A new leader sets itself up step by step; the health of its own node comes last. */
+  /**
+   * A new agent is of use once it has synchronised its whole state with the catalog for the first
+   * time, which the tagged addresses of its node show. A service registered at that very moment
+   * would make it put that off, and every change of health with it, for up to 30 s.
+   */
   private void awaitReady() {
     await()
-        .atMost(Duration.ofSeconds(30))
+        .atMost(Duration.ofSeconds(45))
         .pollInterval(Duration.ofMillis(50))
         .ignoreExceptions()
-        .until(() -> api.get("/v1/health/service/consul?passing").list().size() == 1);
+        .until(() -> api.get("/v1/catalog/nodes").at(0, "TaggedAddresses") != null);
   }
 
   Api api() {
