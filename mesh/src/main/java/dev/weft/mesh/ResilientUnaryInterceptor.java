@@ -9,6 +9,7 @@ import io.grpc.CallOptions;
 import io.grpc.Channel;
 import io.grpc.ClientCall;
 import io.grpc.ClientInterceptor;
+import io.grpc.ClientStreamTracer;
 import io.grpc.Context;
 import io.grpc.Deadline;
 import io.grpc.Metadata;
@@ -30,9 +31,10 @@ import org.jspecify.annotations.Nullable;
  * only, after a fully jittered pause, within the deadline and the {@link RetryBudget}.
  *
  * <p>Breaks the circuit: UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL and UNKNOWN, when the target is
- * to blame. It is not when it passed on what a service behind it answered, and not when the caller
- * had left it less than half of the time the contract gives it. A refusal never counts, nor does a
- * cancelled call.
+ * to blame. It is not when it passed on what a service behind it answered, not when the caller had
+ * left it less than half of the time the contract gives it, and not when there was no connection to
+ * send the call on: that fails at once without a circuit, and an open one would refuse the first
+ * calls to an instance that came back. A refusal never counts, nor does a cancelled call.
  *
  * <p>A retry of a call whose answer was lost may be refused by the open circuit. Then the caller
  * gets the first answer: "not sent" would not be true.
@@ -194,8 +196,10 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
         }
         attempts++;
       }
-      ClientCall<ReqT, RespT> call = next.newCall(method, options);
-      call.start(new AttemptListener(done), attemptHeaders);
+      Departure departure = new Departure();
+      ClientCall<ReqT, RespT> call =
+          next.newCall(method, options.withStreamTracerFactory(departure));
+      call.start(new AttemptListener(done, departure), attemptHeaders);
       Status meanwhile;
       synchronized (this) {
         running = call;
@@ -224,13 +228,15 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
      */
     private final class AttemptListener extends Listener<RespT> {
       private final CompletableFuture<Attempt> done;
+      private final Departure departure;
       private final long startedAt = nanoTime.getAsLong();
       private @Nullable Metadata replyHeaders;
       private @Nullable RespT message;
       private boolean tooMany;
 
-      AttemptListener(CompletableFuture<Attempt> done) {
+      AttemptListener(CompletableFuture<Attempt> done, Departure departure) {
         this.done = done;
+        this.departure = departure;
       }
 
       @Override
@@ -261,7 +267,7 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
             new Attempt(
                 status,
                 trailers,
-                isToBlame(status, trailers, took),
+                isToBlame(status, trailers, took, departure),
                 took.compareTo(policy.timeout().dividedBy(2)) > 0,
                 mayRetry ? retryAfter(status, trailers) : Attempt.NO_RETRY);
         circuit.ended(attempt);
@@ -269,10 +275,14 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
       }
     }
 
-    private boolean isToBlame(Status status, Metadata trailers, Duration took) {
+    private boolean isToBlame(
+        Status status, Metadata trailers, Duration took, Departure departure) {
       return switch (status.getCode()) {
         case DEADLINE_EXCEEDED -> took.compareTo(policy.timeout().dividedBy(2)) >= 0;
         case UNAVAILABLE, INTERNAL, UNKNOWN -> {
+          if (status.getCode() == Status.Code.UNAVAILABLE && !departure.seen) {
+            yield false;
+          }
           String domain = RemoteError.of(status, trailers).domain();
           yield domain.isEmpty() || domain.equals(ErrorDetails.domain(target));
         }
@@ -348,6 +358,22 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
             }
             to.onClose(status, trailers);
           });
+    }
+  }
+
+  /** Sees whether an attempt got as far as a connection. */
+  private static final class Departure extends ClientStreamTracer.Factory {
+    volatile boolean seen;
+
+    @Override
+    public ClientStreamTracer newClientStreamTracer(
+        ClientStreamTracer.StreamInfo info, Metadata headers) {
+      return new ClientStreamTracer() {
+        @Override
+        public void outboundHeaders() {
+          seen = true;
+        }
+      };
     }
   }
 

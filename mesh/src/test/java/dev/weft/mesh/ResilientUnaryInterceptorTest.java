@@ -413,6 +413,17 @@ class ResilientUnaryInterceptorTest {
     assertThat(circuit.breaker().getState()).isEqualTo(State.CLOSED);
   }
 
+  /** Else the first calls to a service that came back would be refused: nobody was there to ask. */
+  @Test
+  void callsThatFoundNoConnectionDoNotOpenTheCircuit() {
+    server.shutdownNow();
+    for (int i = 0; i < 100; i++) {
+      assertThat(errorOf(() -> stub.write(REQUEST)).code()).isEqualTo(Status.Code.UNAVAILABLE);
+    }
+
+    assertThat(circuit.breaker().getState()).isEqualTo(State.CLOSED);
+  }
+
   @Test
   void whatTheTargetPassedOnDoesNotOpenTheCircuitToIt() {
     Status behind = Status.UNAVAILABLE.withDescription("busy");
