@@ -19,8 +19,17 @@ final class OwnKeys implements KeySource {
     this.feed = feed;
   }
 
+  /** Waits for the first keys: the mesh asks for them while this process is still being wired. */
   @Override
   public String jwks() {
+    try {
+      if (!keys.awaitLoaded(WAIT)) {
+        throw new IllegalStateException("the signing keys were not read yet");
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("stopped before the signing keys were read", e);
+    }
     return keys.jwks();
   }
 

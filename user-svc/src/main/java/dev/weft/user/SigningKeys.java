@@ -17,6 +17,8 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.jdbi.v3.core.Handle;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -43,6 +45,7 @@ final class SigningKeys {
   private final Database database;
   private final SigningKeyStore store;
   private final KeySeal seal;
+  private final CountDownLatch loaded = new CountDownLatch(1);
   private volatile List<Key> keys = List.of();
 
   /**
@@ -70,6 +73,12 @@ final class SigningKeys {
   void refresh() {
     List<Key> known = database.inTransaction(this::load);
     keys = known;
+    loaded.countDown();
+  }
+
+  /** Waits for the first {@link #refresh}; false if it takes longer. */
+  boolean awaitLoaded(Duration atMost) throws InterruptedException {
+    return loaded.await(atMost.toNanos(), TimeUnit.NANOSECONDS);
   }
 
   /** The key to sign with at this time. */

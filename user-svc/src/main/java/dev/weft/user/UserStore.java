@@ -220,8 +220,8 @@ final class UserStore {
                 + COLUMNS
                 + """
                 FROM account
-                WHERE state <> 'DELETED' AND (:state::text IS NULL OR state = :state)
-                  AND (:before::uuid IS NULL OR user_id < :before)
+                WHERE state <> 'DELETED' AND (:state::text IS NULL OR state = :state::text)
+                  AND (:before::uuid IS NULL OR user_id < :before::uuid)
                 ORDER BY user_id DESC LIMIT :limit
                 """)
         .bind("state", state.map(Enum::name).orElse(null))

@@ -12,9 +12,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -108,6 +110,20 @@ class SigningKeysTest {
     SigningKeys others = refreshed(seal("order-svc"));
     assertThat(others.signer(now()).kid()).isNotEqualTo(first);
     assertThat(others.published()).extracting(ECKey::getKeyID).contains(first).hasSize(2);
+  }
+
+  @Test
+  void areWaitedForByTheirOwnProcess() throws Exception {
+    SigningKeys keys = keys(seal);
+    RevocationFeed feed =
+        new RevocationFeed(postgres.database(), new RevocationStore(), InstantSource.system());
+    OwnKeys own = new OwnKeys(keys, feed);
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      Future<String> asked = threads.submit(own::jwks);
+      keys.refresh();
+
+      assertThat(asked.get()).isEqualTo(keys.jwks()).contains("\"kid\"");
+    }
   }
 
   @Test
