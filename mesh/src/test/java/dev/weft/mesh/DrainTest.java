@@ -186,6 +186,18 @@ class DrainTest {
   }
 
   @Test
+  void servesWhoeverHasNotHeardYetThatItLeft() throws Exception {
+    Instance instance = instance(Duration.ofSeconds(1), LONG);
+    Future<?> closed = threads.submit(instance.server::close);
+    await().until(() -> meshes.consul.registration("echo-svc").isEmpty());
+
+    assertThat(EchoServiceGrpc.newBlockingStub(direct(instance)).write(REQUEST).getText())
+        .isEqualTo("a");
+
+    closed.get(5, TimeUnit.SECONDS);
+  }
+
+  @Test
   void waitsForTheCallsThatRun() throws Exception {
     Instance instance = instance(Duration.ofMillis(1), LONG);
     CountDownLatch release = new CountDownLatch(1);

@@ -8,9 +8,11 @@ import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.regex.Matcher;
@@ -27,7 +29,9 @@ final class FakeConsul implements AutoCloseable {
   private final HttpServer server;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private final Map<String, Instance> instances = new LinkedHashMap<>();
+  private final Set<Integer> failing = new HashSet<>();
   private long index = 10;
+  private boolean away;
   private boolean closed;
 
   /** Runs while the agent is told that an instance leaves, before it acts on it. */
@@ -68,6 +72,25 @@ final class FakeConsul implements AutoCloseable {
     changed();
   }
 
+  /** From now on the check of the instance at this port fails. */
+  synchronized void fail(int port) {
+    failing.add(port);
+    changed();
+  }
+
+  /** Answers nothing but errors, or answers again. */
+  synchronized void away(boolean isAway) {
+    away = isAway;
+    changed();
+  }
+
+  /** As an agent that was started anew without its data. */
+  synchronized void forgetAll() {
+    instances.clear();
+    index = 1;
+    notifyAll();
+  }
+
   private synchronized void changed() {
     index++;
     notifyAll();
@@ -78,7 +101,9 @@ final class FakeConsul implements AutoCloseable {
       String path = exchange.getRequestURI().getPath();
       String body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
       String last = path.substring(path.lastIndexOf('/') + 1);
-      if (path.equals("/v1/agent/service/register")) {
+      if (isAway()) {
+        send(exchange, 500, "no leader");
+      } else if (path.equals("/v1/agent/service/register")) {
         register(body);
         send(exchange, 200, "");
       } else if (path.startsWith("/v1/agent/service/deregister/")) {
@@ -99,13 +124,18 @@ final class FakeConsul implements AutoCloseable {
                 + ":grpc\",\"Status\":\"passing\"}]}";
         send(exchange, known ? 200 : 404, known ? check : "{}");
       } else if (path.startsWith("/v1/health/service/")) {
-        send(exchange, 200, health(last, exchange.getRequestURI().getQuery()));
+        String answer = health(last, exchange.getRequestURI().getQuery());
+        send(exchange, isAway() ? 500 : 200, answer);
       } else if (path.equals("/v1/catalog/nodes")) {
         send(exchange, 200, "[{\"Node\":\"n\"}]");
       } else {
         send(exchange, 404, "");
       }
     }
+  }
+
+  private synchronized boolean isAway() {
+    return away;
   }
 
   private synchronized void register(String body) {
@@ -123,7 +153,8 @@ final class FakeConsul implements AutoCloseable {
   private synchronized String health(String name, String query) {
     Matcher asked = Pattern.compile("index=(\\d+)").matcher(query == null ? "" : query);
     long seen = asked.find() ? Long.parseLong(asked.group(1)) : 0;
-    while (seen >= index && !closed) {
+    long before = index;
+    while (seen >= index && index == before && !away && !closed) {
       try {
         wait();
       } catch (InterruptedException e) {
@@ -139,7 +170,8 @@ final class FakeConsul implements AutoCloseable {
                     + "\"Service\":{\"ID\":\"%s\",\"Service\":\"%s\",\"Address\":\"%s\",\"Port\":%d,"
                         .formatted(instance.id, instance.name, instance.address, instance.port)
                     + "\"Weights\":{\"Passing\":1,\"Warning\":1}},\"Checks\":[{\"CheckID\":\"c\","
-                    + "\"Status\":\"passing\",\"Output\":\"ok\"}]}")
+                    + "\"Status\":\"%s\",\"Output\":\"ok\"}]}"
+                        .formatted(failing.contains(instance.port) ? "critical" : "passing"))
         .collect(Collectors.joining(",", "[", "]"));
   }
 
