@@ -244,6 +244,29 @@ class ResilientUnaryInterceptorTest {
   }
 
   @Test
+  void retriesAreATenthOfTheCallsHoweverManyFail() {
+    fail();
+    for (int i = 0; i < 1_000; i++) {
+      errorOf(() -> stub.read(REQUEST));
+      // Else it would send none at all.
+      circuit.breaker().close();
+    }
+
+    // Three that are granted each second, of which none passes here.
+    assertThat(echo.calls.get()).isBetween(1_000 + 90, 1_000 + 103);
+  }
+
+  @Test
+  void duringAnOutageHardlyAnythingIsSent() {
+    fail();
+    for (int i = 0; i < 1_000; i++) {
+      errorOf(() -> stub.read(REQUEST));
+    }
+
+    assertThat(echo.calls.get()).isBetween(20, 25);
+  }
+
+  @Test
   void eachAttemptRunsInTheContextOfTheCall() throws Exception {
     Context.Key<String> key = Context.key("test");
     ContextKey<String> traceKey = ContextKey.named("test");

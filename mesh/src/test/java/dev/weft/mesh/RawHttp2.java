@@ -1,0 +1,125 @@
+package dev.weft.mesh;
+
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.net.SocketException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+
+/** Sends gRPC calls with header fields that no library would send. */
+final class RawHttp2 implements AutoCloseable {
+  private static final int DATA = 0;
+  private static final int HEADERS = 1;
+  private static final int RESET = 3;
+  private static final int SETTINGS = 4;
+  private static final int GOAWAY = 7;
+  private static final int END_STREAM = 1;
+  private static final int END_HEADERS = 4;
+
+  /** How a call ended, as far as its frames say. */
+  enum End {
+    /** With trailers. */
+    ANSWERED,
+    RESET,
+    CONNECTION_CLOSED
+  }
+
+  private final Socket socket;
+  private final OutputStream out;
+  private final DataInputStream in;
+
+  RawHttp2(int port) throws IOException {
+    socket = new Socket(InetAddress.getLoopbackAddress(), port);
+    socket.setSoTimeout((int) Duration.ofSeconds(10).toMillis());
+    out = socket.getOutputStream();
+    in = new DataInputStream(socket.getInputStream());
+    out.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+    frame(SETTINGS, 0, 0, new byte[0]);
+  }
+
+  /** One call with an empty message; {@code fields} are names and values in turns. */
+  End call(String method, String... fields) throws IOException {
+    try {
+      ByteArrayOutputStream block = new ByteArrayOutputStream();
+      field(block, ":method", "POST");
+      field(block, ":scheme", "http");
+      field(block, ":path", "/" + method);
+      field(block, ":authority", "localhost");
+      field(block, "content-type", "application/grpc");
+      field(block, "te", "trailers");
+      for (int i = 0; i < fields.length; i += 2) {
+        field(block, fields[i], fields[i + 1]);
+      }
+      frame(HEADERS, END_HEADERS, 1, block.toByteArray());
+      frame(DATA, END_STREAM, 1, new byte[5]);
+      return read();
+    } catch (EOFException | SocketException e) {
+      return End.CONNECTION_CLOSED;
+    }
+  }
+
+  private End read() throws IOException {
+    while (true) {
+      int length = (in.readUnsignedShort() << 8) | in.readUnsignedByte();
+      int type = in.readUnsignedByte();
+      int flags = in.readUnsignedByte();
+      int stream = in.readInt();
+      in.readFully(new byte[length]);
+      if (type == GOAWAY) {
+        return End.CONNECTION_CLOSED;
+      }
+      if (stream == 1 && type == RESET) {
+        return End.RESET;
+      }
+      if (stream == 1 && type == HEADERS && (flags & END_STREAM) != 0) {
+        return End.ANSWERED;
+      }
+    }
+  }
+
+  /** A literal that is not to be indexed, in plain Latin-1. */
+  private static void field(ByteArrayOutputStream block, String name, String value) {
+    block.write(0);
+    text(block, name);
+    text(block, value);
+  }
+
+  private static void text(ByteArrayOutputStream block, String text) {
+    byte[] bytes = text.getBytes(StandardCharsets.ISO_8859_1);
+    int length = bytes.length;
+    if (length < 127) {
+      block.write(length);
+    } else {
+      block.write(127);
+      for (length -= 127; length >= 128; length /= 128) {
+        block.write(length % 128 + 128);
+      }
+      block.write(length);
+    }
+    block.writeBytes(bytes);
+  }
+
+  private void frame(int type, int flags, int stream, byte[] payload) throws IOException {
+    ByteArrayOutputStream frame = new ByteArrayOutputStream();
+    for (int shift : new int[] {16, 8, 0}) {
+      frame.write(payload.length >> shift);
+    }
+    frame.write(type);
+    frame.write(flags);
+    for (int shift : new int[] {24, 16, 8, 0}) {
+      frame.write(stream >> shift);
+    }
+    frame.writeBytes(payload);
+    out.write(frame.toByteArray());
+  }
+
+  @Override
+  public void close() throws IOException {
+    socket.close();
+  }
+}
