@@ -1,5 +1,6 @@
 package dev.weft.mesh;
 
+import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -66,16 +67,28 @@ public final class Env {
   }
 
   /**
-   * The value of a variable that has to be set and that nobody may see, as {@code parse} reads it.
-   * When it refuses, the {@link ConfigException} shows neither the value nor the parser's message,
-   * only {@code expected}.
+   * The value of a variable that has to be set and that nobody may see, as {@code parse} reads it;
+   * or what the file holds that the variable {@code name_FILE} names, as containers are handed
+   * their secrets. When it refuses, the {@link ConfigException} shows neither the value nor the
+   * parser's message, only {@code expected}.
    */
   public <T> T secret(String name, String expected, Function<String, T> parse) {
-    String value = required(name);
+    String value =
+        optional(name)
+            .or(() -> file(name + "_FILE").map(file -> content(name + "_FILE", file)))
+            .orElseThrow(() -> ConfigException.missing(name));
     try {
       return parse.apply(value);
     } catch (IllegalArgumentException e) {
       throw ConfigException.wrongSecret(name, expected);
+    }
+  }
+
+  private static String content(String name, Path file) {
+    try {
+      return Files.readString(file).strip();
+    } catch (IOException e) {
+      throw ConfigException.wrong(name, file.toString(), "a text file that can be read");
     }
   }
 

@@ -77,4 +77,17 @@ class EnvTest {
         .hasMessageNotContaining("hunter2")
         .hasNoCause();
   }
+
+  @Test
+  void takesASecretFromAFileWhenItIsNotInTheVariable(@TempDir Path directory) throws Exception {
+    Path file = Files.writeString(directory.resolve("url"), "from-file\n");
+    Env env = Env.of(Map.of("A_FILE", file.toString(), "B", "b", "B_FILE", file.toString()));
+
+    assertThat(env.<String>secret("A", "text", value -> value)).isEqualTo("from-file");
+    assertThat(env.<String>secret("B", "text", value -> value)).isEqualTo("b");
+    assertThatThrownBy(() -> env.secret("C", "text", value -> value)).hasMessage("C is not set");
+    assertThatThrownBy(() -> env.secret("A", "a number", Integer::valueOf))
+        .hasMessageContaining("A cannot be used (expected: a number)")
+        .hasMessageNotContaining("from-file");
+  }
 }
