@@ -8,7 +8,13 @@ import picocli.CommandLine.IParameterExceptionHandler;
 @Command(
     name = "weft",
     description = "A gRPC-first service mesh without sidecars, and a shop on it.",
-    subcommands = {UpCommand.class, DownCommand.class, StatusCommand.class},
+    subcommands = {
+      UpCommand.class,
+      DownCommand.class,
+      StatusCommand.class,
+      SecretsCommand.class,
+      DemoCommand.class
+    },
     footer = {
       "",
       "  ./weft test   builds everything and runs the whole test suite",

@@ -1,11 +1,25 @@
 package dev.weft.cli;
 
+import java.util.Map;
+
 /** The last words of a start: where everything is, and something to try that works as printed. */
 final class Welcome {
   private Welcome() {}
 
   static String text(SystemState state, DemoData.Accounts accounts, StateDir dir) {
-    String edge = state.urls().get("edge");
+    String named = dir.equals(StateDir.of(null)) ? "" : " --state " + dir.path();
+    return text(state.urls(), accounts, dir.demo().toString(), "./weft down" + named);
+  }
+
+  /**
+   * As the other one, for a system that no supervisor of ours runs.
+   *
+   * @param keptIn where the accounts are kept
+   * @param stop the command that stops the system
+   */
+  static String text(
+      Map<String, String> urls, DemoData.Accounts accounts, String keptIn, String stop) {
+    String edge = urls.get("edge");
     DemoData.Account customer = accounts.customer();
     String product = accounts.products().getFirst().productId();
     return """
@@ -16,7 +30,7 @@ final class Welcome {
           services   %3$s
           accounts   %4$s  %5$s
                      %6$s  %7$s   (kept in %8$s)
-          stop       ./weft down%9$s
+          stop       %9$s
 
         Place an order and see what becomes of it:
           TOKEN=$(curl -s %1$s/v1/auth:login -H 'content-type: application/json' -d '{"email":"%4$s","password":"%5$s"}' | sed -E 's/.*"accessToken": *"([^"]+)".*/\\1/')
@@ -25,14 +39,14 @@ final class Welcome {
         """
         .formatted(
             edge,
-            state.urls().get("registryPage"),
-            state.urls().get("services"),
+            urls.get("registryPage"),
+            urls.get("services"),
             customer.email(),
             customer.password(),
             accounts.admin().email(),
             accounts.admin().password(),
-            dir.demo(),
-            dir.equals(StateDir.of(null)) ? "" : " --state " + dir.path(),
+            keptIn,
+            stop,
             product);
   }
 }

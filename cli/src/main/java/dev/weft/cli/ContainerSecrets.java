@@ -1,0 +1,97 @@
+package dev.weft.cli;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+
+/**
+ * What the containers of one installation have to know and nobody else, each in a folder of its
+ * own, of which it sees no other: service keys, database passwords, the first administrator.
+ *
+ * <p>Our own processes own their files. The others run as users of their images and can read
+ * theirs.
+ */
+final class ContainerSecrets {
+  private static final int PASSWORD_BYTES = 24;
+
+  private final StateDir root;
+
+  ContainerSecrets(StateDir root) {
+    this.root = root;
+  }
+
+  /** Makes what is missing; what was made once stays. */
+  void make() {
+    List<String> services = new ArrayList<>(Supervisor.SERVICES);
+    services.add(Supervisor.EDGE);
+    ServiceKeys keys = ServiceKeys.in(root.folder("keys"), services);
+    for (String service : services) {
+      Path own = root.folder(service);
+      copy(keys.privateKey(service), own.resolve("service.key.pem"));
+      copy(keys.set(), own.resolve("services.jwks.json"));
+    }
+    password("postgres", "postgres");
+    for (String service : Supervisor.SERVICES) {
+      String role = service.replace('-', '_');
+      StateDir.write(
+          root.folder(service).resolve("database.url"),
+          "postgresql://%1$s:%2$s@postgres:5432/%1$s\n"
+              .formatted(role, password("postgres", role)));
+    }
+    String admin = DemoData.bootstrapAdmin(demo());
+    copy(Path.of(admin), root.folder(Supervisor.USER).resolve("bootstrap-admin.json"));
+    share(
+        "rabbitmq",
+        "rabbitmq.conf",
+        "default_user = weft\ndefault_pass = %s\n".formatted(password("rabbitmq", "weft")));
+    share("redis", "redis.conf", "requirepass %s\n".formatted(password("redis", "weft")));
+  }
+
+  private StateDir demo() {
+    return new StateDir(root.folder("demo"));
+  }
+
+  /** A password, made up at the first call and the same ever after. */
+  private String password(String container, String role) {
+    Path file = root.folder(container).resolve(role + ".password");
+    try {
+      if (!Files.exists(file)) {
+        byte[] random = new byte[PASSWORD_BYTES];
+        new SecureRandom().nextBytes(random);
+        share(
+            container,
+            role + ".password",
+            Base64.getUrlEncoder().withoutPadding().encodeToString(random));
+      }
+      return Files.readString(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private void share(String container, String name, String text) {
+    Path folder = root.folder(container);
+    StateDir.write(folder.resolve(name), text);
+    try {
+      Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxr-xr-x"));
+      Files.setPosixFilePermissions(
+          folder.resolve(name), PosixFilePermissions.fromString("rw-r--r--"));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static void copy(Path from, Path to) {
+    try {
+      StateDir.write(to, Files.readString(from));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
