@@ -3,10 +3,13 @@ package dev.weft.mesh;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.nimbusds.jose.util.JSONObjectUtils;
+import dev.weft.mesh.test.EchoRequest;
+import dev.weft.mesh.test.EchoServiceGrpc;
 import java.io.BufferedReader;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -71,6 +74,47 @@ class MeshProcessTest {
     assertThat(rest(out)).contains("closed in order", "test-svc stopped in");
     assertThat(process.waitFor()).isEqualTo(143);
     assertThat(rest(process.errorReader())).isEmpty();
+  }
+
+  @Test
+  void aServiceThatIsAskedToStopWhileItIsCalledLosesNoCall() throws Exception {
+    try (Meshes meshes = new Meshes()) {
+      Echo other = new Echo();
+      meshes.open("echo-svc").server(other).start();
+      URI agent = meshes.consul.config().address();
+      Process process =
+          start(
+              Map.of(
+                  "BEHAVIOUR",
+                  "echo",
+                  "CONSUL_HTTP_ADDR",
+                  agent.toString(),
+                  "WEFT_DRAIN_WAIT",
+                  "PT0.5S"));
+      BufferedReader out = process.inputReader();
+      awaitLine(out, "test-svc started in");
+      var stub =
+          EchoServiceGrpc.newBlockingStub(meshes.open("caller-svc").channel("echo-svc"))
+              .withDeadlineAfter(30, TimeUnit.SECONDS);
+      EchoRequest request = EchoRequest.newBuilder().setText("a").build();
+      int sent = 0;
+      // Every other call is the process's, once both are connected.
+      for (int mine = 0; mine < 20; sent++) {
+        int before = other.calls.get();
+        stub.write(request);
+        mine += other.calls.get() == before ? 1 : 0;
+      }
+      process.toHandle().destroy();
+
+      while (process.isAlive()) {
+        stub.write(request);
+        sent++;
+      }
+
+      assertThat(process.exitValue()).isEqualTo(143);
+      assertThat(other.calls.get()).isBetween(1, sent - 20);
+      assertThat(rest(out)).contains("deregistered echo-svc", "test-svc stopped in");
+    }
   }
 
   @Test

@@ -13,6 +13,9 @@ final class ProcessOfATest {
     MeshProcess.run(
         "test-svc",
         env -> {
+          if (env.or("BEHAVIOUR", "serve").equals("echo")) {
+            return new EchoProcess(env);
+          }
           int port = env.port("PORT", 9101);
           String behaviour = env.or("BEHAVIOUR", "serve");
           return new RunningProcess() {
@@ -45,5 +48,27 @@ final class ProcessOfATest {
             }
           };
         });
+  }
+
+  /** A service as it should be written. */
+  private static final class EchoProcess implements RunningProcess {
+    private final Mesh mesh;
+    private final MeshServer server;
+
+    EchoProcess(Env env) {
+      mesh = Mesh.open(MeshConfig.from(env, "echo-svc"));
+      server = mesh.server(new Echo());
+    }
+
+    @Override
+    public void start() {
+      server.start();
+    }
+
+    @Override
+    public void close() {
+      server.close();
+      mesh.close();
+    }
   }
 }
