@@ -76,11 +76,20 @@ public final class EdgeServer implements RunningProcess {
   }
 
   /** The port of the public listener. */
-  public int port() {
+  int port() {
+    return listening().port();
+  }
+
+  /** Connections of clients that are open now. */
+  int connections() {
+    return listening().connections();
+  }
+
+  private HttpListener listening() {
     if (listener == null) {
       throw new IllegalStateException("the edge is not started");
     }
-    return listener.port();
+    return listener;
   }
 
   private void showState() {
