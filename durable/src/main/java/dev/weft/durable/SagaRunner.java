@@ -100,6 +100,11 @@ public final class SagaRunner implements AutoCloseable {
     SagaRun run =
         store.insert(
             tx, newest, subject, data, ours ? Optional.of(settings.lease()) : Optional.empty());
+    if (ours) {
+      // Before the commit: a slow one must not let our own poll take it for abandoned.
+      running.add(run.id());
+      database.afterRollback(() -> running.remove(run.id()));
+    }
     database.afterCommit(ours ? () -> launch(run) : this::noRoom);
     return run.id();
   }
@@ -322,7 +327,8 @@ public final class SagaRunner implements AutoCloseable {
     }
     int launched = 0;
     try {
-      List<SagaRun> claimed = database.inTransaction(tx -> store.claim(tx, room, settings.lease()));
+      List<SagaRun> claimed =
+          database.inTransaction(tx -> store.claim(tx, room, settings.lease(), running));
       crowded = claimed.size() == room;
       for (SagaRun run : claimed) {
         launch(run);

@@ -77,14 +77,18 @@ final class SagaStore {
         Set.of());
   }
 
-  /** Takes up sagas that are due, of definitions we know, at most this many. */
-  List<SagaRun> claim(Handle tx, int atMost, Duration lease) {
+  /**
+   * Takes up sagas that are due, of definitions we know, at most this many; not those we are still
+   * running although their lease ended, since we would only fence ourselves.
+   */
+  List<SagaRun> claim(Handle tx, int atMost, Duration lease, Collection<UUID> running) {
     List<Row> rows =
         tx.createQuery(
                 """
                 WITH due AS (
                   SELECT saga_id FROM saga
                    WHERE due_at <= weft_now() AND definition || '/' || version = ANY (:known)
+                     AND saga_id <> ALL (:running)
                    ORDER BY due_at LIMIT :atMost FOR UPDATE SKIP LOCKED)
                 UPDATE saga s
                    SET owner = :owner, token = token + 1,
@@ -95,6 +99,7 @@ final class SagaStore {
                 RETURNING s.*, s.soft_limit_at <= weft_now() AS overdue
                 """)
             .bind("known", definitions.keySet().toArray(String[]::new))
+            .bind("running", running.toArray(UUID[]::new))
             .bind("atMost", atMost)
             .bind("owner", owner)
             .bind("lease", lease.toMillis())

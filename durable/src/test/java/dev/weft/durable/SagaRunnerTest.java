@@ -409,6 +409,7 @@ class SagaRunnerTest {
     zombie.start();
     UUID id = begin(zombie, other, "one");
     awaitLatch(zombieCaptures);
+    long token = token(id);
     SagaRunner heir = runner(database);
     // The lease ends although its owner lives, as it would for one that was stopped for a while.
     await()
@@ -417,7 +418,8 @@ class SagaRunnerTest {
               database.inTransactionVoid(
                   tx ->
                       tx.execute(
-                          "UPDATE saga SET due_at = now() WHERE token = 1 AND due_at IS NOT NULL"));
+                          "UPDATE saga SET due_at = now() WHERE token = ? AND due_at IS NOT NULL",
+                          token));
               return heir.find(id).orElseThrow().state().ended();
             });
     zombieWakes.countDown();
@@ -426,6 +428,33 @@ class SagaRunnerTest {
     assertThat(state("one")).isEqualTo("CONFIRMED");
     assertThat(zombieEndings).hasValue(0);
     assertThat(ofZombie.log).doesNotContain("authorize backward");
+  }
+
+  @Test
+  void leavesASagaAloneThatItStillRunsThoughItsLeaseEnded() {
+    CountDownLatch answer = new CountDownLatch(1);
+    AtomicInteger captures = new AtomicInteger();
+    participants.answers.put(
+        "capture forward",
+        _ -> {
+          captures.incrementAndGet();
+          awaitLatch(answer);
+          return StepOutcome.done();
+        });
+    SagaRunner runner = runner(database);
+    UUID id = begin(runner, "one");
+    await().until(() -> captures.get() == 1);
+    await()
+        .during(Duration.ofMillis(500))
+        .until(
+            () -> {
+              database.inTransactionVoid(
+                  tx -> tx.execute("UPDATE saga SET due_at = now() WHERE saga_id = ?", id));
+              return captures.get() == 1;
+            });
+    answer.countDown();
+    assertThat(ended(runner, id).state()).isEqualTo(State.COMPLETED);
+    assertThat(captures).hasValue(1);
   }
 
   @Test
@@ -582,6 +611,11 @@ class SagaRunnerTest {
     } finally {
       database.shiftClock(Duration.ZERO);
     }
+  }
+
+  private long token(UUID id) {
+    return database.read(
+        tx -> tx.select("SELECT token FROM saga WHERE saga_id = ?", id).mapTo(Long.class).one());
   }
 
   private static void awaitLatch(CountDownLatch latch) {
