@@ -30,7 +30,10 @@ import dev.weft.shop.inventory.v1.RestockProductRequest;
 import dev.weft.shop.inventory.v1.RestockProductResponse;
 import dev.weft.shop.inventory.v1.UpdateProductRequest;
 import dev.weft.shop.inventory.v1.UpdateProductResponse;
+import dev.weft.shop.inventory.v1.WatchStockRequest;
+import dev.weft.shop.inventory.v1.WatchStockResponse;
 import io.grpc.MethodDescriptor;
+import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.util.UUID;
 
@@ -38,11 +41,13 @@ import java.util.UUID;
 final class InventoryService extends InventoryServiceGrpc.InventoryServiceImplBase {
   private final Catalogue catalogue;
   private final Stocks stocks;
+  private final StockFeed feed;
   private final Reservations reservations;
 
-  InventoryService(Catalogue catalogue, Stocks stocks, Reservations reservations) {
+  InventoryService(Catalogue catalogue, Stocks stocks, StockFeed feed, Reservations reservations) {
     this.catalogue = catalogue;
     this.stocks = stocks;
+    this.feed = feed;
     this.reservations = reservations;
   }
 
@@ -132,6 +137,13 @@ final class InventoryService extends InventoryServiceGrpc.InventoryServiceImplBa
   public void getStock(GetStockRequest request, StreamObserver<GetStockResponse> reply) {
     Stock stock = stocks.get(InventoryMessages.productId(request.getProductId()));
     answer(reply, GetStockResponse.newBuilder().setStock(InventoryMessages.stock(stock)).build());
+  }
+
+  @Override
+  public void watchStock(WatchStockRequest request, StreamObserver<WatchStockResponse> replies) {
+    feed.watch(
+        InventoryMessages.productId(request.getProductId()),
+        (ServerCallStreamObserver<WatchStockResponse>) replies);
   }
 
   @Override

@@ -153,7 +153,7 @@ final class ProductStore {
         tx.createQuery(
             "SELECT * FROM (SELECT "
                 + COLUMNS
-                + ", ts_rank(search, product_query(:words, :code), 1) AS rank"
+                + ", ts_rank_cd(search, product_query(:words, :code), 1) AS rank"
                 + CURRENT
                 + " AND search @@ product_query(:words, :code)"
                 + below(category)

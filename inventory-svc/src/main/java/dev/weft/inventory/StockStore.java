@@ -8,9 +8,12 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.jdbi.v3.core.Handle;
 import org.jspecify.annotations.Nullable;
 
@@ -104,14 +107,19 @@ final class StockStore {
 
   /** The stock of a product that is in the catalogue. */
   Optional<Stock> find(Handle tx, UUID productId) {
+    return Optional.ofNullable(find(tx, Set.of(productId)).get(productId));
+  }
+
+  /** The stock of those products that are in the catalogue. */
+  Map<UUID, Stock> find(Handle tx, Set<UUID> productIds) {
     return tx.createQuery(
             """
             SELECT stock.* FROM stock JOIN product USING (product_id)
-             WHERE product_id = :id AND delete_time IS NULL
+             WHERE product_id = ANY (:products) AND delete_time IS NULL
             """)
-        .bind("id", productId)
+        .bindArray("products", UUID.class, productIds)
         .map((row, _) -> stock(row))
-        .findOne();
+        .collect(Collectors.toMap(Stock::productId, Function.identity()));
   }
 
   /**

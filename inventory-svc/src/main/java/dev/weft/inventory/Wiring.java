@@ -5,11 +5,16 @@ import dev.weft.durable.RequestIdSweep;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshServer;
 import dev.weft.mesh.RunningProcess;
+import java.time.Duration;
 
 /** Every object of inventory-svc, made once, in the order it starts; closed in reverse. */
 final class Wiring implements RunningProcess {
+  /** Readers give a silent stream up after a minute. */
+  private static final Duration HEARTBEAT = Duration.ofSeconds(15);
+
   private final Mesh mesh;
   private final Database database;
+  private final StockFeed stockFeed;
   private final ExpirySweep expirySweep;
   private final RequestIdSweep requestIdSweep;
   private final MeshServer server;
@@ -18,6 +23,7 @@ final class Wiring implements RunningProcess {
     mesh = Mesh.open(config.mesh());
     database = Database.open(config.database());
     StockStore stockStore = new StockStore();
+    stockFeed = new StockFeed(database, stockStore, HEARTBEAT);
     Reservations reservations =
         new Reservations(database, new ReservationStore(), stockStore, config.reservationLife());
     expirySweep = new ExpirySweep(reservations);
@@ -27,6 +33,7 @@ final class Wiring implements RunningProcess {
             new InventoryService(
                 new Catalogue(database, new ProductStore()),
                 new Stocks(database, stockStore),
+                stockFeed,
                 reservations));
     mesh.management().readiness("database", database::healthy);
   }
@@ -34,6 +41,7 @@ final class Wiring implements RunningProcess {
   @Override
   public void start() {
     database.migrate();
+    stockFeed.start();
     expirySweep.start();
     requestIdSweep.start();
     server.start(); // last: from here on the registry sends calls
@@ -44,6 +52,7 @@ final class Wiring implements RunningProcess {
     server.close(); // first: leaves the registry, then lets running calls finish
     expirySweep.close();
     requestIdSweep.close();
+    stockFeed.close();
     mesh.close();
     database.close();
   }

@@ -8,12 +8,14 @@ import static org.assertj.core.groups.Tuple.tuple;
 import dev.weft.durable.UuidV7;
 import dev.weft.mesh.RemoteError;
 import dev.weft.shop.inventory.v1.ConfirmReservationRequest;
+import dev.weft.shop.inventory.v1.DeleteProductRequest;
 import dev.weft.shop.inventory.v1.GetReservationRequest;
 import dev.weft.shop.inventory.v1.ListStockMovementsRequest;
 import dev.weft.shop.inventory.v1.PinReservationRequest;
 import dev.weft.shop.inventory.v1.ReleaseReservationRequest;
 import dev.weft.shop.inventory.v1.Reservation;
 import dev.weft.shop.inventory.v1.ReservationLine;
+import dev.weft.shop.inventory.v1.ReserveStockRequest;
 import dev.weft.shop.inventory.v1.StockMovement;
 import dev.weft.testkit.InProcessMesh;
 import dev.weft.testkit.PostgresExtension;
@@ -40,7 +42,9 @@ class ReservationTest {
   }
 
   @AfterEach
-  void setTheClockBack() {
+  void leaveNothingHeld() {
+    beyondItsTime();
+    sweep();
     postgres.database().shiftClock(Duration.ZERO);
   }
 
@@ -110,6 +114,160 @@ class ReservationTest {
     refused(Status.Code.FAILED_PRECONDITION, "RESERVATION_ENDED", this::confirm);
     refused(Status.Code.FAILED_PRECONDITION, "RESERVATION_RELEASED", () -> hold(Map.of(mug, 4)));
     shop.hasStock(mug, 10, 10, 0, 0);
+  }
+
+  @Test
+  void takesNoStockForALateReservationOfAReleasedOrder() {
+    String mug = shop.stocked(10);
+    assertThat(release().getState()).isEqualTo(Reservation.State.STATE_RELEASED);
+    assertThat(get().getLinesList()).isEmpty();
+
+    refused(Status.Code.FAILED_PRECONDITION, "RESERVATION_RELEASED", () -> hold(Map.of(mug, 4)));
+
+    shop.hasStock(mug, 10, 10, 0, 0);
+    refused(Status.Code.FAILED_PRECONDITION, "RESERVATION_ENDED", this::confirm);
+  }
+
+  @Test
+  void keepsRefusingAnOrderThatWasOutOfStock() {
+    String mug = shop.stocked(1);
+    refused(Status.Code.FAILED_PRECONDITION, "OUT_OF_STOCK", () -> hold(Map.of(mug, 2)));
+    shop.restock(mug, 10);
+
+    RemoteError again =
+        refused(Status.Code.FAILED_PRECONDITION, "OUT_OF_STOCK", () -> hold(Map.of(mug, 2)));
+
+    assertThat(again.metadata()).containsEntry("product_id", mug).containsEntry("available", "1");
+    assertThat(release().getState()).isEqualTo(Reservation.State.STATE_RELEASED);
+    shop.hasStock(mug, 11, 11, 0, 0);
+  }
+
+  @Test
+  void givesBackWhatIsReleasedAfterItWasPinned() {
+    String mug = shop.stocked(10);
+    hold(Map.of(mug, 4));
+    pin();
+    assertThat(release().getState()).isEqualTo(Reservation.State.STATE_RELEASED);
+    shop.hasStock(mug, 10, 10, 0, 0);
+  }
+
+  @Test
+  void neverGivesBackWhatIsSold() {
+    String mug = shop.stocked(10);
+    hold(Map.of(mug, 4));
+    confirm();
+    refused(Status.Code.FAILED_PRECONDITION, "RESERVATION_CONFIRMED", this::release);
+    shop.hasStock(mug, 10, 6, 0, 4);
+  }
+
+  @Test
+  void givesBackWhatIsHeldForTooLong() {
+    String mug = shop.stocked(10);
+    hold(Map.of(mug, 4));
+    sweep();
+    shop.hasStock(mug, 10, 6, 4, 0);
+
+    beyondItsTime();
+    sweep();
+
+    shop.hasStock(mug, 10, 10, 0, 0);
+    assertThat(get().getState()).isEqualTo(Reservation.State.STATE_EXPIRED);
+    assertThat(movements(mug).getLast().getKind()).isEqualTo(StockMovement.Kind.KIND_EXPIRE);
+    refused(Status.Code.FAILED_PRECONDITION, "RESERVATION_ENDED", this::pin);
+    refused(Status.Code.FAILED_PRECONDITION, "RESERVATION_ENDED", this::confirm);
+    refused(Status.Code.FAILED_PRECONDITION, "RESERVATION_ENDED", () -> hold(Map.of(mug, 4)));
+    assertThat(release().getState()).isEqualTo(Reservation.State.STATE_EXPIRED);
+    shop.hasStock(mug, 10, 10, 0, 0);
+  }
+
+  @Test
+  void hasEndedWhenItsTimeIsOverThoughNobodySweptYet() {
+    String mug = shop.stocked(10);
+    hold(Map.of(mug, 4));
+    beyondItsTime();
+    refused(Status.Code.FAILED_PRECONDITION, "RESERVATION_ENDED", this::pin);
+    refused(Status.Code.FAILED_PRECONDITION, "RESERVATION_ENDED", this::confirm);
+    refused(Status.Code.FAILED_PRECONDITION, "RESERVATION_ENDED", () -> hold(Map.of(mug, 4)));
+    assertThat(release().getState()).isEqualTo(Reservation.State.STATE_RELEASED);
+    sweep();
+    shop.hasStock(mug, 10, 10, 0, 0);
+  }
+
+  @Test
+  void neverExpiresOncePinned() {
+    String mug = shop.stocked(10);
+    hold(Map.of(mug, 4));
+    pin();
+    beyondItsTime();
+    sweep();
+    assertThat(confirm().getState()).isEqualTo(Reservation.State.STATE_CONFIRMED);
+    shop.hasStock(mug, 10, 6, 0, 4);
+  }
+
+  @Test
+  void expiresMoreThanOneBatchInOneSweep() {
+    String mug = shop.stocked(100);
+    for (int i = 0; i < 45; i++) {
+      shop.orders().reserveStock(reserve(UuidV7.next().toString(), Map.of(mug, 2)));
+    }
+    shop.hasStock(mug, 100, 10, 90, 0);
+    beyondItsTime();
+    assertThat(sweep()).isEqualTo(45);
+    shop.hasStock(mug, 100, 100, 0, 0);
+  }
+
+  @Test
+  void addsUpSeveralItemsOfOneProduct() {
+    String mug = shop.stocked(10);
+    ReserveStockRequest once = reserve(order, Map.of(mug, 3));
+    Reservation held =
+        shop.orders()
+            .reserveStock(once.toBuilder().addItems(once.getItems(0)).build())
+            .getReservation();
+    assertThat(held.getLinesList()).containsExactly(line(mug, 6));
+    shop.hasStock(mug, 10, 4, 6, 0);
+  }
+
+  @Test
+  void refusesOtherItemsForAnOrderThatHasAReservation() {
+    String mug = shop.stocked(10);
+    hold(Map.of(mug, 3));
+    refused(Status.Code.ALREADY_EXISTS, "RESERVATION_EXISTS", () -> hold(Map.of(mug, 4)));
+    shop.hasStock(mug, 10, 7, 3, 0);
+  }
+
+  @Test
+  void hasNothingOfAProductThatIsNotInTheCatalogue() {
+    String gone = shop.stocked(10);
+    shop.admin().deleteProduct(DeleteProductRequest.newBuilder().setProductId(gone).build());
+    RemoteError error =
+        refused(Status.Code.FAILED_PRECONDITION, "OUT_OF_STOCK", () -> hold(Map.of(gone, 1)));
+    assertThat(error.metadata()).containsEntry("product_id", gone).containsEntry("available", "0");
+  }
+
+  @Test
+  void keepsWhatIsHeldOfAProductThatLeavesTheCatalogue() {
+    String mug = shop.stocked(10);
+    hold(Map.of(mug, 4));
+    shop.admin().deleteProduct(DeleteProductRequest.newBuilder().setProductId(mug).build());
+    assertThat(confirm().getState()).isEqualTo(Reservation.State.STATE_CONFIRMED);
+  }
+
+  @Test
+  void knowsNothingOfAnOrderWithoutReservation() {
+    refused(Status.Code.NOT_FOUND, "RESERVATION_NOT_FOUND", this::pin);
+    refused(Status.Code.NOT_FOUND, "RESERVATION_NOT_FOUND", this::confirm);
+    refused(Status.Code.NOT_FOUND, "RESERVATION_NOT_FOUND", this::get);
+  }
+
+  private int sweep() {
+    try (ExpirySweep sweep = new ExpirySweep(shop.reservations)) {
+      return sweep.sweep();
+    }
+  }
+
+  private static void beyondItsTime() {
+    postgres.database().shiftClock(Shop.LIFE.plusSeconds(1));
   }
 
   private Reservation hold(Map<String, Integer> quantities) {

@@ -29,23 +29,25 @@ import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 /** The service behind the mesh's interceptors, and what tests do to it over and over. */
 final class Shop {
   static final Duration LIFE = Duration.ofMinutes(10);
+  static final Duration HEARTBEAT = Duration.ofMillis(100);
 
   private static final AtomicInteger counter = new AtomicInteger();
 
   private final InProcessMesh mesh;
   final Reservations reservations;
-  final ExpirySweep sweep;
+  final StockFeed feed;
 
   Shop(InProcessMesh mesh, Database database) {
     this.mesh = mesh;
     StockStore stockStore = new StockStore();
     reservations = new Reservations(database, new ReservationStore(), stockStore, LIFE);
-    sweep = new ExpirySweep(reservations);
+    feed = new StockFeed(database, stockStore, HEARTBEAT);
     mesh.serve(
         InventoryServer.NAME,
         new InventoryService(
             new Catalogue(database, new ProductStore()),
             new Stocks(database, stockStore),
+            feed,
             reservations));
   }
 
@@ -97,13 +99,14 @@ final class Shop {
   }
 
   Product product(Product.Builder described) {
-    return admin()
-        .createProduct(
-            CreateProductRequest.newBuilder()
-                .setProduct(described)
-                .setRequestId(unique("create"))
-                .build())
-        .getProduct();
+    return admin().createProduct(creation(described)).getProduct();
+  }
+
+  static CreateProductRequest creation(Product.Builder described) {
+    return CreateProductRequest.newBuilder()
+        .setProduct(described)
+        .setRequestId(unique("create"))
+        .build();
   }
 
   /** A new product of which there are so many. */
