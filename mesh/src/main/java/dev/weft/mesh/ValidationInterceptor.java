@@ -29,6 +29,9 @@ final class ValidationInterceptor implements ServerInterceptor {
 
       @Override
       public void onMessage(ReqT request) {
+        if (refused) {
+          return;
+        }
         if (request instanceof Message message) {
           List<Rejection.FieldViolation> violations = validation.check(message);
           if (!violations.isEmpty()) {

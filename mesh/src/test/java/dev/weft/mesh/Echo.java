@@ -4,7 +4,9 @@ import dev.weft.mesh.test.EchoRequest;
 import dev.weft.mesh.test.EchoResponse;
 import dev.weft.mesh.test.EchoServiceGrpc.EchoServiceImplBase;
 import io.grpc.stub.StreamObserver;
+import java.util.List;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -17,6 +19,7 @@ final class Echo extends EchoServiceImplBase {
 
   final AtomicInteger calls = new AtomicInteger();
   volatile Answer answer = text -> text;
+  final List<String> heard = new CopyOnWriteArrayList<>();
   final BlockingQueue<StreamObserver<EchoResponse>> watchers = new LinkedBlockingQueue<>();
 
   @Override
@@ -38,6 +41,26 @@ final class Echo extends EchoServiceImplBase {
   public void watch(EchoRequest request, StreamObserver<EchoResponse> observer) {
     watchers.add(observer);
     observer.onNext(EchoResponse.newBuilder().setText(request.getText()).build());
+  }
+
+  /** Hears and says nothing. */
+  @Override
+  public StreamObserver<EchoRequest> talk(StreamObserver<EchoResponse> observer) {
+    watchers.add(observer);
+    return new StreamObserver<>() {
+      @Override
+      public void onNext(EchoRequest request) {
+        heard.add(request.getText());
+      }
+
+      @Override
+      public void onError(Throwable gone) {}
+
+      @Override
+      public void onCompleted() {
+        observer.onCompleted();
+      }
+    };
   }
 
   private void reply(EchoRequest request, StreamObserver<EchoResponse> observer) {

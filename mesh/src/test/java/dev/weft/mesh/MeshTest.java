@@ -4,12 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import dev.weft.mesh.test.EchoRequest;
+import dev.weft.mesh.test.EchoResponse;
 import dev.weft.mesh.test.EchoServiceGrpc;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.health.v1.HealthCheckRequest;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.health.v1.HealthGrpc;
+import io.grpc.stub.StreamObserver;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -82,6 +85,37 @@ class MeshTest {
                           "text", "must not contain U+0000", "STRING_NUL"));
             });
     assertThat(echo.calls).hasValue(0);
+  }
+
+  @Test
+  void aStreamEndsWithTheFirstMessageThatBreaksItsRules() throws Exception {
+    Echo echo = new Echo();
+    meshes.open("echo-svc").server(echo).start();
+    CompletableFuture<Throwable> end = new CompletableFuture<>();
+    StreamObserver<EchoRequest> requests =
+        EchoServiceGrpc.newStub(meshes.open("caller-svc").channel("echo-svc"))
+            .talk(
+                new StreamObserver<>() {
+                  @Override
+                  public void onNext(EchoResponse reply) {}
+
+                  @Override
+                  public void onError(Throwable failure) {
+                    end.complete(failure);
+                  }
+
+                  @Override
+                  public void onCompleted() {}
+                });
+
+    requests.onNext(request("1"));
+    requests.onNext(request("\0"));
+    requests.onNext(request("3"));
+
+    assertThat(RemoteError.of(end.get(10, TimeUnit.SECONDS)))
+        .hasValueSatisfying(
+            error -> assertThat(error.code()).isEqualTo(Status.Code.INVALID_ARGUMENT));
+    assertThat(echo.heard).containsExactly("1");
   }
 
   @Test

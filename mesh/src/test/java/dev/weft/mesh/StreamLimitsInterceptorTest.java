@@ -102,17 +102,46 @@ class StreamLimitsInterceptorTest {
     Iterator<EchoResponse> replies =
         stub.withOption(CallPolicy.KEY, limits(Duration.ofMillis(20), LONG)).watch(REQUEST);
     replies.next();
-    StreamObserver<EchoResponse> observer = echo.watchers.take();
+    var observer = (ServerCallStreamObserver<EchoResponse>) echo.watchers.take();
 
-    // Three times as long as it may be idle, and many looks at it in between.
-    for (int i = 0; i < 6; i++) {
+    // Longer than it may be idle; and long enough for many looks at it.
+    for (int i = 0; i < 3; i++) {
       now.addAndGet(Duration.ofMillis(10).toNanos());
       observer.onNext(EchoResponse.newBuilder().setText("more").build());
       assertThat(replies.next().getText()).isEqualTo("more");
     }
+    await().during(Duration.ofMillis(100)).until(() -> !observer.isCancelled());
     observer.onCompleted();
 
     assertThat(replies.hasNext()).isFalse();
+  }
+
+  @Test
+  void whatTheCallerSaysIsTalkToo() throws InterruptedException {
+    StreamObserver<EchoRequest> requests =
+        EchoServiceGrpc.newStub(stub.getChannel())
+            .withOption(CallPolicy.KEY, limits(Duration.ofMillis(20), LONG))
+            .talk(new Ignoring());
+    var observer = (ServerCallStreamObserver<EchoResponse>) echo.watchers.take();
+
+    for (int i = 0; i < 3; i++) {
+      now.addAndGet(Duration.ofMillis(10).toNanos());
+      requests.onNext(REQUEST);
+    }
+
+    await().during(Duration.ofMillis(100)).until(() -> !observer.isCancelled());
+    requests.onCompleted();
+  }
+
+  private static final class Ignoring implements StreamObserver<EchoResponse> {
+    @Override
+    public void onNext(EchoResponse reply) {}
+
+    @Override
+    public void onError(Throwable end) {}
+
+    @Override
+    public void onCompleted() {}
   }
 
   @Test
