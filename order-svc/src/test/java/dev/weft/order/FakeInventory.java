@@ -21,7 +21,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.UUID;
 
 /** A warehouse in memory that keeps the contract of inventory-svc. */
@@ -72,9 +71,15 @@ final class FakeInventory extends InventoryServiceGrpc.InventoryServiceImplBase 
     return List.copyOf(commands);
   }
 
-  /** As if its ten minutes were over. */
-  synchronized void expire(String orderId) {
-    giveBack(Objects.requireNonNull(reservations.get(orderId)), Reservation.State.STATE_EXPIRED);
+  /** As if the ten minutes of all reservations were over. */
+  synchronized void expireAll() {
+    List.copyOf(reservations.values())
+        .forEach(reservation -> giveBack(reservation, Reservation.State.STATE_EXPIRED));
+  }
+
+  /** Somebody else takes so many; a negative number brings them back. */
+  synchronized void take(UUID product, long quantity) {
+    available.merge(product.toString(), -quantity, Long::sum);
   }
 
   @Override

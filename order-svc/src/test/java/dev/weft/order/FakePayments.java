@@ -138,9 +138,9 @@ final class FakePayments extends PaymentServiceGrpc.PaymentServiceImplBase {
     };
   }
 
-  /** The card turns out to be blocked after all. */
-  synchronized void declineNow(String orderId) {
-    put(Objects.requireNonNull(payments.get(orderId)), Payment.State.STATE_DECLINED);
+  /** All cards turn out to be blocked after all. */
+  synchronized void declineAll() {
+    List.copyOf(payments.values()).forEach(one -> put(one, Payment.State.STATE_DECLINED));
   }
 
   private Payment put(Payment payment, Payment.State state) {

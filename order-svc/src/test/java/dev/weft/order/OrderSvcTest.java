@@ -1,54 +1,58 @@
 package dev.weft.order;
 
+import static dev.weft.order.Refused.refused;
+import static dev.weft.order.Shop.item;
+import static dev.weft.order.Shop.order;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.awaitility.Awaitility.await;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import dev.weft.mesh.RemoteError;
+import dev.weft.order.Faults.Hold;
+import dev.weft.order.Faults.When;
 import dev.weft.shop.inventory.v1.Reservation;
-import dev.weft.shop.order.v1.Address;
+import dev.weft.shop.order.v1.CancelOrderRequest;
 import dev.weft.shop.order.v1.CreateOrderRequest;
+import dev.weft.shop.order.v1.GetOrderByIdempotencyKeyRequest;
 import dev.weft.shop.order.v1.GetOrderRequest;
 import dev.weft.shop.order.v1.ListOrdersRequest;
 import dev.weft.shop.order.v1.ListOrdersResponse;
-import dev.weft.shop.order.v1.NewOrderItem;
 import dev.weft.shop.order.v1.Order;
+import dev.weft.shop.order.v1.Order.CancelReason;
+import dev.weft.shop.order.v1.Order.State;
 import dev.weft.shop.payment.v1.Payment;
-import dev.weft.testkit.InProcessMesh;
 import dev.weft.testkit.PostgresExtension;
 import io.grpc.Status;
-import java.time.Duration;
+import io.grpc.StatusRuntimeException;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
-import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
-/** order-svc through its contract. */
+/** Orders through their contract. */
 final class OrderSvcTest {
   @RegisterExtension static final PostgresExtension postgres = new PostgresExtension();
-  @RegisterExtension static final InProcessMesh mesh = new InProcessMesh();
-
-  static final Address ADDRESS =
-      Address.newBuilder()
-          .setName("Ann Example")
-          .setLine1("Main Street 1")
-          .setCity("Berlin")
-          .setPostalCode("10115")
-          .setCountryCode("DE")
-          .build();
 
   private final UUID ann = UUID.randomUUID();
   private final UUID bob = UUID.randomUUID();
-  private final Shop shop = new Shop(mesh);
+  private Shop shop;
+  private UUID product;
 
   @BeforeEach
   void start() {
+    shop = new Shop(postgres.database());
     shop.start(postgres.database());
+    product = shop.inventory.product(10, 1999, "EUR");
   }
 
   @AfterEach
@@ -58,120 +62,260 @@ final class OrderSvcTest {
 
   @Test
   void bringsAnOrderToConfirmed() {
-    UUID shirt = shop.inventory.product(10, 1999, "EUR");
     UUID cap = shop.inventory.product(10, 500, "EUR");
 
-    Order placed = place(order("card_ok").addItems(item(shirt, 2)).addItems(item(cap, 1)).build());
+    Order placed =
+        shop.place(
+            ann,
+            order("card_ok").toBuilder().addItems(item(product, 2)).addItems(item(cap, 1)).build());
 
-    assertThat(placed.getState()).isEqualTo(Order.State.STATE_PENDING);
+    assertThat(placed.getState()).isEqualTo(State.STATE_PENDING);
     assertThat(placed.getUserId()).isEqualTo(ann.toString());
-    assertThat(placed.getShippingAddress()).isEqualTo(ADDRESS);
+    assertThat(placed.getShippingAddress()).isEqualTo(Shop.ADDRESS);
     assertThat(placed.getTotal()).isEqualTo(Monies.money(4498, "EUR"));
+    assertThat(placed.getItems(0).getUnitPrice()).isEqualTo(Monies.money(1999, "EUR"));
     assertThat(placed.getItems(0).getLineTotal()).isEqualTo(Monies.money(3998, "EUR"));
-    Order order = rested(placed);
-    assertThat(order.getState()).isEqualTo(Order.State.STATE_CONFIRMED);
+    Order order = shop.ended(placed);
+    assertThat(order.getState()).isEqualTo(State.STATE_CONFIRMED);
     assertThat(order.getPaymentId()).isNotEmpty();
     assertThat(order.getEtag()).isNotEqualTo(placed.getEtag());
-    assertThat(shop.inventory.sold(shirt)).isEqualTo(2);
+    assertThat(order.getTotal()).isEqualTo(placed.getTotal());
+    assertThat(shop.inventory.sold(product)).isEqualTo(2);
     assertThat(shop.inventory.sold(cap)).isEqualTo(1);
     assertThat(shop.payments.state(order.getOrderId())).isEqualTo(Payment.State.STATE_CAPTURED);
   }
 
   @Test
   void cancelsAnOrderWhoseCardIsDeclinedAndGivesItsGoodsBack() {
-    UUID product = shop.inventory.product(3, 1999, "EUR");
+    Order order = shop.ended(shop.place(ann, order("card_declined", product)));
 
-    Order order = rested(place(order("card_declined").addItems(item(product, 2)).build()));
-
-    assertThat(order.getState()).isEqualTo(Order.State.STATE_CANCELLED);
-    assertThat(order.getCancelReason())
-        .isEqualTo(Order.CancelReason.CANCEL_REASON_PAYMENT_DECLINED);
-    assertThat(shop.inventory.available(product)).isEqualTo(3);
+    assertThat(order.getState()).isEqualTo(State.STATE_CANCELLED);
+    assertThat(order.getCancelReason()).isEqualTo(CancelReason.CANCEL_REASON_PAYMENT_DECLINED);
+    assertThat(shop.inventory.available(product)).isEqualTo(10);
     assertThat(shop.inventory.reservation(order.getOrderId()))
         .isEqualTo(Reservation.State.STATE_RELEASED);
   }
 
   @Test
   void cancelsAnOrderOfWhatIsOutOfStockBeforeAnyMoneyIsAskedFor() {
-    UUID product = shop.inventory.product(1, 1999, "EUR");
+    UUID scarce = shop.inventory.product(1, 1999, "EUR");
 
-    Order order = rested(place(order("card_ok").addItems(item(product, 2)).build()));
+    Order order =
+        shop.ended(
+            shop.place(
+                ann, order("card_ok", product).toBuilder().addItems(item(scarce, 2)).build()));
 
-    assertThat(order.getState()).isEqualTo(Order.State.STATE_CANCELLED);
-    assertThat(order.getCancelReason()).isEqualTo(Order.CancelReason.CANCEL_REASON_OUT_OF_STOCK);
-    assertThat(shop.inventory.available(product)).isEqualTo(1);
+    assertThat(order.getState()).isEqualTo(State.STATE_CANCELLED);
+    assertThat(order.getCancelReason()).isEqualTo(CancelReason.CANCEL_REASON_OUT_OF_STOCK);
+    assertThat(shop.inventory.available(product)).isEqualTo(10);
+    assertThat(shop.inventory.available(scarce)).isEqualTo(1);
     assertThat(shop.payments.commands()).isEmpty();
   }
 
   @Test
   void cancelsTheOrderOfAnAccountThatIsNotActive() {
-    UUID product = shop.inventory.product(1, 1999, "EUR");
     shop.users.disabled.add(ann);
 
-    Order order = rested(place(order("card_ok").addItems(item(product, 1)).build()));
+    Order order = shop.ended(shop.place(ann, order("card_ok", product)));
 
-    assertThat(order.getCancelReason()).isEqualTo(Order.CancelReason.CANCEL_REASON_USER_NOT_ACTIVE);
+    assertThat(order.getCancelReason()).isEqualTo(CancelReason.CANCEL_REASON_USER_NOT_ACTIVE);
     assertThat(shop.inventory.commands()).isEmpty();
   }
 
   @Test
-  void answersTheSameRequestWithTheSameOrder() {
-    UUID product = shop.inventory.product(10, 1999, "EUR");
-    CreateOrderRequest request = order("card_ok").addItems(item(product, 1)).build();
-    Order placed = place(request);
-    rested(placed);
+  void answersTheSameRequestWithTheSameOrderAlsoFromAnotherProcess() {
+    CreateOrderRequest request = order("card_ok", product);
+    Order placed = shop.place(ann, request);
+    shop.ended(placed);
     shop.inventory.price(product, new Amount(1, "EUR"));
+    shop.start(postgres.anotherDatabase());
 
-    assertThat(place(request)).isEqualTo(placed);
+    assertThat(shop.place(ann, request)).isEqualTo(placed);
 
     assertThat(shop.inventory.sold(product)).isEqualTo(1);
     assertThat(ordersOf(ann)).hasSize(1);
   }
 
   @Test
-  void refusesAnotherRequestUnderTheSameKey() {
-    UUID product = shop.inventory.product(10, 1999, "EUR");
-    CreateOrderRequest request = order("card_ok").addItems(item(product, 1)).build();
-    place(request);
+  void answersAServedRequestThoughPricesCannotBeRead() {
+    CreateOrderRequest request = order("card_ok", product);
+    Order placed = shop.place(ann, request);
+    shop.faults.away("quote");
 
-    assertRefused(
-        () -> place(request.toBuilder().setPaymentMethod("card_slow").build()),
-        Status.Code.INVALID_ARGUMENT,
-        "IDEMPOTENCY_KEY_REUSED");
+    assertThat(shop.place(ann, request)).isEqualTo(placed);
+    RemoteError error =
+        refused(
+            Status.Code.UNAVAILABLE,
+            "INVENTORY_UNAVAILABLE",
+            () -> shop.place(ann, order("card_ok", product)));
+    assertThat(error.retryAfter()).isPresent();
+  }
+
+  @Test
+  void refusesAnotherRequestUnderTheSameKey() {
+    CreateOrderRequest request = order("card_ok", product);
+    shop.place(ann, request);
+
+    RemoteError error =
+        refused(
+            Status.Code.INVALID_ARGUMENT,
+            "IDEMPOTENCY_KEY_REUSED",
+            () -> shop.place(ann, request.toBuilder().setPaymentMethod("card_slow").build()));
+    assertThat(error.metadata()).containsEntry("http_status", "422");
     assertThat(ordersOf(ann)).hasSize(1);
   }
 
   @Test
   void keepsTheKeysOfUsersApart() {
-    UUID product = shop.inventory.product(10, 1999, "EUR");
-    CreateOrderRequest request = order("card_ok").addItems(item(product, 1)).build();
-    Order ofAnn = place(request);
+    CreateOrderRequest request = order("card_ok", product);
+    Order ofAnn = shop.place(ann, request);
 
-    Order ofBob = shop.ordersAs(bob).createOrder(request).getOrder();
+    Order ofBob = shop.place(bob, request);
 
     assertThat(ofBob.getOrderId()).isNotEqualTo(ofAnn.getOrderId());
     assertThat(ofBob.getUserId()).isEqualTo(bob.toString());
   }
 
   @Test
-  void hidesOrdersFromEverybodyButTheirOwnerAndAdmins() {
-    UUID product = shop.inventory.product(10, 1999, "EUR");
-    Order ofAnn = place(order("card_ok").addItems(item(product, 1)).build());
-    GetOrderRequest get = GetOrderRequest.newBuilder().setOrderId(ofAnn.getOrderId()).build();
+  void placesOneOrderHoweverManySendTheSameRequestAtOnce() throws Exception {
+    CreateOrderRequest request = order("card_ok", product);
+    Callable<String> once =
+        () -> {
+          try {
+            return shop.place(ann, request).getOrderId();
+          } catch (StatusRuntimeException e) {
+            RemoteError error = RemoteError.of(e).orElseThrow();
+            assertThat(error.reason()).isEqualTo("IDEMPOTENCY_IN_PROGRESS");
+            return "";
+          }
+        };
+    Set<String> answers = new HashSet<>();
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      for (Future<String> answer : threads.invokeAll(Collections.nCopies(16, once))) {
+        answers.add(answer.get());
+      }
+    }
+    answers.remove("");
 
-    assertRefused(() -> shop.ordersAs(bob).getOrder(get), Status.Code.NOT_FOUND, "ORDER_NOT_FOUND");
+    assertThat(answers).hasSize(1);
+    assertThat(ordersOf(ann)).extracting(Order::getOrderId).containsExactlyElementsOf(answers);
+  }
+
+  @Test
+  void findsAnOrderByTheKeyOfItsRequest() {
+    CreateOrderRequest request = order("card_ok", product);
+    Order order = shop.ended(shop.place(ann, request));
+    GetOrderByIdempotencyKeyRequest find =
+        GetOrderByIdempotencyKeyRequest.newBuilder().setKey(request.getRequestId()).build();
+
+    assertThat(shop.ordersAs(ann).getOrderByIdempotencyKey(find).getOrder()).isEqualTo(order);
+    refused(
+        Status.Code.NOT_FOUND,
+        "IDEMPOTENCY_KEY_NOT_FOUND",
+        () -> shop.ordersAs(bob).getOrderByIdempotencyKey(find));
+  }
+
+  @Test
+  void refusesWhatTheCatalogueDoesNotSellAndLeavesNothingBehind() {
+    UUID dollars = shop.inventory.product(10, 100, "USD");
+    CreateOrderRequest unknown = order("card_ok", UUID.randomUUID());
+
+    refused(Status.Code.NOT_FOUND, "PRODUCT_NOT_FOUND", () -> shop.place(ann, unknown));
+    refused(
+        Status.Code.FAILED_PRECONDITION,
+        "MIXED_CURRENCIES",
+        () -> shop.place(ann, order("card_ok", product, dollars)));
+
+    assertThat(ordersOf(ann)).isEmpty();
+    // The key of a refused request is free again.
+    shop.place(
+        ann, order("card_ok", product).toBuilder().setRequestId(unknown.getRequestId()).build());
+  }
+
+  @Test
+  void refusesRequestsThatAreWrongInThemselves() {
+    CreateOrderRequest good = order("card_ok", product);
+    Stream.of(
+            good.toBuilder().clearRequestId().build(),
+            good.toBuilder().setRequestId("with space").build(),
+            good.toBuilder().clearItems().build(),
+            good.toBuilder().addItems(item(product, 1)).build(),
+            good.toBuilder().setItems(0, item(product, 0)).build(),
+            good.toBuilder().clearShippingAddress().build(),
+            good.toBuilder()
+                .setShippingAddress(Shop.ADDRESS.toBuilder().setCountryCode("Germany"))
+                .build(),
+            good.toBuilder().setPaymentMethod("CARD OK").build())
+        .forEach(
+            wrong -> {
+              Throwable thrown = catchThrowable(() -> shop.place(ann, wrong));
+              RemoteError error = RemoteError.of(thrown).orElseThrow();
+              assertThat(error.code()).isEqualTo(Status.Code.INVALID_ARGUMENT);
+              assertThat(error.violations()).isNotEmpty();
+            });
+    assertThat(ordersOf(ann)).isEmpty();
+  }
+
+  @Test
+  void boundsHowManyOrdersOfOneUserAreOpen() {
+    postgres
+        .database()
+        .inTransactionVoid(
+            tx ->
+                tx.execute(
+                    """
+                    INSERT INTO customer_order (order_id, user_id, state, total_minor, currency,
+                      payment_method, ship_name, ship_line1, ship_line2, ship_city,
+                      ship_postal_code, ship_country, create_time, update_time)
+                    SELECT gen_random_uuid(), ?, 'PENDING', 1, 'EUR', 'card_ok', '', '', '', '', '',
+                      'DE', now(), now() FROM generate_series(1, ?)
+                    """,
+                    ann,
+                    Orders.PENDING_MAX));
+
+    RemoteError error =
+        refused(
+            Status.Code.RESOURCE_EXHAUSTED,
+            "TOO_MANY_OPEN_ORDERS",
+            () -> shop.place(ann, order("card_ok", product)));
+
+    assertThat(error.retryAfter()).isPresent();
+    shop.place(bob, order("card_ok", product));
+  }
+
+  @Test
+  void hidesOrdersFromEverybodyButTheirOwnerAndAdmins() {
+    Hold hold = shop.faults.hold("authorize", When.BEFORE);
+    Order ofAnn = shop.place(ann, order("card_ok", product));
+    GetOrderRequest get = GetOrderRequest.newBuilder().setOrderId(ofAnn.getOrderId()).build();
+    CancelOrderRequest cancel =
+        CancelOrderRequest.newBuilder()
+            .setOrderId(ofAnn.getOrderId())
+            .setRequestId("cancel-1")
+            .build();
+
+    refused(Status.Code.NOT_FOUND, "ORDER_NOT_FOUND", () -> shop.ordersAs(bob).getOrder(get));
+    refused(Status.Code.NOT_FOUND, "ORDER_NOT_FOUND", () -> shop.ordersAs(bob).cancelOrder(cancel));
     assertThat(ordersOf(bob)).isEmpty();
+    assertThat(
+            shop.ordersAs(bob)
+                .listOrders(ListOrdersRequest.newBuilder().setUserId(ann.toString()).build())
+                .getOrdersList())
+        .isEmpty();
     assertThat(shop.ordersAs(bob, "admin").getOrder(get).getOrder().getUserId())
         .isEqualTo(ann.toString());
+    shop.ordersAs(bob, "admin").cancelOrder(cancel);
+    hold.release();
+    assertThat(shop.ended(ofAnn).getCancelReason()).isEqualTo(CancelReason.CANCEL_REASON_REQUESTED);
   }
 
   @Test
   void listsOrdersNewestFirstPageByPageWhileOthersAreAdded() {
-    UUID product = shop.inventory.product(100, 1999, "EUR");
     List<String> placed = new ArrayList<>();
     for (int i = 0; i < 5; i++) {
-      placed.add(place(order("card_ok").addItems(item(product, 1)).build()).getOrderId());
+      placed.add(shop.place(ann, order("card_ok", product)).getOrderId());
     }
+    shop.place(bob, order("card_ok", product));
     Collections.reverse(placed);
     List<String> listed = new ArrayList<>();
     String token = "";
@@ -182,48 +326,64 @@ final class OrderSvcTest {
                   ListOrdersRequest.newBuilder().setPageSize(2).setPageToken(token).build());
       assertThat(page.getOrdersCount()).isLessThanOrEqualTo(2);
       page.getOrdersList().forEach(order -> listed.add(order.getOrderId()));
-      place(order("card_ok").addItems(item(product, 1)).build());
+      shop.place(ann, order("card_ok", product));
       token = page.getNextPageToken();
     } while (!token.isEmpty());
 
     assertThat(listed).isEqualTo(placed);
   }
 
-  private Order place(CreateOrderRequest request) {
-    return shop.ordersAs(ann).createOrder(request).getOrder();
+  @Test
+  void listsByStateAndForAdminsByUser() {
+    Order confirmed = shop.ended(shop.place(ann, order("card_ok", product)));
+    Order cancelled = shop.ended(shop.place(ann, order("card_declined", product)));
+    Order ofBob = shop.ended(shop.place(bob, order("card_ok", product)));
+
+    assertThat(
+            shop.ordersAs(ann)
+                .listOrders(ListOrdersRequest.newBuilder().setState(State.STATE_CANCELLED).build())
+                .getOrdersList())
+        .containsExactly(cancelled);
+    assertThat(
+            shop.ordersAs(Shop.ADMIN, "admin")
+                .listOrders(ListOrdersRequest.getDefaultInstance())
+                .getOrdersList())
+        .containsExactly(ofBob, cancelled, confirmed);
+    assertThat(
+            shop.ordersAs(Shop.ADMIN, "admin")
+                .listOrders(ListOrdersRequest.newBuilder().setUserId(bob.toString()).build())
+                .getOrdersList())
+        .containsExactly(ofBob);
   }
 
-  private Order rested(Order order) {
-    GetOrderRequest get = GetOrderRequest.newBuilder().setOrderId(order.getOrderId()).build();
-    return await()
-        .pollInterval(Duration.ofMillis(20))
-        .until(
-            () -> shop.ordersAs(ann).getOrder(get).getOrder(),
-            now -> now.getState() != Order.State.STATE_PENDING);
+  @Test
+  void refusesAPageTokenOfAnotherList() {
+    shop.place(ann, order("card_ok", product));
+    shop.place(ann, order("card_ok", product));
+    String token =
+        shop.ordersAs(ann)
+            .listOrders(ListOrdersRequest.newBuilder().setPageSize(1).build())
+            .getNextPageToken();
+
+    for (String wrong : List.of(token, "x", "AAAAAAAAAAAAAAAAAAAA")) {
+      refused(
+          Status.Code.INVALID_ARGUMENT,
+          "INVALID_FIELD",
+          () ->
+              shop.ordersAs(bob)
+                  .listOrders(ListOrdersRequest.newBuilder().setPageToken(wrong).build()));
+    }
+  }
+
+  @Test
+  void letsNobodyInWithoutAToken() {
+    refused(
+        Status.Code.UNAUTHENTICATED,
+        "TOKEN_MISSING",
+        () -> shop.ordersAsNobody().listOrders(ListOrdersRequest.getDefaultInstance()));
   }
 
   private List<Order> ordersOf(UUID user) {
     return shop.ordersAs(user).listOrders(ListOrdersRequest.getDefaultInstance()).getOrdersList();
-  }
-
-  static CreateOrderRequest.Builder order(String paymentMethod) {
-    return CreateOrderRequest.newBuilder()
-        .setShippingAddress(ADDRESS)
-        .setPaymentMethod(paymentMethod)
-        .setRequestId(UUID.randomUUID().toString());
-  }
-
-  static NewOrderItem item(UUID product, int quantity) {
-    return NewOrderItem.newBuilder().setProductId(product.toString()).setQuantity(quantity).build();
-  }
-
-  static void assertRefused(ThrowingCallable call, Status.Code code, String reason) {
-    assertThatThrownBy(call)
-        .satisfies(
-            thrown -> {
-              RemoteError error = RemoteError.of(thrown).orElseThrow();
-              assertThat(error.code()).isEqualTo(code);
-              assertThat(error.reason()).isEqualTo(reason);
-            });
   }
 }

@@ -1,12 +1,22 @@
 package dev.weft.order;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
 import dev.weft.durable.Database;
 import dev.weft.durable.SagaRunner;
 import dev.weft.durable.SagaSettings;
+import dev.weft.shop.inventory.v1.Reservation;
+import dev.weft.shop.order.v1.Address;
 import dev.weft.shop.order.v1.CartServiceGrpc;
 import dev.weft.shop.order.v1.CartServiceGrpc.CartServiceBlockingStub;
+import dev.weft.shop.order.v1.CreateOrderRequest;
+import dev.weft.shop.order.v1.GetOrderRequest;
+import dev.weft.shop.order.v1.NewOrderItem;
+import dev.weft.shop.order.v1.Order;
 import dev.weft.shop.order.v1.OrderServiceGrpc;
 import dev.weft.shop.order.v1.OrderServiceGrpc.OrderServiceBlockingStub;
+import dev.weft.shop.payment.v1.Payment;
 import dev.weft.testkit.InProcessMesh;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -27,15 +37,29 @@ final class Shop implements AutoCloseable {
           Duration.ofMillis(10),
           Duration.ofMillis(40));
 
+  static final UUID ADMIN = UUID.randomUUID();
+  static final Address ADDRESS =
+      Address.newBuilder()
+          .setName("Ann Example")
+          .setLine1("Main Street 1")
+          .setCity("Berlin")
+          .setPostalCode("10115")
+          .setCountryCode("DE")
+          .build();
+
   final Faults faults = new Faults();
   final FakeUsers users = new FakeUsers(faults);
   final FakeInventory inventory = new FakeInventory(faults);
   final FakePayments payments = new FakePayments(faults);
-  private final InProcessMesh mesh;
+  private final InProcessMesh mesh = new InProcessMesh();
   private final List<Instance> instances = new ArrayList<>();
 
-  Shop(InProcessMesh mesh) {
-    this.mesh = mesh;
+  Shop(Database database) {
+    database.inTransactionVoid(
+        tx ->
+            tx.execute(
+                "TRUNCATE customer_order, order_line, cart, cart_item, saga, saga_step,"
+                    + " request_id"));
     mesh.serve("user-svc", users);
     mesh.serve("inventory-svc", inventory);
     mesh.serve("payment-svc", payments);
@@ -49,8 +73,70 @@ final class Shop implements AutoCloseable {
     return instance;
   }
 
+  /** Accepts an order as the edge would, for this user. */
+  Order place(UUID user, CreateOrderRequest request) {
+    return ordersAs(user).createOrder(request).getOrder();
+  }
+
+  /** An order of these products, one of each. */
+  static CreateOrderRequest order(String paymentMethod, UUID... products) {
+    CreateOrderRequest.Builder request =
+        CreateOrderRequest.newBuilder()
+            .setShippingAddress(ADDRESS)
+            .setPaymentMethod(paymentMethod)
+            .setRequestId(UUID.randomUUID().toString());
+    for (UUID product : products) {
+      request.addItems(item(product, 1));
+    }
+    return request.build();
+  }
+
+  static NewOrderItem item(UUID product, int quantity) {
+    return NewOrderItem.newBuilder().setProductId(product.toString()).setQuantity(quantity).build();
+  }
+
+  /** The order as an admin sees it. */
+  Order get(String orderId) {
+    return ordersAs(ADMIN, "admin")
+        .getOrder(GetOrderRequest.newBuilder().setOrderId(orderId).build())
+        .getOrder();
+  }
+
+  /** The order once it is no longer PENDING. */
+  Order ended(Order order) {
+    return await()
+        .atMost(Duration.ofSeconds(20))
+        .pollInterval(Duration.ofMillis(20))
+        .until(() -> get(order.getOrderId()), now -> now.getState() != Order.State.STATE_PENDING);
+  }
+
+  /** Insists that goods and money agree with what became of an order. */
+  void assertBooksAgree(Order order) {
+    String id = order.getOrderId();
+    if (order.getState() == Order.State.STATE_CONFIRMED) {
+      assertThat(inventory.reservation(id)).isEqualTo(Reservation.State.STATE_CONFIRMED);
+      assertThat(payments.state(id)).isEqualTo(Payment.State.STATE_CAPTURED);
+    } else {
+      assertThat(order.getState()).isEqualTo(Order.State.STATE_CANCELLED);
+      assertThat(inventory.reservation(id))
+          .isIn(
+              Reservation.State.STATE_UNSPECIFIED,
+              Reservation.State.STATE_RELEASED,
+              Reservation.State.STATE_EXPIRED);
+      assertThat(payments.state(id))
+          .isIn(
+              Payment.State.STATE_UNSPECIFIED,
+              Payment.State.STATE_VOIDED,
+              Payment.State.STATE_DECLINED);
+    }
+  }
+
   OrderServiceBlockingStub ordersAs(UUID user, String... roles) {
     return OrderServiceGrpc.newBlockingStub(mesh.channelAs("order-svc", user.toString(), roles));
+  }
+
+  OrderServiceBlockingStub ordersAsNobody() {
+    return OrderServiceGrpc.newBlockingStub(mesh.channel("order-svc"));
   }
 
   CartServiceBlockingStub cartAs(UUID user) {
@@ -61,6 +147,7 @@ final class Shop implements AutoCloseable {
   public void close() {
     mesh.stop("order-svc");
     instances.forEach(Instance::close);
+    mesh.close();
   }
 
   /** One process of order-svc. */
