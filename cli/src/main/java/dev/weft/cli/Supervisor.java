@@ -289,6 +289,7 @@ final class Supervisor implements AutoCloseable {
   private Map<String, String> common(String process) {
     Map<String, String> environment = new HashMap<>();
     environment.put("PORT", "" + ports.of(process));
+    environment.put("WEFT_BIND", "127.0.0.1");
     // A person reads these logs; a fleet sets LOG_FORMAT=json.
     environment.put("LOG_FORMAT", System.getenv().getOrDefault("LOG_FORMAT", "text"));
     environment.put("WEFT_VERSION", "0.1.0");

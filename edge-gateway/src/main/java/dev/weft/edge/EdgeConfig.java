@@ -33,7 +33,7 @@ record EdgeConfig(
   /**
    * Reads what {@link MeshConfig#from} reads, with {@code PORT} being 8080 by default and {@code
    * WEFT_MANAGEMENT_PORT} one more, and {@code WEFT_BIND_PUBLIC} (what {@code WEFT_BIND} says, else
-   * 0.0.0.0), {@code WEFT_TOKEN_SERVICES}, {@code WEFT_DEFAULT_ACCESS} (authenticated), {@code
+   * 127.0.0.1), {@code WEFT_TOKEN_SERVICES}, {@code WEFT_DEFAULT_ACCESS} (authenticated), {@code
    * WEFT_ROUTE_OWNERS}, {@code WEFT_CORS_ORIGINS} (none) and {@code WEFT_STREAMS_PER_PRINCIPAL}
    * (5).
    */
@@ -42,7 +42,7 @@ record EdgeConfig(
     String issuer = mesh.identity().issuerService();
     return new EdgeConfig(
         mesh,
-        env.optional("WEFT_BIND_PUBLIC").orElseGet(() -> env.or("WEFT_BIND", "0.0.0.0")),
+        env.optional("WEFT_BIND_PUBLIC").orElseGet(() -> env.or("WEFT_BIND", "127.0.0.1")),
         list(env.or("WEFT_TOKEN_SERVICES", TOKEN_SERVICES)),
         env.optional("WEFT_DEFAULT_ACCESS", EdgeConfig::access)
             .orElse(new Access.Authenticated(Set.of())),
