@@ -30,6 +30,17 @@ final class Monies {
     return new Amount(minor, money.getCurrencyCode());
   }
 
+  /** An amount of a ledger, which may be below zero; units and nanos have the same sign. */
+  static long signedMinor(Money money) {
+    boolean negative = money.getUnits() < 0 || money.getNanos() < 0;
+    if (!negative) {
+      return amount(money).minor();
+    }
+    return -amount(
+            money.toBuilder().setUnits(-money.getUnits()).setNanos(-money.getNanos()).build())
+        .minor();
+  }
+
   static Money money(long minor, String currency) {
     int digits = digits(currency);
     long minorPerUnit = Math.powExact(10, digits);

@@ -195,6 +195,11 @@ final class OrderStore {
     Rows.one(updated, "order " + id);
   }
 
+  /** The time, by the clock that every row is stamped with. */
+  Instant now(Handle tx) {
+    return tx.createQuery("SELECT weft_now()").mapTo(OffsetDateTime.class).one().toInstant();
+  }
+
   /** The versions of these orders as they are now. */
   Map<UUID, Long> versions(Handle tx, Collection<UUID> ids) {
     Map<UUID, Long> versions = new HashMap<>();

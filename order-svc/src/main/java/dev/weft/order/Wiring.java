@@ -7,6 +7,7 @@ import dev.weft.durable.SagaSettings;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshServer;
 import dev.weft.mesh.RunningProcess;
+import io.grpc.Channel;
 import java.time.Duration;
 import java.util.List;
 
@@ -24,20 +25,24 @@ final class Wiring implements RunningProcess {
   Wiring(OrderConfig config) {
     mesh = Mesh.open(config.mesh());
     database = Database.open(config.database());
+    Channel inventoryChannel = mesh.channel("inventory-svc");
+    Channel paymentChannel = mesh.channel("payment-svc");
     UserClient users = new UserClient(mesh.channel("user-svc"));
-    InventoryClient inventory = new InventoryClient(mesh.channel("inventory-svc"));
-    PaymentClient payments = new PaymentClient(mesh.channel("payment-svc"));
+    InventoryClient inventory = new InventoryClient(inventoryChannel);
+    PaymentClient payments = new PaymentClient(paymentChannel);
     OrderStore store = new OrderStore();
     CartStore cartStore = new CartStore();
     feed = new OrderFeed(database, store, LOOK_EVERY);
     OrderSaga saga = new OrderSaga(database, store, feed, users, inventory, payments);
     sagas = new SagaRunner(database, SagaSettings.DEFAULT, List.of(saga.definition()));
     Orders orders = new Orders(database, store, cartStore, sagas, feed, inventory);
+    BooksClient books = new BooksClient(paymentChannel, inventoryChannel);
     requestIds = new RequestIdSweep(database);
     server =
         mesh.server(
             new OrderService(orders, feed, sagas),
-            new CartService(new Carts(database, cartStore, inventory), orders));
+            new CartService(new Carts(database, cartStore, inventory), orders),
+            new AuditService(new Audit(database, store, sagas, books)));
     mesh.management().readiness("database", database::healthy);
   }
 

@@ -1,0 +1,50 @@
+package dev.weft.order;
+
+import dev.weft.shop.payment.v1.LedgerEntry;
+import dev.weft.shop.payment.v1.ListLedgerEntriesRequest;
+import dev.weft.shop.payment.v1.ListLedgerEntriesResponse;
+import dev.weft.shop.payment.v1.PaymentServiceGrpc;
+import io.grpc.stub.StreamObserver;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The ledger of payment-svc as a test writes it, read two lines at a time. */
+final class FakeLedger extends PaymentServiceGrpc.PaymentServiceImplBase {
+  private static final int PAGE = 2;
+
+  final List<LedgerEntry> entries = new ArrayList<>();
+
+  /** Writes the two lines of a transaction. */
+  void enter(String transaction, String order, long minor) {
+    line(transaction, order, "card_network", minor);
+    line(transaction, order, "revenue", -minor);
+  }
+
+  void line(String transaction, String order, String account, long minor) {
+    var amount = Monies.money(Math.abs(minor), "EUR").toBuilder();
+    if (minor < 0) {
+      amount.setUnits(-amount.getUnits()).setNanos(-amount.getNanos());
+    }
+    entries.add(
+        LedgerEntry.newBuilder()
+            .setEntryId(entries.size() + 1L)
+            .setTransactionId(transaction)
+            .setOrderId(order)
+            .setAccount(account)
+            .setAmount(amount)
+            .build());
+  }
+
+  @Override
+  public void listLedgerEntries(
+      ListLedgerEntriesRequest request, StreamObserver<ListLedgerEntriesResponse> reply) {
+    int from = request.getPageToken().isEmpty() ? 0 : Integer.parseInt(request.getPageToken());
+    int to = Math.min(from + PAGE, entries.size());
+    reply.onNext(
+        ListLedgerEntriesResponse.newBuilder()
+            .addAllEntries(entries.subList(from, to))
+            .setNextPageToken(to < entries.size() ? "" + to : "")
+            .build());
+    reply.onCompleted();
+  }
+}
