@@ -1,0 +1,70 @@
+"""Our rules for compose.yaml, read from standard input as Docker Compose resolves it; one line for each breach."""
+
+import json
+import pathlib
+import re
+import sys
+
+ONE_SHOT = {"secrets", "demo"}
+PUBLIC = {"edge-gateway": "8080"}
+MODULES = {"user-svc", "order-svc", "payment-svc", "inventory-svc", "card-network", "edge-gateway"}
+BACKING = {"consul", "postgres", "rabbitmq", "redis"}
+MANAGEMENT = {"user-svc": "10101", "order-svc": "10102", "payment-svc": "10103", "inventory-svc": "10104",
+              "card-network": "9105", "edge-gateway": "8081"}
+
+
+def breaches(project):
+    services = project["services"]
+    staged = pathlib.Path("weft").read_text().split("modules=(")[1].split(")")[0].split()
+    if set(services) != MODULES | BACKING | ONE_SHOT:
+        yield "services", f"are {sorted(services)}"
+    for name, service in services.items():
+        ours = name not in BACKING
+        one_shot = name in ONE_SHOT
+        if not re.search(r":\d+\.\d+\.?\d*(-[a-z]+)?$", service["image"]):
+            yield name, f"its image is not pinned to a version: {service['image']}"
+        if service.get("restart") != ("no" if one_shot else "unless-stopped"):
+            yield name, f"restarts {service.get('restart')}"
+        if not one_shot and "healthcheck" not in service:
+            yield name, "has no health check"
+        if name in MANAGEMENT and service["healthcheck"]["test"] != ["CMD", "healthy", MANAGEMENT[name]]:
+            yield name, f"its health check is {service['healthcheck']['test']}"
+        if "no-new-privileges:true" not in service.get("security_opt", []):
+            yield name, "may gain privileges"
+        if "mem_limit" not in service or "pids_limit" not in service or "max-size" not in service["logging"]["options"]:
+            yield name, "has no bound of memory, processes or logs"
+        if (ours or name != "rabbitmq") and not service.get("read_only"):
+            yield name, "can write to its root file system"
+        if ours:
+            if service.get("cap_drop") != ["ALL"]:
+                yield name, "has capabilities"
+            module = service["command"][0].removeprefix("@/app/").removesuffix(".args")
+            if module not in staged:
+                yield name, f"runs {service['command'][0]}, which ./weft stage does not make"
+        for dependency, how in service.get("depends_on", {}).items():
+            wanted = "service_completed_successfully" if dependency in ONE_SHOT else "service_healthy"
+            if how["condition"] != wanted:
+                yield name, f"waits for {dependency} with {how['condition']}"
+        for key, value in (service.get("environment") or {}).items():
+            if re.search("PASS|SECRET|TOKEN|URL$", key) and not key.endswith("_FILE") and "@" in str(value):
+                yield name, f"{key} holds a secret"
+            if re.search("PASSWORD", key) and not key.endswith("_FILE"):
+                yield name, f"{key} holds a secret"
+        for port in service.get("ports", []):
+            public = PUBLIC.get(name) == port["published"]
+            if not public and port.get("host_ip") != "127.0.0.1":
+                yield name, f"publishes {port['published']} beyond this machine"
+        for mount in service.get("volumes", []):
+            if mount.get("source") == "secrets" and name != "secrets":
+                own = mount.get("volume", {}).get("subpath")
+                if own != name or not (mount.get("read_only") or name == "demo"):
+                    yield name, f"sees {own or 'all'} of the secrets, or can change them"
+            if mount["type"] == "bind" and not pathlib.Path(mount["source"]).exists():
+                yield name, f"mounts {mount['source']}, which is not there"
+
+
+found = list(breaches(json.load(sys.stdin)))
+for subject, breach in found:
+    print(f"compose.yaml: {subject}: {breach}", file=sys.stderr)
+print(f"compose.yaml: {len(found)} breaches of our rules")
+sys.exit(bool(found))
