@@ -26,8 +26,11 @@ public record Check(
     /** How often the agent looks. Consul raises an interval of less than 1 s to 1 s. */
     Duration DEFAULT_INTERVAL = Duration.ofSeconds(1);
 
-    /** How long an answer may take. */
-    Duration DEFAULT_TIMEOUT = Duration.ofSeconds(1);
+    /**
+     * How long an answer may take. A dead process refuses at once; one that has just started on a
+     * busy machine may need more than a second for its first answer, and is not to fail for that.
+     */
+    Duration DEFAULT_TIMEOUT = Duration.ofSeconds(3);
 
     /**
      * Calls {@code grpc.health.v1.Health/Check}.

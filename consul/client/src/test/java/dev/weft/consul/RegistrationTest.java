@@ -54,7 +54,7 @@ class RegistrationTest {
                  "Weights":{"Passing":10,"Warning":1},
                  "Checks":[{"CheckID":"order-svc-127.0.0.1-9102:grpc","Name":"gRPC health",
                             "GRPC":"127.0.0.1:9102/shop.order.v1.OrderService","GRPCUseTLS":false,
-                            "Interval":"1000ms","Timeout":"1000ms",
+                            "Interval":"1000ms","Timeout":"3000ms",
                             "DeregisterCriticalServiceAfter":"60000ms"}]}
                 """));
   }
@@ -200,11 +200,11 @@ class RegistrationTest {
                 """
                 [{"CheckID":"t","Name":"t","TTL":"10000ms","Status":"passing"},
                  {"CheckID":"h","Name":"h","HTTP":"http://127.0.0.1:1/livez",
-                  "Interval":"1000ms","Timeout":"1000ms"},
+                  "Interval":"1000ms","Timeout":"3000ms"},
                  {"CheckID":"c","Name":"c","TCP":"127.0.0.1:1","Interval":"1000ms",
-                  "Timeout":"1000ms","FailuresBeforeCritical":2},
+                  "Timeout":"3000ms","FailuresBeforeCritical":2},
                  {"CheckID":"g","Name":"gRPC health","GRPC":"[::1]:1","GRPCUseTLS":false,
-                  "Interval":"1000ms","Timeout":"1000ms",
+                  "Interval":"1000ms","Timeout":"3000ms",
                   "DeregisterCriticalServiceAfter":"60000ms"}]
                 """));
   }
