@@ -2,7 +2,9 @@ package dev.weft.edge;
 
 import dev.weft.mesh.Env;
 import dev.weft.mesh.MeshConfig;
+import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -15,6 +17,7 @@ import java.util.stream.Collectors;
  * @param foreignDefault who may call what has an HTTP rule in a contract that does not know our
  *     options
  * @param owners paths that belong to one service
+ * @param cacheFolder where contracts are kept over a restart; without it they are not
  */
 record EdgeConfig(
     MeshConfig mesh,
@@ -22,6 +25,7 @@ record EdgeConfig(
     Set<String> tokenServices,
     Access foreignDefault,
     RouteOwners owners,
+    Optional<Path> cacheFolder,
     Cors cors,
     HttpLimits limits) {
 
@@ -32,22 +36,21 @@ record EdgeConfig(
 
   /**
    * Reads what {@link MeshConfig#from} reads, with {@code PORT} being 8080 by default and {@code
-   * WEFT_MANAGEMENT_PORT} one more, and {@code WEFT_BIND_PUBLIC} (what {@code WEFT_BIND} says, else
-   * 127.0.0.1), {@code WEFT_TOKEN_SERVICES}, {@code WEFT_DEFAULT_ACCESS} (authenticated), {@code
-   * WEFT_ROUTE_OWNERS}, {@code WEFT_CORS_ORIGINS} (none) and {@code WEFT_STREAMS_PER_PRINCIPAL}
+   * WEFT_MANAGEMENT_PORT} one more, and {@code WEFT_BIND_PUBLIC} (what {@code WEFT_BIND} says),
+   * {@code WEFT_TOKEN_SERVICES}, {@code WEFT_DEFAULT_ACCESS} (authenticated), {@code
+   * WEFT_CACHE_DIR} (none), {@code WEFT_CORS_ORIGINS} (none) and {@code WEFT_STREAMS_PER_PRINCIPAL}
    * (5).
    */
   static EdgeConfig from(Env env) {
     MeshConfig mesh = withOwnManagementPort(MeshConfig.from(env, SERVICE, PORT), env);
-    String issuer = mesh.identity().issuerService();
     return new EdgeConfig(
         mesh,
-        env.optional("WEFT_BIND_PUBLIC").orElseGet(() -> env.or("WEFT_BIND", "127.0.0.1")),
+        env.or("WEFT_BIND_PUBLIC", mesh.bind()),
         list(env.or("WEFT_TOKEN_SERVICES", TOKEN_SERVICES)),
         env.optional("WEFT_DEFAULT_ACCESS", EdgeConfig::access)
             .orElse(new Access.Authenticated(Set.of())),
-        env.optional("WEFT_ROUTE_OWNERS", RouteOwners::parse)
-            .orElseGet(() -> RouteOwners.parse("/v1/auth=" + issuer + ",/.well-known=" + issuer)),
+        RouteOwners.of(mesh.identity().issuerService()),
+        env.optional("WEFT_CACHE_DIR", Path::of),
         env.optional("WEFT_CORS_ORIGINS", origins -> new Cors(origins(origins)))
             .orElse(new Cors(Set.of())),
         HttpLimits.DEFAULT.withStreamsPerPrincipal(

@@ -44,7 +44,14 @@ public final class EdgeServer implements RunningProcess {
   EdgeServer(EdgeConfig config, Mesh mesh, Tokens tokens) {
     this.config = config;
     this.mesh = mesh;
-    this.schemas = new SchemaWatch(mesh, config.owners(), config.foreignDefault());
+    this.schemas =
+        new SchemaWatch(
+            mesh,
+            new Catalogue(
+                config.owners(),
+                config.cacheFolder().map(ContractFile::new),
+                config.foreignDefault()),
+            config.foreignDefault());
     this.gateway =
         new Gateway(
             schemas,
@@ -62,7 +69,7 @@ public final class EdgeServer implements RunningProcess {
 
   @Override
   public void start() {
-    mesh.management().readiness("registry", schemas::heard);
+    mesh.management().readiness("registry", schemas::caughtUp);
     mesh.management().degradation("tokens", mesh.tokens()::ready);
     showState();
     schemas.start();
@@ -78,6 +85,11 @@ public final class EdgeServer implements RunningProcess {
   /** The port of the public listener. */
   int port() {
     return listening().port();
+  }
+
+  /** Whether it serves all that was there before it. */
+  boolean ready() {
+    return mesh.management().ready();
   }
 
   /** Connections of clients that are open now. */
@@ -144,12 +156,16 @@ public final class EdgeServer implements RunningProcess {
         false);
   }
 
-  /** Leaves the registry, lets running requests finish, and closes everything. */
+  /**
+   * Leaves the registry, serves on until everybody can have heard of it, lets running requests
+   * finish, and closes everything.
+   */
   @Override
   public void close() {
     mesh.management().drain();
     if (registration != null) {
       registration.close();
+      awaitWatchers();
     }
     if (listener != null) {
       listener.drain(config.mesh().drain().calls());
@@ -158,5 +174,14 @@ public final class EdgeServer implements RunningProcess {
     schemas.close();
     threads.shutdownNow();
     mesh.close();
+  }
+
+  private void awaitWatchers() {
+    try {
+      Thread.sleep(config.mesh().drain().watchers());
+    } catch (InterruptedException e) {
+      // Whoever is in such a hurry loses requests.
+      Thread.currentThread().interrupt();
+    }
   }
 }

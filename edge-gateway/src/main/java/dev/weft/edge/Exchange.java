@@ -41,6 +41,8 @@ final class Exchange {
   private boolean ended;
   private Runnable onGone = () -> {};
   private Runnable onWritable = () -> {};
+  private Runnable onDrain = () -> {};
+  private boolean draining;
   private Map<String, String> extraHeaders = new LinkedHashMap<>();
   private @Nullable Route route;
   private Optional<Caller.User> user = Optional.empty();
@@ -265,6 +267,23 @@ final class Exchange {
   /** What to do when the client leaves before its answer is complete. */
   void onGone(Runnable action) {
     onGone = action;
+  }
+
+  /** What to do when the edge is about to stop, for an answer that has no end of its own. */
+  void onDrain(Runnable action) {
+    if (draining) {
+      action.run();
+    } else {
+      onDrain = action;
+    }
+  }
+
+  /** Called by the connection. */
+  void drain() {
+    draining = true;
+    if (!ended) {
+      onDrain.run();
+    }
   }
 
   /** Called by the connection. */

@@ -60,7 +60,8 @@ final class Gateway {
   private final HttpTelemetry telemetry;
   private final Executor threads;
   private final AtomicInteger inFlight = new AtomicInteger();
-  private final StreamSlots streams;
+  private final StreamSlots streamsOfPrincipals;
+  private final StreamSlots streamsOfRoutes;
 
   /**
    * @param tokenServices services that users' tokens are passed on to
@@ -81,7 +82,8 @@ final class Gateway {
     this.limits = limits;
     this.telemetry = telemetry;
     this.threads = threads;
-    this.streams = new StreamSlots(limits.streamsPerPrincipal());
+    this.streamsOfPrincipals = new StreamSlots(limits.streamsPerPrincipal());
+    this.streamsOfRoutes = new StreamSlots(limits.streamsPerRoute());
   }
 
   Observation observe(HttpRequest request) {
@@ -90,11 +92,6 @@ final class Gateway {
 
   Observation observeMalformed() {
     return telemetry.beginMalformed();
-  }
-
-  /** Requests being worked on. */
-  int inFlight() {
-    return inFlight.get();
   }
 
   /** Answers the request, now or later. */
@@ -359,30 +356,14 @@ final class Gateway {
     if (!services.available(asked.rpc().service())) {
       throw new Refused(Problems.noInstance(asked.rpc().service()));
     }
-    String principal = exchange.user().map(user -> "user " + user.id()).orElseGet(exchange::peer);
-    boolean stream = asked.rpc().serverStreaming();
-    if (stream && !streams.take(principal)) {
-      throw new Refused(Problems.tooManyStreams(limits.streamsPerPrincipal()));
-    }
-    Once ended =
-        new Once(
-            () -> {
-              inFlight.decrementAndGet();
-              if (stream) {
-                streams.release(principal);
-              }
-            });
-    boolean room = inFlight.incrementAndGet() <= limits.inFlight();
+    Once ended = new Once(asked.rpc().serverStreaming() ? takeStream(exchange, asked) : takeCall());
     try {
-      if (!room) {
-        throw new Refused(Problems.overloaded());
-      }
       io.grpc.Context named =
           RequestId.in(io.grpc.Context.ROOT, exchange.observation().requestId());
       try (Scope _ = exchange.observation().context().makeCurrent()) {
         named.run(
             () -> {
-              if (stream) {
+              if (asked.rpc().serverStreaming()) {
                 startStream(exchange, asked, request, ended);
               } else {
                 startUnary(exchange, asked, request, ended);
@@ -393,6 +374,32 @@ final class Gateway {
       ended.run();
       throw e;
     }
+  }
+
+  /** Takes room for a unary call. Returns what gives it back. */
+  private Runnable takeCall() {
+    if (inFlight.incrementAndGet() > limits.inFlight()) {
+      inFlight.decrementAndGet();
+      throw new Refused(Problems.overloaded());
+    }
+    return inFlight::decrementAndGet;
+  }
+
+  /** Takes room for a stream, of the principal's and of the route's. Returns what gives it back. */
+  private Runnable takeStream(Exchange exchange, Asked asked) {
+    String principal = exchange.user().map(user -> "user " + user.id()).orElseGet(exchange::peer);
+    String route = asked.route().key();
+    if (!streamsOfPrincipals.take(principal)) {
+      throw new Refused(Problems.tooManyStreams(limits.streamsPerPrincipal()));
+    }
+    if (!streamsOfRoutes.take(route)) {
+      streamsOfPrincipals.release(principal);
+      throw new Refused(Problems.overloaded());
+    }
+    return () -> {
+      streamsOfPrincipals.release(principal);
+      streamsOfRoutes.release(route);
+    };
   }
 
   private void startUnary(Exchange exchange, Asked asked, byte[] request, Runnable ended) {

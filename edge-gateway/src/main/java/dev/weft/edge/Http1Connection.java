@@ -428,13 +428,14 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
     var _ = channel().close();
   }
 
-  /** Ends an idle connection now and a busy one with its answer. */
+  /** Ends an idle connection now, a busy one with its answer, and a stream early. */
   void drain() {
     draining = true;
     if (current == null) {
       close();
     } else {
       closeAfterThis();
+      current.drain();
     }
   }
 

@@ -16,9 +16,10 @@ import java.time.Duration;
  * @param requestsPerConnection after which a connection is closed
  * @param pipelined requests that are read ahead of the one being answered
  * @param connections open at once; more are closed at once
- * @param inFlight requests worked on at once; more get 503
+ * @param inFlight unary calls under way at once; more get 503
  * @param streamsPerPrincipal streams one user, or one address without a user, may hold; more get
  *     429
+ * @param streamsPerRoute streams all together may hold on one route; more get 503
  */
 record HttpLimits(
     int uriBytes,
@@ -32,7 +33,8 @@ record HttpLimits(
     int pipelined,
     int connections,
     int inFlight,
-    int streamsPerPrincipal) {
+    int streamsPerPrincipal,
+    int streamsPerRoute) {
 
   static final HttpLimits DEFAULT =
       new HttpLimits(
@@ -47,7 +49,8 @@ record HttpLimits(
           32,
           10_000,
           2_000,
-          5);
+          5,
+          1_000);
 
   HttpLimits withDeadlines(Duration header, Duration body, Duration idleFor) {
     return new HttpLimits(
@@ -62,7 +65,8 @@ record HttpLimits(
         pipelined,
         connections,
         inFlight,
-        streamsPerPrincipal);
+        streamsPerPrincipal,
+        streamsPerRoute);
   }
 
   HttpLimits withStreamsPerPrincipal(int streams) {
@@ -78,6 +82,7 @@ record HttpLimits(
         pipelined,
         connections,
         inFlight,
-        streams);
+        streams,
+        streamsPerRoute);
   }
 }

@@ -96,6 +96,10 @@ final class Problems {
         .withRetryAfter(Duration.ofSeconds(5));
   }
 
+  static Problem stopping() {
+    return Problem.of(503, Code.UNAVAILABLE, "EDGE_STOPS", "this edge stops; connect again");
+  }
+
   static Problem overloaded() {
     return Problem.of(503, Code.UNAVAILABLE, "OVERLOADED", "too much is being worked on");
   }

@@ -1,5 +1,11 @@
 package dev.weft.edge;
 
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -9,39 +15,55 @@ import java.util.Optional;
  * Path prefixes that belong to one service, whoever registers first: a service that takes logins
  * over could read passwords.
  *
- * <p>A prefix covers its path with and without a verb, and all below. Immutable.
+ * <p>A prefix covers its path with and without a verb, and all below; of several the longest
+ * counts. What belongs to the issuer of tokens cannot be given away. Immutable.
  */
 final class RouteOwners {
-  private final Map<List<String>, String> owners;
+  /**
+   * Where operators name more owners: a JSON object such as {@code {"/v1/orders": "order-svc"}}.
+   */
+  static final String KEY = "weft/routes/owners";
 
-  private RouteOwners(Map<List<String>, String> owners) {
-    this.owners = owners;
+  private static final int OWNERS_MAX = 1_000;
+  private static final List<String> OF_THE_ISSUER = List.of("/v1/auth", "/.well-known");
+  private static final JsonFactory JSON = new JsonFactory();
+
+  private final String issuer;
+  private final List<Owner> owners;
+
+  private record Owner(List<String> prefix, String service) {}
+
+  private RouteOwners(String issuer, List<Owner> owners) {
+    this.issuer = issuer;
+    this.owners = List.copyOf(owners);
+  }
+
+  /** Only what belongs to the service that issues tokens. */
+  static RouteOwners of(String issuer) {
+    return new RouteOwners(
+        issuer, OF_THE_ISSUER.stream().map(prefix -> new Owner(segments(prefix), issuer)).toList());
   }
 
   /**
-   * Reads {@code /v1/auth=user-svc,/.well-known=user-svc}.
+   * What belongs to the issuer, and these. Without text nothing else does.
    *
    * @throws IllegalArgumentException that says what is expected
    */
-  static RouteOwners parse(String text) {
-    Map<List<String>, String> owners = new LinkedHashMap<>();
-    for (String entry : text.split(",", -1)) {
-      int equals = entry.indexOf('=');
-      String prefix = equals < 0 ? "" : entry.substring(0, equals).strip();
-      String service = equals < 0 ? "" : entry.substring(equals + 1).strip();
-      if (!prefix.startsWith("/") || prefix.length() < 2 || service.isEmpty()) {
-        throw new IllegalArgumentException("path=service, separated by commas");
-      }
-      owners.put(List.of(prefix.substring(1).split("/", -1)), service);
-    }
-    return new RouteOwners(owners);
+  RouteOwners with(Optional<String> json) {
+    RouteOwners builtIn = of(issuer);
+    List<Owner> named = new ArrayList<>();
+    json.ifPresent(text -> parse(text).forEach((p, s) -> named.add(new Owner(segments(p), s))));
+    named.sort(Comparator.comparingInt((Owner owner) -> owner.prefix.size()).reversed());
+    List<Owner> all = new ArrayList<>(builtIn.owners);
+    all.addAll(named);
+    return new RouteOwners(issuer, all);
   }
 
   /** The service that a path belongs to, by its decoded segments. */
   Optional<String> owner(List<String> segments) {
-    for (var entry : owners.entrySet()) {
-      if (begins(segments, entry.getKey())) {
-        return Optional.of(entry.getValue());
+    for (Owner owner : owners) {
+      if (begins(segments, owner.prefix)) {
+        return Optional.of(owner.service);
       }
     }
     return Optional.empty();
@@ -50,6 +72,40 @@ final class RouteOwners {
   /** Whether a service may claim a template: its fixed part belongs to nobody else. */
   boolean allows(PathTemplate template, String service) {
     return owner(template.literalPrefix()).map(service::equals).orElse(true);
+  }
+
+  private static Map<String, String> parse(String json) {
+    Map<String, String> owners = new LinkedHashMap<>();
+    try (JsonParser in = JSON.createParser(json)) {
+      expect(in.nextToken() == JsonToken.START_OBJECT);
+      while (in.nextToken() != JsonToken.END_OBJECT) {
+        String prefix = in.currentName();
+        expect(in.nextToken() == JsonToken.VALUE_STRING && owners.size() < OWNERS_MAX);
+        String service = in.getText();
+        expect(prefix.length() > 1 && prefix.startsWith("/") && !prefix.endsWith("/"));
+        expect(!service.isBlank());
+        owners.put(prefix, service);
+      }
+      expect(in.nextToken() == null);
+    } catch (IOException e) {
+      throw wrong();
+    }
+    return owners;
+  }
+
+  private static void expect(boolean fulfilled) {
+    if (!fulfilled) {
+      throw wrong();
+    }
+  }
+
+  private static IllegalArgumentException wrong() {
+    return new IllegalArgumentException(
+        "expected: a JSON object of paths and services, such as {\"/v1/orders\": \"order-svc\"}");
+  }
+
+  private static List<String> segments(String prefix) {
+    return List.of(prefix.substring(1).split("/", -1));
   }
 
   private static boolean begins(List<String> segments, List<String> prefix) {

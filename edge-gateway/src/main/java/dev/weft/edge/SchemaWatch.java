@@ -1,5 +1,6 @@
 package dev.weft.edge;
 
+import dev.weft.consul.KvEntry;
 import dev.weft.consul.ServiceInstance;
 import dev.weft.consul.ServiceRegistration;
 import dev.weft.consul.ServiceSnapshot;
@@ -8,11 +9,8 @@ import dev.weft.mesh.Mesh;
 import io.grpc.Channel;
 import io.grpc.ManagedChannel;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
-import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -28,13 +26,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Follows the registry, asks each healthy gRPC instance what it serves, and keeps the table of
- * routes up to date: a service is served as soon as one instance has told its contract. What was
- * learned last stays when an instance cannot be asked and when all have left, so that a known route
- * answers 503 and not 404.
+ * Follows the registry, asks each healthy instance what it serves, and tells the {@link Catalogue}:
+ * a service is served as soon as one instance has told its contract. What was learned last stays
+ * when an instance cannot be asked and when all have left.
  *
  * <p>While instances differ, the contract that most of them tell is served, of several the one
- * learned last.
+ * learned last. An instance that says by metadata, tag or check that it speaks gRPC is asked until
+ * it answers; one that says nothing a few times; one that says it speaks something else never.
  *
  * <p>Thread-safe.
  */
@@ -46,26 +44,28 @@ final class SchemaWatch implements Services, AutoCloseable {
   private static final Duration RETRY_FIRST = Duration.ofMillis(100);
   private static final Duration RETRY_LAST = Duration.ofSeconds(30);
 
+  /** Half a minute: long enough for a service that registers before it listens. */
+  private static final int ASKED_ON_SUSPICION = 8;
+
+  /** So that paths with owners are not served by others for a moment after the start. */
+  private static final Duration OWNERS_WITHIN = Duration.ofSeconds(1);
+
   /** The registry itself. */
   private static final String REGISTRY = "consul";
 
   private final Mesh mesh;
-  private final RouteOwners owners;
+  private final Catalogue catalogue;
   private final Access foreignDefault;
   private final Semaphore asking = new Semaphore(ASKED_AT_ONCE);
   private final Set<String> callable = ConcurrentHashMap.newKeySet();
-  private volatile RouteTable table;
   private @Nullable Subscription catalog;
+  private @Nullable Subscription owners;
 
   // All below is guarded by this.
   private final Map<String, Watched> services = new HashMap<>();
-
-  /** In the order they were learned: who has a route keeps it. */
-  private final Map<String, ServiceSchema> schemas = new LinkedHashMap<>();
-
-  private Set<String> knownConflicts = Set.of();
   private long learned;
   private boolean heard;
+  private boolean caughtUp;
   private boolean closed;
 
   /** One service of the registry. */
@@ -73,6 +73,10 @@ final class SchemaWatch implements Services, AutoCloseable {
     final Map<String, Instance> instances = new HashMap<>();
     @Nullable Subscription subscription;
     @Nullable ServiceSnapshot snapshot;
+
+    boolean asked() {
+      return snapshot != null && instances.values().stream().allMatch(Instance::asked);
+    }
   }
 
   /** One instance that can be called. */
@@ -81,6 +85,27 @@ final class SchemaWatch implements Services, AutoCloseable {
     @Nullable ServiceSchema schema;
     String problem = "";
     long learned;
+
+    boolean asked() {
+      return schema != null || !problem.isEmpty();
+    }
+  }
+
+  /** What an instance says that it speaks. */
+  private enum Protocol {
+    GRPC,
+    UNSAID,
+    ANOTHER;
+
+    static Protocol of(ServiceInstance instance) {
+      String stated = instance.meta().getOrDefault(ServiceRegistration.META_PROTOCOL, "");
+      if (stated.equalsIgnoreCase("grpc")
+          || instance.tags().stream().anyMatch("grpc"::equalsIgnoreCase)
+          || instance.checks().stream().anyMatch(check -> check.type().equals("grpc"))) {
+        return GRPC;
+      }
+      return stated.isEmpty() ? UNSAID : ANOTHER;
+    }
   }
 
   /**
@@ -97,21 +122,35 @@ final class SchemaWatch implements Services, AutoCloseable {
       Map<String, InstanceSchema> contracts,
       Optional<ServiceSchema> schema) {}
 
-  SchemaWatch(Mesh mesh, RouteOwners owners, Access foreignDefault) {
+  SchemaWatch(Mesh mesh, Catalogue catalogue, Access foreignDefault) {
     this.mesh = mesh;
-    this.owners = owners;
+    this.catalogue = catalogue;
     this.foreignDefault = foreignDefault;
-    this.table = RouteTable.empty(owners);
   }
 
   /** Begins to follow the registry. */
   void start() {
+    CountDownLatch owned = new CountDownLatch(1);
+    owners =
+        mesh.consul()
+            .kv()
+            .watch(
+                RouteOwners.KEY,
+                entry -> {
+                  catalogue.owners(entry.map(KvEntry::text));
+                  owned.countDown();
+                });
+    try {
+      boolean _ = owned.await(OWNERS_WITHIN.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
     catalog = mesh.consul().watchServices(names -> services(names.keySet()));
   }
 
   @Override
   public RouteTable routes() {
-    return table;
+    return catalogue.routes();
   }
 
   @Override
@@ -129,30 +168,31 @@ final class SchemaWatch implements Services, AutoCloseable {
     return mesh.streamChannel(service);
   }
 
-  /** Whether the registry has been heard of at all. */
-  synchronized boolean heard() {
-    return heard;
+  /**
+   * Whether the registry was heard of and every instance in it has been asked once, so that what
+   * was there before this edge is served. True ever after: what comes later is not waited for.
+   */
+  synchronized boolean caughtUp() {
+    caughtUp = caughtUp || (heard && services.values().stream().allMatch(Watched::asked));
+    return caughtUp;
   }
 
   /** All services of the registry by name. */
   synchronized Map<String, View> views() {
     Map<String, View> views = new HashMap<>();
     services.forEach((name, watched) -> views.put(name, view(name, watched)));
-    schemas.forEach(
-        (name, schema) ->
-            views.computeIfAbsent(
-                name,
-                _ ->
-                    new View(
-                        new ServiceSnapshot(name, List.of(), false),
-                        Map.of(),
-                        Optional.of(schema))));
+    for (ServiceSchema schema : catalogue.all()) {
+      views.computeIfAbsent(
+          schema.service(),
+          name ->
+              new View(new ServiceSnapshot(name, List.of(), false), Map.of(), Optional.of(schema)));
+    }
     return views;
   }
 
   /** All contracts learned, in their order. */
-  synchronized List<ServiceSchema> schemas() {
-    return List.copyOf(schemas.values());
+  List<ServiceSchema> schemas() {
+    return catalogue.all();
   }
 
   private View view(String name, Watched watched) {
@@ -168,7 +208,7 @@ final class SchemaWatch implements Services, AutoCloseable {
                 known.schema == null ? "" : known.schema.fingerprint(), known.problem));
       }
     }
-    return new View(snapshot, contracts, Optional.ofNullable(schemas.get(name)));
+    return new View(snapshot, contracts, catalogue.find(name));
   }
 
   /** The registry has exactly these services now. */
@@ -217,7 +257,7 @@ final class SchemaWatch implements Services, AutoCloseable {
     watched.snapshot = snapshot;
     Map<String, ServiceInstance> now =
         snapshot.passing().stream()
-            .filter(SchemaWatch::speaksGrpc)
+            .filter(instance -> Protocol.of(instance) != Protocol.ANOTHER)
             .collect(Collectors.toMap(SchemaWatch::key, i -> i, (a, _) -> a));
     if (now.isEmpty()) {
       callable.remove(name);
@@ -252,16 +292,12 @@ final class SchemaWatch implements Services, AutoCloseable {
     return instance.key() + " " + instance.host() + ":" + instance.port() + " " + instance.meta();
   }
 
-  private static boolean speaksGrpc(ServiceInstance instance) {
-    return "grpc".equalsIgnoreCase(instance.meta().get(ServiceRegistration.META_PROTOCOL))
-        || instance.tags().stream().anyMatch("grpc"::equalsIgnoreCase);
-  }
-
-  /** Asks an instance until it has answered or is gone. */
+  /** Asks an instance until it has answered or is gone, or it is plain that it never will. */
   private void learn(Watched watched, Instance instance, ServiceInstance at) {
     long pause = RETRY_FIRST.toMillis();
+    boolean surely = Protocol.of(at) == Protocol.GRPC;
     try {
-      while (instance.gone.getCount() > 0) {
+      for (int i = 0; instance.gone.getCount() > 0 && (surely || i < ASKED_ON_SUSPICION); i++) {
         String problem;
         try {
           ServiceSchema schema = ask(at);
@@ -273,7 +309,7 @@ final class SchemaWatch implements Services, AutoCloseable {
           log.error("the contract of {} cannot be read", at.id(), e);
           problem = "internal error";
         }
-        failed(instance, at, problem);
+        failed(instance, at, problem, surely);
         if (instance.gone.await(
             ThreadLocalRandom.current().nextLong(pause / 2, pause + 1), TimeUnit.MILLISECONDS)) {
           return;
@@ -296,8 +332,9 @@ final class SchemaWatch implements Services, AutoCloseable {
     }
   }
 
-  private synchronized void failed(Instance instance, ServiceInstance at, String problem) {
-    if (!problem.equals(instance.problem)) {
+  private synchronized void failed(
+      Instance instance, ServiceInstance at, String problem, boolean surely) {
+    if (surely && !problem.equals(instance.problem)) {
       log.warn("{} does not tell its contract, asking on: {}", at.id(), problem);
     }
     instance.problem = problem;
@@ -310,20 +347,7 @@ final class SchemaWatch implements Services, AutoCloseable {
     instance.problem = "";
     instance.schema = schema;
     instance.learned = ++learned;
-    ServiceSchema chosen = chosen(watched);
-    ServiceSchema before = schemas.get(schema.service());
-    if (before == null || !before.fingerprint().equals(chosen.fingerprint())) {
-      schemas.put(schema.service(), chosen);
-      rebuild();
-      log.info(
-          "serving {} with {} routes, contract {}",
-          chosen.service(),
-          chosen.routes().size(),
-          chosen.fingerprint());
-      for (ServiceSchema.Skipped skipped : chosen.skipped()) {
-        log.warn("{} is not served: {}", skipped.rpc(), skipped.why());
-      }
-    }
+    catalogue.put(chosen(watched), services::containsKey);
   }
 
   private static ServiceSchema chosen(Watched watched) {
@@ -350,31 +374,14 @@ final class SchemaWatch implements Services, AutoCloseable {
     return instances.stream().mapToLong(instance -> instance.learned).max().orElse(0);
   }
 
-  private void rebuild() {
-    List<Route> routes = new ArrayList<>();
-    schemas.values().forEach(schema -> routes.addAll(schema.routes()));
-    RouteTable next = RouteTable.of(routes, owners);
-    Set<String> conflicts = new HashSet<>();
-    for (RouteTable.Conflict conflict : next.conflicts()) {
-      String text = conflict.refused().rpc().name() + " for " + conflict.refused().key();
-      conflicts.add(text);
-      if (!knownConflicts.contains(text)) {
-        log.warn(
-            "{} of {} is not served: the path is {}'s",
-            text,
-            conflict.refused().rpc().service(),
-            conflict.owner());
-      }
-    }
-    knownConflicts = conflicts;
-    table = next;
-  }
-
   @Override
   public synchronized void close() {
     closed = true;
     if (catalog != null) {
       catalog.close();
+    }
+    if (owners != null) {
+      owners.close();
     }
     List.copyOf(services.keySet()).forEach(this::forget);
   }

@@ -22,14 +22,10 @@ import java.util.Set;
  * Immutable.
  *
  * @param service its name in the registry
- * @param grpcServices the full names of the services it is made of
+ * @param contract what all this was read from
  */
 record ServiceSchema(
-    String service,
-    String fingerprint,
-    List<String> grpcServices,
-    List<Route> routes,
-    List<Skipped> skipped) {
+    String service, Reflected contract, List<Route> routes, List<Skipped> skipped) {
 
   /** The file that declares our method options. Who imports it means what it does not say. */
   private static final String OPTIONS_FILE = "weft/options/v1/options.proto";
@@ -43,7 +39,6 @@ record ServiceSchema(
   record Skipped(String rpc, String why) {}
 
   ServiceSchema {
-    grpcServices = List.copyOf(grpcServices);
     routes = List.copyOf(routes);
     skipped = List.copyOf(skipped);
   }
@@ -82,8 +77,17 @@ record ServiceSchema(
         }
       }
     }
-    return new ServiceSchema(
-        service, reflected.fingerprint(), reflected.services(), located(routes), skipped);
+    return new ServiceSchema(service, reflected, located(routes), skipped);
+  }
+
+  /** Equal for equal contracts. */
+  String fingerprint() {
+    return contract.fingerprint();
+  }
+
+  /** The full names of the gRPC services it is made of. */
+  List<String> grpcServices() {
+    return contract.services();
   }
 
   private static List<Route> routes(

@@ -65,6 +65,15 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
               .scheduleAtFixedRate(
                   this::beat, HEARTBEAT_SECONDS, HEARTBEAT_SECONDS, TimeUnit.SECONDS);
     }
+    exchange.onDrain(this::leave);
+  }
+
+  /** A stream would hold the end of this process up; the client finds another edge. */
+  private void leave() {
+    if (!over) {
+      finish(Problems.stopping());
+      call.cancel("the edge stops", null);
+    }
   }
 
   @Override

@@ -3,20 +3,23 @@ package dev.weft.edge;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** Counts the streams of each principal. Remembers nobody who has none. Thread-safe. */
+/** Counts the streams of each holder. Remembers none who has none. Thread-safe. */
 final class StreamSlots {
   private final Map<String, Integer> open = new ConcurrentHashMap<>();
   private final int max;
 
+  /**
+   * @param max streams of one holder
+   */
   StreamSlots(int max) {
     this.max = max;
   }
 
-  /** Takes a slot; false when the principal has them all. */
-  boolean take(String principal) {
+  /** Takes a slot; false when the holder has them all. */
+  boolean take(String holder) {
     boolean[] taken = new boolean[1];
     open.compute(
-        principal,
+        holder,
         (_, count) -> {
           int now = count == null ? 0 : count;
           taken[0] = now < max;
@@ -25,7 +28,7 @@ final class StreamSlots {
     return taken[0];
   }
 
-  void release(String principal) {
-    open.computeIfPresent(principal, (_, count) -> count == 1 ? null : Integer.valueOf(count - 1));
+  void release(String holder) {
+    open.computeIfPresent(holder, (_, count) -> count == 1 ? null : Integer.valueOf(count - 1));
   }
 }

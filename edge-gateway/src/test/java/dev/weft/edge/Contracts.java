@@ -13,7 +13,7 @@ import java.util.TreeMap;
 
 /** The contracts of the test services, as an instance would tell them by reflection. */
 final class Contracts {
-  static final RouteOwners OWNERS = RouteOwners.parse("/v1/auth=user-svc,/.well-known=user-svc");
+  static final RouteOwners OWNERS = RouteOwners.of("user-svc");
 
   private Contracts() {}
 

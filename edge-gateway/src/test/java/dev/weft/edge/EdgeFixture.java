@@ -18,6 +18,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
@@ -33,6 +34,7 @@ final class EdgeFixture implements AutoCloseable {
 
   private final Deque<AutoCloseable> opened = new ArrayDeque<>();
   private final HttpClient client = HttpClient.newHttpClient();
+  private final ConsulConfig registry;
   final DevAgent agent;
   final Consul consul;
   final EdgeServer edge;
@@ -45,36 +47,55 @@ final class EdgeFixture implements AutoCloseable {
   EdgeFixture(HttpLimits limits, Access foreignDefault) throws Exception {
     agent = DevAgent.start(DevAgentConfig.inMemory());
     InetSocketAddress address = agent.address();
-    ConsulConfig registry = ConsulConfig.of("127.0.0.1:" + address.getPort(), Optional.empty());
+    registry = ConsulConfig.of("127.0.0.1:" + address.getPort(), Optional.empty());
     consul = Consul.connect(registry);
-    MeshConfig config =
-        new MeshConfig(
-            EdgeConfig.SERVICE,
-            "test",
-            "127.0.0.1",
-            "127.0.0.1",
-            0,
-            0,
-            registry,
-            new IdentityConfig(
-                "https://weft.example", "weft", "user-svc", Optional.empty(), Optional.empty()),
-            TelemetryConfig.local(EdgeConfig.SERVICE, "test"),
-            new MeshConfig.Drain(Duration.ofMillis(1), Duration.ofSeconds(2)));
-    Mesh mesh = Mesh.open(config);
+    Mesh mesh = Mesh.open(config(registry));
     management = mesh.management().port();
-    edge =
-        new EdgeServer(
-            new EdgeConfig(
-                config,
-                "127.0.0.1",
-                Set.of("library"),
-                foreignDefault,
-                Contracts.OWNERS,
-                new Cors(Set.of("https://shop.example")),
-                limits),
-            mesh,
-            EdgeFixture::verify);
+    edge = edge(mesh, limits, foreignDefault, Optional.empty());
     edge.start();
+  }
+
+  private static MeshConfig config(ConsulConfig registry) {
+    return new MeshConfig(
+        EdgeConfig.SERVICE,
+        "test",
+        "127.0.0.1",
+        "127.0.0.1",
+        0,
+        0,
+        registry,
+        new IdentityConfig(
+            "https://weft.example", "weft", "user-svc", Optional.empty(), Optional.empty()),
+        TelemetryConfig.local(EdgeConfig.SERVICE, "test"),
+        new MeshConfig.Drain(Duration.ofMillis(1), Duration.ofSeconds(2)));
+  }
+
+  private EdgeServer edge(
+      Mesh mesh, HttpLimits limits, Access foreignDefault, Optional<Path> cacheFolder) {
+    return new EdgeServer(
+        new EdgeConfig(
+            config(registry),
+            "127.0.0.1",
+            Set.of("library"),
+            foreignDefault,
+            Contracts.OWNERS,
+            cacheFolder,
+            new Cors(Set.of("https://shop.example")),
+            limits),
+        mesh,
+        EdgeFixture::verify);
+  }
+
+  /** One more edge, for a test that stops it. */
+  EdgeServer another(Path cacheFolder) {
+    EdgeServer another =
+        edge(
+            Mesh.open(config(registry)),
+            HttpLimits.DEFAULT,
+            new Access.Public(),
+            Optional.of(cacheFolder));
+    another.start();
+    return another;
   }
 
   private static Caller.User verify(String token) {
@@ -136,8 +157,15 @@ final class EdgeFixture implements AutoCloseable {
   }
 
   int status(String path) {
+    return status(edge, path);
+  }
+
+  int status(EdgeServer of, String path) {
+    URI uri = URI.create("http://127.0.0.1:" + of.port() + path);
     try {
-      return get(path).statusCode();
+      return client
+          .send(HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofString())
+          .statusCode();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } catch (InterruptedException e) {

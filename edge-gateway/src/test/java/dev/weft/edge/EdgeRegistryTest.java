@@ -3,16 +3,23 @@ package dev.weft.edge;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.weft.consul.ServiceRegistration;
+import dev.weft.consul.Weights;
 import dev.weft.edge.weather.GetForecastRequest;
 import dev.weft.edge.weather.GetForecastResponse;
 import dev.weft.edge.weather.WeatherGrpc;
+import io.grpc.ServerServiceDefinition;
 import io.grpc.protobuf.services.ProtoReflectionService;
+import io.grpc.protobuf.services.ProtoReflectionServiceV1;
 import io.grpc.stub.StreamObserver;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Services that come and go while the edge runs. */
 class EdgeRegistryTest {
@@ -111,6 +118,77 @@ class EdgeRegistryTest {
     assertThat(fixture.post("/v1/auth:login", "{}").statusCode()).isEqualTo(404);
     assertThat(fixture.get("/.well-known/jwks.json").statusCode()).isEqualTo(404);
     assertThat(fixture.get("/anywhere/jwks.json").statusCode()).isEqualTo(200);
+  }
+
+  @Test
+  void followsOperatorsWhoSayWhoseAPathIs() throws Exception {
+    fixture.add("impostor", new WeatherService("impostor"));
+    awaitStatus(Duration.ofSeconds(5), "/weather/oslo", 200);
+
+    fixture.consul.kv().put(RouteOwners.KEY, "{\"/weather\": \"weather\"}");
+    awaitStatus(Duration.ofSeconds(2), "/weather/oslo", 404);
+    fixture.add("weather", new WeatherService("owner"));
+    awaitStatus(Duration.ofSeconds(2), "/weather/oslo", 200);
+    assertThat(fixture.get("/weather/oslo").body()).contains("from owner");
+
+    fixture.consul.kv().put(RouteOwners.KEY, "what was meant?");
+    fixture.consul.kv().put("other", "so that the one before was heard of");
+    assertThat(fixture.get("/weather/oslo").body()).contains("from owner");
+  }
+
+  @Test
+  void asksAlsoWhoDoesNotSayThatItSpeaksGrpcButNotWhoSpeaksSomethingElse() throws Exception {
+    List<ServerServiceDefinition> services =
+        List.of(
+            new WeatherService("quiet").bindService(),
+            ProtoReflectionServiceV1.newInstance().bindService());
+    fixture.add(
+        TestBackend.start(
+            fixture.consul, services, port -> registration("elsewhere", port, "http")));
+    fixture.add(
+        TestBackend.start(fixture.consul, services, port -> registration("weather", port, "")));
+
+    awaitStatus(Duration.ofSeconds(2), "/weather/oslo", 200);
+    assertThat(fixture.management("/services/elsewhere").body()).doesNotContain("contract");
+  }
+
+  private static ServiceRegistration registration(String name, int port, String protocol) {
+    return new ServiceRegistration(
+        name + "-1",
+        name,
+        "127.0.0.1",
+        port,
+        List.of(),
+        protocol.isEmpty() ? Map.of() : Map.of(ServiceRegistration.META_PROTOCOL, protocol),
+        Weights.EQUAL,
+        List.of(),
+        false);
+  }
+
+  @Test
+  void knowsRoutesFromBeforeItsRestart(@TempDir Path folder) throws Exception {
+    try (TestBackend weather =
+            TestBackend.start(fixture.consul, "weather", new WeatherService("1"));
+        EdgeServer before = fixture.another(folder)) {
+      assertThat(weather.port()).isPositive();
+      await().until(() -> fixture.status(before, "/weather/oslo") == 200);
+    }
+    fixture.add("impostor", new WeatherService("impostor"));
+
+    try (EdgeServer after = fixture.another(folder)) {
+      assertThat(fixture.status(after, "/weather/oslo")).isEqualTo(503);
+      await().until(after::ready);
+      assertThat(fixture.status(after, "/weather/oslo")).isEqualTo(503);
+    }
+  }
+
+  @Test
+  void isReadyWhenItServesWhatWasThereBeforeIt(@TempDir Path folder) throws Exception {
+    try (EdgeServer late = fixture.another(folder)) {
+      await().until(late::ready);
+
+      assertThat(fixture.status(late, "/library/books/b1")).isEqualTo(200);
+    }
   }
 
   @Test

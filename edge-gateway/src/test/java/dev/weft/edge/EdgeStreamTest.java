@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import java.net.http.HttpResponse;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.Callable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -172,6 +174,22 @@ class EdgeStreamTest {
       }
     }
     await().until(() -> fixture.get("/library/books/b:watch?count=1").statusCode() == 200);
+  }
+
+  @Test
+  void endsStreamsWithARecordWhenTheEdgeStops(@TempDir Path folder) throws Exception {
+    EdgeServer stopping = fixture.another(folder);
+    try (RawHttp client = new RawHttp(stopping.port())) {
+      await().until(() -> fixture.status(stopping, "/library/books/b1") == 200);
+      client.send("GET /library/books/b:watch?count=1&failWith=-1 HTTP/1.1\r\nHost: a\r\n\r\n");
+      assertThat(client.head()).startsWith("HTTP/1.1 200 OK");
+      assertThat(client.chunk()).contains("\"pageCount\":0");
+
+      stopping.close();
+
+      assertThat(client.chunk()).contains("{\"error\":", "\"reason\":\"EDGE_STOPS\"");
+      assertThat(client.chunk()).isEmpty();
+    }
   }
 
   private static HttpResponse<String> watch(String count, String accept) throws Exception {

@@ -1,6 +1,5 @@
 package dev.weft.edge;
 
-import dev.weft.consul.Check;
 import dev.weft.consul.Consul;
 import dev.weft.consul.Health;
 import dev.weft.consul.Registration;
@@ -22,6 +21,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.concurrent.Executors;
+import java.util.function.IntFunction;
 
 /**
  * One instance of a service of somebody's, in no way made with ours: a plain gRPC server with
@@ -47,6 +47,25 @@ final class TestBackend implements AutoCloseable {
 
   static TestBackend start(Consul consul, String name, List<ServerServiceDefinition> services)
       throws IOException {
+    return start(
+        consul,
+        services,
+        port -> {
+          ServiceRegistration registration = ServiceRegistration.grpc(name, "127.0.0.1", port, "");
+          // Healthy at once: how fast a registry probes is not what is tested here.
+          return registration.withChecks(
+              registration.checks().stream()
+                  .map(check -> check.withInitial(Health.PASSING))
+                  .toList());
+        });
+  }
+
+  /** One that registers as it likes. */
+  static TestBackend start(
+      Consul consul,
+      List<ServerServiceDefinition> services,
+      IntFunction<ServiceRegistration> registration)
+      throws IOException {
     NettyServerBuilder builder =
         NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
             .executor(Executors.newVirtualThreadPerTaskExecutor())
@@ -54,12 +73,7 @@ final class TestBackend implements AutoCloseable {
             .intercept(new Remember());
     services.forEach(builder::addService);
     Server server = builder.build().start();
-    ServiceRegistration registration =
-        ServiceRegistration.grpc(name, "127.0.0.1", server.getPort(), "");
-    // Healthy at once: how fast a registry probes is not what is tested here.
-    List<Check> checks =
-        registration.checks().stream().map(check -> check.withInitial(Health.PASSING)).toList();
-    return new TestBackend(server, consul.register(registration.withChecks(checks)));
+    return new TestBackend(server, consul.register(registration.apply(server.getPort())));
   }
 
   int port() {

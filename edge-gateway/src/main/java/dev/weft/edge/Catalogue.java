@@ -1,0 +1,141 @@
+package dev.weft.edge;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What is served: the contracts learned last, in the order their services were first seen, and the
+ * table of their routes. A contract stays when its service has left, and over a restart when there
+ * is a file to keep it in, so that a known route answers 503 and not 404, and nobody else gets it.
+ *
+ * <p>Thread-safe.
+ */
+final class Catalogue {
+  private static final Logger log = LoggerFactory.getLogger(Catalogue.class);
+
+  private static final int SERVICES_MAX = 2_000;
+
+  private final Optional<ContractFile> file;
+
+  /** In the order they were first seen: who has a route keeps it. */
+  private final Map<String, ServiceSchema> schemas = new LinkedHashMap<>();
+
+  private RouteOwners owners;
+  private Set<String> knownConflicts = Set.of();
+  private volatile RouteTable table;
+
+  Catalogue(RouteOwners owners, Optional<ContractFile> file, Access foreignDefault) {
+    this.owners = owners;
+    this.file = file;
+    this.table = RouteTable.empty(owners);
+    for (ContractFile.Kept kept : file.map(ContractFile::read).orElse(List.of())) {
+      try {
+        schemas.put(
+            kept.service(), ServiceSchema.of(kept.service(), kept.contract(), foreignDefault));
+      } catch (InvalidRule e) {
+        log.warn("the contract kept of {} cannot be used: {}", kept.service(), e.getMessage());
+      }
+    }
+    if (!schemas.isEmpty()) {
+      rebuild();
+      log.info("{} services are known from before", schemas.size());
+    }
+  }
+
+  /** The routes now. */
+  RouteTable routes() {
+    return table;
+  }
+
+  synchronized Optional<ServiceSchema> find(String service) {
+    return Optional.ofNullable(schemas.get(service));
+  }
+
+  /** All contracts, in their order. */
+  synchronized List<ServiceSchema> all() {
+    return List.copyOf(schemas.values());
+  }
+
+  /**
+   * From now on this is the contract of its service.
+   *
+   * @param registered whether a service is in the registry; the contract that is known longest of
+   *     one that is not makes room when there is none
+   */
+  synchronized void put(ServiceSchema schema, Predicate<String> registered) {
+    ServiceSchema before = schemas.get(schema.service());
+    if (before != null && before.fingerprint().equals(schema.fingerprint())) {
+      return;
+    }
+    if (before == null && schemas.size() >= SERVICES_MAX && !makeRoom(registered)) {
+      log.warn("more than {} services; {} is not served", SERVICES_MAX, schema.service());
+      return;
+    }
+    schemas.put(schema.service(), schema);
+    rebuild();
+    file.ifPresent(
+        kept ->
+            kept.write(
+                schemas.values().stream()
+                    .map(s -> new ContractFile.Kept(s.service(), s.contract()))
+                    .toList()));
+    log.info(
+        "serving {} with {} routes, contract {}",
+        schema.service(),
+        schema.routes().size(),
+        schema.fingerprint());
+    for (ServiceSchema.Skipped skipped : schema.skipped()) {
+      log.warn("{} is not served: {}", skipped.rpc(), skipped.why());
+    }
+  }
+
+  /** From now on these paths belong to these services, if that can be read. */
+  synchronized void owners(Optional<String> json) {
+    try {
+      owners = owners.with(json);
+      rebuild();
+    } catch (IllegalArgumentException e) {
+      log.warn(
+          "{} is not followed, what it said before stands; {}", RouteOwners.KEY, e.getMessage());
+    }
+  }
+
+  private boolean makeRoom(Predicate<String> registered) {
+    for (Iterator<String> names = schemas.keySet().iterator(); names.hasNext(); ) {
+      if (!registered.test(names.next())) {
+        names.remove();
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private void rebuild() {
+    List<Route> routes = new ArrayList<>();
+    schemas.values().forEach(schema -> routes.addAll(schema.routes()));
+    RouteTable next = RouteTable.of(routes, owners);
+    Set<String> conflicts = new HashSet<>();
+    for (RouteTable.Conflict conflict : next.conflicts()) {
+      String text = conflict.refused().rpc().name() + " for " + conflict.refused().key();
+      conflicts.add(text);
+      if (!knownConflicts.contains(text)) {
+        log.warn(
+            "{} of {} is not served: the path is {}'s",
+            text,
+            conflict.refused().rpc().service(),
+            conflict.owner());
+      }
+    }
+    knownConflicts = conflicts;
+    table = next;
+  }
+}
