@@ -1,5 +1,6 @@
 package dev.weft.consul.agent;
 
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -61,7 +62,7 @@ final class Checks implements Catalog.Prober, AutoCloseable {
             counts = ++good >= spec.successBeforePassing();
           }
           if (counts) {
-            listener.report(spec, outcome.status(), shorten(outcome.output()));
+            listener.report(spec, outcome.status(), outcome.output());
           }
           Thread.sleep(spec.interval());
         }
@@ -87,17 +88,6 @@ final class Checks implements Catalog.Prober, AutoCloseable {
           Thread.sleep(ttl);
         }
       }
-    }
-
-    private String shorten(String output) {
-      return output.length() <= spec.outputMax()
-          ? output
-          : "Captured "
-              + spec.outputMax()
-              + " of "
-              + output.length()
-              + " bytes\n...\n"
-              + output.substring(output.length() - spec.outputMax());
     }
   }
 
@@ -141,9 +131,18 @@ final class Checks implements Catalog.Prober, AutoCloseable {
     if (check == null || !(check.spec.target() instanceof Target.Ttl)) {
       throw new ApiError(500, "CheckID \"" + checkId + "\" does not have associated TTL");
     }
+    String kept = shorten(output, check.spec.outputMax());
     check.heard.set(System.nanoTime());
-    check.lastOutput = output;
-    listener.report(check.spec, status, output);
+    check.lastOutput = kept;
+    listener.report(check.spec, status, kept);
+  }
+
+  private static String shorten(String output, int max) {
+    byte[] bytes = output.getBytes(StandardCharsets.UTF_8);
+    return bytes.length <= max
+        ? output
+        : "%s ... (captured %d of %d bytes)"
+            .formatted(new String(bytes, 0, max, StandardCharsets.UTF_8), max, bytes.length);
   }
 
   /** Ends every probe, the running ones too, before their clients are closed. */

@@ -414,9 +414,54 @@ final class Filter {
                 case null -> true;
                 case Object _ -> false;
               };
-          case MATCHES, NOT_MATCHES ->
-              pattern != null && pattern.matcher(String.valueOf(value)).find();
+          case MATCHES, NOT_MATCHES -> pattern != null && found(pattern, String.valueOf(value));
         };
     return positive != operator.negative();
+  }
+
+  private static boolean found(Pattern pattern, String text) {
+    try {
+      return pattern.matcher(new Glanced(text)).find();
+    } catch (StackOverflowError e) {
+      throw wrong("the regular expression \"" + pattern + "\" is too deep");
+    }
+  }
+
+  /**
+   * A text that may be looked at only so often, because the row is matched under the agent's lock:
+   * Go's expressions take linear time, Java's may take exponential.
+   */
+  private static final class Glanced implements CharSequence {
+    private static final int GLANCES_MAX = 1_000_000;
+
+    private final String text;
+    private int glances;
+
+    Glanced(String text) {
+      this.text = text;
+    }
+
+    @Override
+    public int length() {
+      return text.length();
+    }
+
+    @Override
+    public char charAt(int index) {
+      if (++glances > GLANCES_MAX) {
+        throw wrong("the regular expression takes too long");
+      }
+      return text.charAt(index);
+    }
+
+    @Override
+    public CharSequence subSequence(int start, int end) {
+      return text.subSequence(start, end);
+    }
+
+    @Override
+    public String toString() {
+      return text;
+    }
   }
 }

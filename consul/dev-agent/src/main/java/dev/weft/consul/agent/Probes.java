@@ -13,12 +13,20 @@ import java.net.UnknownHostException;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
 import java.net.http.HttpTimeoutException;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -39,12 +47,23 @@ final class Probes implements AutoCloseable {
   /** The probe of a check, to be closed by the caller. */
   Probe open(CheckSpec spec) {
     return switch (spec.target()) {
-      case Target.Grpc target -> new GrpcProbe(target, spec.timeout(), eventLoop());
-      case Target.Http target -> () -> http(target, spec.timeout());
+      case Target.Grpc target -> grpc(target, spec.timeout());
+      case Target.Http target -> () -> http(target, spec.timeout(), spec.outputMax());
       case Target.Tcp target -> () -> tcp(target.hostAndPort(), spec.timeout());
       case Target.Ttl _, Target.Maintenance _ ->
           throw new IllegalArgumentException(spec.id() + " is not probed");
     };
+  }
+
+  private Probe grpc(Target.Grpc target, Duration timeout) {
+    try {
+      return new GrpcProbe(target, timeout, eventLoop());
+    } catch (IllegalArgumentException e) {
+      Probe.Outcome refused =
+          new Probe.Outcome(
+              Status.CRITICAL, "rpc error: code = Unavailable desc = " + e.getMessage());
+      return () -> refused;
+    }
   }
 
   private synchronized EventLoopGroup eventLoop() {
@@ -77,13 +96,13 @@ final class Probes implements AutoCloseable {
         .followRedirects(HttpClient.Redirect.NORMAL);
   }
 
-  private Probe.Outcome http(Target.Http target, Duration timeout) throws InterruptedException {
+  private Probe.Outcome http(Target.Http target, Duration timeout, int outputMax)
+      throws InterruptedException {
     return attempt(
         () -> target.method() + " \"" + target.url() + "\": ",
         () -> {
           HttpRequest.Builder request =
               HttpRequest.newBuilder(URI.create(target.url()))
-                  .timeout(timeout)
                   .setHeader("User-Agent", "Consul Health Check")
                   .setHeader("Accept", "text/plain, text/*, */*")
                   .method(
@@ -99,20 +118,52 @@ final class Probes implements AutoCloseable {
                       values.forEach(value -> request.setHeader(name, value));
                     }
                   });
-          HttpResponse<String> answer =
-              client(target.skipVerify())
-                  .send(request.build(), HttpResponse.BodyHandlers.ofString());
-          int status = answer.statusCode();
+          Tail body = new Tail(outputMax);
+          int status = send(request.build(), target.skipVerify(), body, timeout);
           return new Probe.Outcome(
               status / 100 == 2 ? Status.PASSING : status == 429 ? Status.WARNING : Status.CRITICAL,
               "HTTP %s %s: %d %s Output: %s"
                   .formatted(
-                      target.method(),
-                      target.url(),
-                      status,
-                      HttpText.reason(status),
-                      answer.body()));
+                      target.method(), target.url(), status, HttpText.reason(status), body.text()));
         });
+  }
+
+  /** The status of the answer once its body is read, too; a request's own time-out ends before. */
+  private int send(HttpRequest request, boolean trustingAnyone, Tail body, Duration timeout)
+      throws IOException, InterruptedException {
+    CompletableFuture<HttpResponse<Void>> answer =
+        client(trustingAnyone).sendAsync(request, BodyHandlers.ofByteArrayConsumer(body));
+    try {
+      return answer.get(timeout.toNanos(), TimeUnit.NANOSECONDS).statusCode();
+    } catch (TimeoutException e) {
+      throw new HttpTimeoutException("no answer in " + timeout);
+    } catch (ExecutionException e) {
+      throw e.getCause() instanceof IOException cause ? cause : new IOException(e.getCause());
+    } finally {
+      answer.cancel(true);
+    }
+  }
+
+  /** Keeps the end of a body of any length. */
+  private static final class Tail implements Consumer<Optional<byte[]>> {
+    private final int max;
+    private byte[] bytes = new byte[0];
+
+    Tail(int max) {
+      this.max = max;
+    }
+
+    @Override
+    public void accept(Optional<byte[]> chunk) {
+      byte[] more = chunk.orElse(new byte[0]);
+      byte[] all = Arrays.copyOf(bytes, bytes.length + more.length);
+      System.arraycopy(more, 0, all, bytes.length, more.length);
+      bytes = Arrays.copyOfRange(all, Math.max(0, all.length - max), all.length);
+    }
+
+    String text() {
+      return new String(bytes, StandardCharsets.UTF_8);
+    }
   }
 
   private static Probe.Outcome tcp(String hostAndPort, Duration timeout)
@@ -122,15 +173,20 @@ final class Probes implements AutoCloseable {
         () -> {
           int colon = hostAndPort.lastIndexOf(':');
           if (colon < 0) {
-            throw new IllegalArgumentException("missing port in address");
+            return new Probe.Outcome(
+                Status.CRITICAL, "dial tcp: address " + hostAndPort + ": missing port in address");
           }
           String host = hostAndPort.substring(0, colon).replaceAll("^\\[|]$", "");
           int port = Integer.parseInt(hostAndPort.substring(colon + 1));
           try (Socket socket = new Socket()) {
-            socket.connect(new InetSocketAddress(host, port), (int) timeout.toMillis());
+            socket.connect(new InetSocketAddress(host, port), millis(timeout));
           }
           return new Probe.Outcome(Status.PASSING, "TCP connect " + hostAndPort + ": Success");
         });
+  }
+
+  private static int millis(Duration timeout) {
+    return Math.clamp(timeout.toMillis(), 1, Integer.MAX_VALUE); // 0 would mean for ever
   }
 
   /** One try at something that may fail in any of the ways a network can. */

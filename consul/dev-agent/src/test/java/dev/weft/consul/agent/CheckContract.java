@@ -3,16 +3,12 @@ package dev.weft.consul.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import com.sun.net.httpserver.HttpServer;
 import io.grpc.ServerCredentials;
 import io.grpc.TlsServerCredentials;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.net.ServerSocket;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 /** How the agent finds out whether a service is well. */
@@ -143,36 +139,54 @@ interface CheckContract extends Contract {
 
   @Test
   default void readsTheStatusOfAnHttpCheck() throws Exception {
-    AtomicInteger status = new AtomicInteger(200);
-    HttpServer server =
-        HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 16);
-    server.createContext(
-        "/",
-        exchange -> {
-          byte[] body = "all well".getBytes(StandardCharsets.UTF_8);
-          exchange.sendResponseHeaders(status.get(), body.length);
-          exchange.getResponseBody().write(body);
-          exchange.close();
-        });
-    server.start();
-    try {
-      String url = "http://127.0.0.1:" + server.getAddress().getPort() + "/health";
+    try (HttpTarget target = new HttpTarget("all well")) {
       String name = unique("http");
       api()
           .register(
               "{\"Name\":\"%s\",\"Check\":{\"HTTP\":\"%s\",\"Interval\":\"1s\",\"Timeout\":\"1s\"}}"
-                  .formatted(name, url))
+                  .formatted(name, target.url()))
           .isOk();
       assertThat(outputOnce("service:" + name, "passing"))
-          .isEqualTo("HTTP GET " + url + ": 200 OK Output: all well");
-      status.set(429);
+          .isEqualTo("HTTP GET " + target.url() + ": 200 OK Output: all well");
+      target.answers(429);
       outputOnce("service:" + name, "warning");
-      status.set(500);
+      target.answers(500);
       assertThat(outputOnce("service:" + name, "critical"))
-          .isEqualTo("HTTP GET " + url + ": 500 Internal Server Error Output: all well");
-    } finally {
-      server.stop(0);
+          .isEqualTo("HTTP GET " + target.url() + ": 500 Internal Server Error Output: all well");
     }
+  }
+
+  @Test
+  default void keepsTheEndOfALongBody() throws Exception {
+    try (HttpTarget target = new HttpTarget("a".repeat(50_000) + "b".repeat(4_000))) {
+      String name = unique("long");
+      api()
+          .register(
+              "{\"Name\":\"%1$s\",\"Checks\":[{\"HTTP\":\"%2$s\",\"Interval\":\"1s\"},{\"HTTP\":\"%2$s\",\"Interval\":\"1s\",\"OutputMaxSize\":3}]}"
+                  .formatted(name, target.url()))
+          .isOk();
+      String start = "HTTP GET " + target.url() + ": 200 OK Output: ";
+      assertThat(outputOnce("service:" + name + ":1", "passing"))
+          .isEqualTo(start + "a".repeat(96) + "b".repeat(4_000));
+      assertThat(outputOnce("service:" + name + ":2", "passing")).isEqualTo(start + "bbb");
+    }
+  }
+
+  @Test
+  default void countsATargetThatMakesNoSenseAsCritical() {
+    String name = unique("senseless");
+    api()
+        .register(
+            """
+            {"Name":"%s","Checks":[{"GRPC":"a b%%%%zz","Interval":"1s","Status":"passing"},
+             {"TCP":"no-port","Interval":"1s","Status":"passing"},
+             {"HTTP":"::::","Interval":"1s","Status":"passing"}]}"""
+                .formatted(name))
+        .isOk();
+    assertThat(outputOnce("service:" + name + ":1", "critical")).startsWith("rpc error: code = ");
+    assertThat(outputOnce("service:" + name + ":2", "critical"))
+        .isEqualTo("dial tcp: address no-port: missing port in address");
+    assertThat(outputOnce("service:" + name + ":3", "critical")).contains("::::");
   }
 
   @Test
@@ -209,6 +223,20 @@ interface CheckContract extends Contract {
             "{\"Status\":\"passing\",\"Output\":\"mended\"}")
         .isOk();
     assertThat(outputOnce(name + ":ttl", "passing")).isEqualTo("mended");
+  }
+
+  @Test
+  default void keepsTheBeginningOfALongNote() {
+    String name = unique("long");
+    api().register("{\"Name\":\"%s\",\"Check\":{\"TTL\":\"60s\"}}".formatted(name)).isOk();
+    api()
+        .put(
+            "/v1/agent/check/update/service:" + name,
+            "{\"Status\":\"passing\",\"Output\":\"%s\"}"
+                .formatted("a".repeat(4_000) + "b".repeat(100)))
+        .isOk();
+    assertThat(outputOnce("service:" + name, "passing"))
+        .isEqualTo("a".repeat(4_000) + "b".repeat(96) + " ... (captured 4096 of 4100 bytes)");
   }
 
   @Test
