@@ -302,8 +302,8 @@ final class Catalog {
     if (!checks.containsKey(id)) {
       String why =
           reason.isEmpty()
-              ? "Maintenance mode is enabled for this service, but no reason was provided. This is a"
-                  + " default message."
+              ? "Maintenance mode is enabled for this service, but no reason was provided. This is"
+                  + " a default message."
               : reason;
       put(CheckSpec.maintenance(id, "Service Maintenance Mode", why), service);
     }

@@ -33,9 +33,8 @@ final class HttpFace implements AutoCloseable {
   private static final Logger LOG = System.getLogger(HttpFace.class.getName());
 
   static {
-    // Read by the JDK's server when its first class loads. Without the first, an answer of more
-    // than
-    // one packet waits 40 ms for an acknowledgement; without the second, a client that keeps its
+    // Read by the JDK's server when its first class loads. Without the first, an answer of several
+    // packets waits 40 ms for an acknowledgement; without the second, a client that keeps its
     // connections for the usual 30 s loses a race against the server's 30 s.
     setDefault("sun.net.httpserver.nodelay", "true");
     setDefault("sun.net.httpserver.idleInterval", "120");
@@ -175,10 +174,10 @@ final class HttpFace implements AutoCloseable {
     }
   }
 
-  /** Stops at once; whoever still waits for an answer must have been woken before. */
+  /** Lets the answers to those who were woken out, which takes a second at most. */
   @Override
   public void close() {
-    server.stop(0);
+    server.stop(1);
     threads.shutdownNow();
   }
 }

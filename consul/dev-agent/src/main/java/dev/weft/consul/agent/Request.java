@@ -147,23 +147,26 @@ final class Request {
 
   /** How long a query may block; the jitter keeps many of them from ending at once. */
   Wait waiting() {
-    Duration wait = WAIT_DEFAULT;
-    if (has("wait")) {
-      wait = parsed(() -> GoDuration.parse(query("wait")), "Invalid wait time");
-    }
+    Duration wait = patience(query("wait"));
     long index =
-        has("index") && !query("index").isEmpty()
-            ? parsed(() -> Long.parseUnsignedLong(query("index")), "Invalid index")
-            : 0;
-    if (!wait.isPositive()) {
-      wait = WAIT_DEFAULT;
-    }
-    if (wait.compareTo(WAIT_MAX) > 0) {
-      wait = WAIT_MAX;
-    }
+        query("index").isEmpty()
+            ? 0
+            : parsed(() -> Long.parseUnsignedLong(query("index")), "Invalid index");
     long jitter = wait.toNanos() / JITTER_FRACTION;
     return new Wait(
         index, jitter == 0 ? wait : wait.plusNanos(ThreadLocalRandom.current().nextLong(jitter)));
+  }
+
+  /** What {@code wait} means: 5 minutes when it says nothing, 10 at most. */
+  static Duration patience(String wait) {
+    if (wait.isEmpty()) {
+      return WAIT_DEFAULT;
+    }
+    Duration wanted = parsed(() -> GoDuration.parse(wait), "Invalid wait time");
+    if (!wanted.isPositive()) {
+      return WAIT_DEFAULT;
+    }
+    return wanted.compareTo(WAIT_MAX) > 0 ? WAIT_MAX : wanted;
   }
 
   private static <T> T parsed(Supplier<T> parse, String complaint) {

@@ -4,7 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import org.junit.jupiter.api.Test;
 
-/** {@code /v1/agent/health}: one instance, or all of a name, as a status code. */
+/**
+ * {@code /v1/agent/health}: one instance, or all of a name, as a status code. Each statement and
+ * its test:
+ *
+ * <ul>
+ *   <li>passing is 200: {@link #answers200ForAPassingInstance}.
+ *   <li>warning is 429: {@link #answers429ForAWarningInstance}.
+ *   <li>critical is 503: {@link #answers503ForACriticalInstance}.
+ *   <li>maintenance is 503, as text too: {@link #answers503ForAnInstanceInMaintenance}.
+ *   <li>unknown is 404: {@link #answers404ForAnUnknownInstanceOrName}.
+ *   <li>a name is as well as its worst instance: {@link #answersForANameWithItsWorstInstance}.
+ * </ul>
+ */
 interface AgentHealthContract extends Contract {
   @Test
   default void answers200ForAPassingInstance() {

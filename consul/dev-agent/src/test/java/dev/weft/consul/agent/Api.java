@@ -133,7 +133,8 @@ final class Api implements AutoCloseable {
   void registerTtl(String name, String id, String status) {
     register(
             """
-            {"ID":"%s","Name":"%s","Port":1,"Check":{"CheckID":"%s:ttl","TTL":"60s","Status":"%s"}}"""
+            {"ID":"%s","Name":"%s","Port":1,"Check":{"CheckID":"%s:ttl","TTL":"60s","Status":"%s"}}\
+            """
                 .formatted(id, name, id, status))
         .isOk();
   }

@@ -8,7 +8,25 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-/** {@code /v1/catalog}, {@code /v1/status}, {@code /v1/agent} itself, and events. */
+/**
+ * {@code /v1/catalog}, {@code /v1/status}, {@code /v1/agent} itself, and events. Each statement and
+ * its test:
+ *
+ * <ul>
+ *   <li>the names of all services with all their tags: {@link
+ *       #listsServicesWithTheTagsOfAllInstances}.
+ *   <li>the instances of one: {@link #listsTheInstancesOfAServiceFlat}.
+ *   <li>nodes and datacenters: {@link #knowsItsNodeAndDatacenter}.
+ *   <li>leader and peers: {@link #knowsItsLeaderAndPeers}.
+ *   <li>agent/self and members: {@link #describesItself}.
+ *   <li>agent/services, filtered: {@link #listsItsServicesFiltered}.
+ *   <li>another method is 405 and names those there are: {@link #namesTheMethodsOfAPath}.
+ *   <li>another path is 404: {@link #answers404OutsideItsPaths}.
+ *   <li>a missing name is 400: {@link #asksForTheNamesItNeeds}.
+ *   <li>the index of events is a hash that may exceed a signed long: {@link
+ *       #indexesEventsByAHashOfTheNewestThatMayExceedASignedLong}.
+ * </ul>
+ */
 interface CatalogContract extends Contract {
   @Test
   default void listsServicesWithTheTagsOfAllInstances() {

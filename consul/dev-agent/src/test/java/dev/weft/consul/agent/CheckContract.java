@@ -11,7 +11,43 @@ import java.net.ServerSocket;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
-/** How the agent finds out whether a service is well. */
+/**
+ * How the agent finds out whether a service is well. Each statement and its test:
+ *
+ * <ul>
+ *   <li>gRPC: SERVING passes: {@link #passesWhatAnswersServing}.
+ *   <li>gRPC: NOT_SERVING is critical: {@link #countsWhatAnswersNotServingAsCritical}.
+ *   <li>gRPC: an unknown service is critical: {@link
+ *       #countsAServiceTheServerDoesNotKnowAsCritical}.
+ *   <li>gRPC: nobody there is critical: {@link #countsAServerThatIsNotThereAsCritical}.
+ *   <li>gRPC: each probe counts anew: {@link #noticesThatAServiceRecovers}.
+ *   <li>an interval below 1 s is raised to 1 s: {@link #probesAtMostOnceASecond}.
+ *   <li>TLS passes without verification: {@link
+ *       #passesAServerWithTlsWhoseCertificateIsNotVerified}.
+ *   <li>TLS with verification fails a certificate that nobody signed: {@link
+ *       #failsAServerWithTlsWhoseCertificateNobodyKnows}.
+ *   <li>a server that requires a client certificate is always critical: {@link
+ *       #failsAServerThatRequiresAClientCertificate}.
+ *   <li>the first outcome counts at once, a change only after as many in a row as asked for: {@link
+ *       #countsTheFirstOutcomeAtOnceAndThenAsManyInARowAsTheCheckAsksFor}.
+ *   <li>HTTP: 2xx passes, 429 warns, the rest is critical; the output shows the body: {@link
+ *       #readsTheStatusOfAnHttpCheck}.
+ *   <li>HTTP: the last 4,096 bytes of a body are kept, or OutputMaxSize: {@link
+ *       #keepsTheEndOfALongBody}.
+ *   <li>a target that makes no sense is critical and says so: {@link
+ *       #countsATargetThatMakesNoSenseAsCritical}.
+ *   <li>TCP: a connection that opens passes: {@link #opensAConnectionForATcpCheck}.
+ *   <li>TTL: pass, warn, fail and update, with their notes: {@link #hearsATtlCheck}.
+ *   <li>TTL: the first 4,096 bytes of a note are kept: {@link #keepsTheBeginningOfALongNote}.
+ *   <li>TTL: an unknown id is 500, an unknown status 400: {@link #refusesToHearWhatIsNoTtlCheck}.
+ *   <li>TTL: silence is critical and says what was heard last: {@link
+ *       #expiresATtlCheckThatFallsSilent}.
+ *   <li>a changed status is in the catalog within milliseconds: {@link
+ *       #tellsWatchersOfAFailedCheckAtOnce}.
+ *   <li>an output that changes alone is not: {@link
+ *       #doesNotTellWatchersOfAnOutputThatChangesAlone}.
+ * </ul>
+ */
 interface CheckContract extends Contract {
   @Test
   default void passesWhatAnswersServing() {
@@ -180,7 +216,8 @@ interface CheckContract extends Contract {
             """
             {"Name":"%s","Checks":[{"GRPC":"a b%%%%zz","Interval":"1s","Status":"passing"},
              {"TCP":"no-port","Interval":"1s","Status":"passing"},
-             {"HTTP":"::::","Interval":"1s","Status":"passing"}]}"""
+             {"HTTP":"::::","Interval":"1s","Status":"passing"}]}\
+            """
                 .formatted(name))
         .isOk();
     assertThat(outputOnce("service:" + name + ":1", "critical")).startsWith("rpc error: code = ");

@@ -38,7 +38,7 @@ interface ClientContract extends Contract {
       await().until(() -> !seen.get().stale());
       assertThat(seen.get().instances()).isEmpty();
       server.set("shop.Followed", ServingStatus.SERVING);
-      int port = Integer.parseInt(server.address().substring(server.address().indexOf(':') + 1));
+      int port = server.port();
       ServiceRegistration wanted =
           ServiceRegistration.grpc(name, "127.0.0.1", port, "shop.Followed")
               .withTags("v1")

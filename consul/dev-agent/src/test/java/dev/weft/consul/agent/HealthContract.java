@@ -7,7 +7,42 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-/** {@code /v1/health}, and the rules of blocking queries. */
+/**
+ * {@code /v1/health}, and the rules of blocking queries. Each statement and its test:
+ *
+ * <ul>
+ *   <li>the shape of a row: {@link #showsNodeServiceAndChecksOfAnInstance}.
+ *   <li>no metadata is null: {@link #showsMissingMetadataAsNull}.
+ *   <li>the headers: index, known leader, last contact, consistency: {@link
+ *       #saysOnEveryReadHowFreshItIs}.
+ *   <li>passing drops warning instances, too: {@link #dropsWarningInstancesTooWhenAskedForPassing}.
+ *   <li>a service without an address has its node's: {@link
+ *       #leavesTheAddressEmptyForServicesOfTheNode}.
+ *   <li>a blocking query wakes with the change: {@link #wakesABlockingQueryWhenItsServiceChanges}.
+ *   <li>an unreadable wait or index is 400: {@link #refusesWaitsAndIndexesItCannotRead}.
+ *   <li>without an index, or with 0, the answer comes at once: {@link
+ *       #answersAtOnceWithoutAnIndexOrWithZero}.
+ *   <li>the last instance leaves an empty answer with a higher index: {@link
+ *       #wakesWithNothingAndAHigherIndexWhenTheLastInstanceGoes}.
+ *   <li>the same registration again changes no content: {@link
+ *       #showsTheSameContentAfterTheSameRegistration}.
+ *   <li>an index ahead of the agent, as after its restart, wakes only at the end of the wait:
+ *       {@link #doesNotWakeAQueryWhoseIndexIsAheadOfTheAgent}.
+ *   <li>cached: MISS, then HIT and Age; not together with consistent: {@link
+ *       #marksCachedAnswersAsMissAndThenHit}.
+ *   <li>near=_agent: {@link #sortsByNearnessWhenAsked}.
+ *   <li>tag, once and several times: {@link #filtersByTag}.
+ *   <li>filter: all operators that 1.8.7 has: {@link #filtersByExpression}.
+ *   <li>filter: what 1.8.7 has not: {@link #refusesFiltersItCannotEvaluate}.
+ *   <li>namespaces are 400: {@link #refusesNamespaces}.
+ *   <li>unknown query parameters are ignored: {@link #ignoresQueryParametersItDoesNotKnow}.
+ *   <li>any token will do without access control: {@link #takesAnyTokenWhileAccessIsNotControlled}.
+ *   <li>health/connect shows native instances: {@link #listsNativeInstancesForConnect}.
+ *   <li>an unknown datacenter is 500: {@link #knowsNoPathToAnotherDatacenter}.
+ *   <li>health/checks: {@link #listsTheChecksOfAService}.
+ *   <li>health/state: {@link #listsTheChecksInAState}.
+ * </ul>
+ */
 interface HealthContract extends Contract {
   @Test
   default void showsNodeServiceAndChecksOfAnInstance() {
@@ -17,7 +52,8 @@ interface HealthContract extends Contract {
             """
             {"ID":"%1$s-1","Name":"%1$s","Address":"127.0.0.1","Port":7,"Tags":["a"],"Meta":{"version":"v1"},
              "Weights":{"Passing":10,"Warning":1},"Connect":{"Native":true},
-             "Check":{"CheckID":"%1$s-1:ttl","TTL":"60s","Status":"passing"}}"""
+             "Check":{"CheckID":"%1$s-1:ttl","TTL":"60s","Status":"passing"}}\
+            """
                 .formatted(name))
         .isOk();
     Api.Answer answer = instances(name, 1);
@@ -205,7 +241,8 @@ interface HealthContract extends Contract {
         .register(
             """
             {"ID":"%1$s-1","Name":"%1$s","Port":1,"Tags":["blue","x"],"Meta":{"version":"v1","zone":"z1"},
-             "Check":{"CheckID":"%1$s-1:ttl","TTL":"60s","Status":"passing"}}"""
+             "Check":{"CheckID":"%1$s-1:ttl","TTL":"60s","Status":"passing"}}\
+            """
                 .formatted(name))
         .isOk();
     api()
@@ -213,7 +250,8 @@ interface HealthContract extends Contract {
             """
             {"ID":"%1$s-2","Name":"%1$s","Port":2,"Tags":["green"],"Meta":{"version":"v2"},
              "Weights":{"Passing":5,"Warning":1},"Connect":{"Native":true},
-             "Check":{"CheckID":"%1$s-2:ttl","TTL":"60s","Status":"critical"}}"""
+             "Check":{"CheckID":"%1$s-2:ttl","TTL":"60s","Status":"critical"}}\
+            """
                 .formatted(name))
         .isOk();
     instances(name, 2);

@@ -46,7 +46,11 @@ final class HealthServer implements AutoCloseable {
   }
 
   String address() {
-    return "127.0.0.1:" + server.getPort();
+    return "127.0.0.1:" + port();
+  }
+
+  int port() {
+    return server.getPort();
   }
 
   void set(String service, ServingStatus status) {

@@ -9,7 +9,33 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-/** {@code /v1/kv} and {@code /v1/txn}. */
+/**
+ * {@code /v1/kv} and {@code /v1/txn}. Each statement and its test:
+ *
+ * <ul>
+ *   <li>values are base64, with flags and indexes: {@link #keepsAValueAndShowsItInBase64}.
+ *   <li>an empty value is null: {@link #showsAnEmptyValueAsNull}.
+ *   <li>raw: {@link #showsARawValueThatNoBrowserWillRun}.
+ *   <li>a key keeps its first index: {@link #keepsTheCreateIndexWhenAKeyIsWrittenAgain}.
+ *   <li>keys may hold anything a path can escape: {@link #takesKeysWithEscapesApart}.
+ *   <li>recurse: {@link #listsRecursively}.
+ *   <li>keys and separator: {@link #listsKeysUpToASeparator}.
+ *   <li>cas=0 creates only: {@link #createsOnlyANewKeyWithCasZero}.
+ *   <li>cas writes only what was not written since: {@link
+ *       #writesWithCasOnlyWhatWasNotWrittenSince}.
+ *   <li>deletes are true, whatever was there: {@link #deletesAKeyWhetherItIsThereOrNot}.
+ *   <li>deletes with cas: {@link #deletesWithCasOnlyWhatWasNotWrittenSince}.
+ *   <li>deletes with recurse: {@link #deletesAWholeTree}.
+ *   <li>404 has an index, by which a query waits for the key: {@link #indexesKeysThatAreNotThere}.
+ *   <li>a query for a key wakes for a write and a deletion: {@link
+ *       #wakesAQueryForAKeyWhenItIsWrittenOrDeleted}.
+ *   <li>524,288 bytes at most, or 413: {@link #takesValuesUpToHalfAMebibyte}.
+ *   <li>no key is 400: {@link #asksForAKey}.
+ *   <li>a transaction has one index: {@link #takesEveryStepOfATransactionAtOneIndex}.
+ *   <li>a transaction happens whole or not: {@link #takesNoStepOfATransactionIfOneFails}.
+ *   <li>a transaction can depend on indexes: {@link #checksConditionsInATransaction}.
+ * </ul>
+ */
 interface KvContract extends Contract {
   @Test
   default void keepsAValueAndShowsItInBase64() {
@@ -203,7 +229,8 @@ interface KvContract extends Contract {
                 """
                 [{"KV":{"Verb":"set","Key":"%1$s/1","Value":"aGVsbG8="}},
                  {"KV":{"Verb":"set","Key":"%1$s/2","Value":"aGVsbG8="}},
-                 {"KV":{"Verb":"get","Key":"%1$s/1"}}]"""
+                 {"KV":{"Verb":"get","Key":"%1$s/1"}}]\
+                """
                     .formatted(key))
             .isOk();
     assertThat(answer.at("Errors")).isNull();
@@ -231,7 +258,8 @@ interface KvContract extends Contract {
                 """
                 [{"KV":{"Verb":"set","Key":"%1$s/2","Value":"aGVsbG8="}},
                  {"KV":{"Verb":"cas","Key":"%1$s/1","Value":"aGVsbG8=","Index":1}},
-                 {"KV":{"Verb":"get","Key":"%1$s/3"}}]"""
+                 {"KV":{"Verb":"get","Key":"%1$s/3"}}]\
+                """
                     .formatted(key));
     assertThat(answer.status()).isEqualTo(409);
     assertThat(answer.at("Results")).isNull();
@@ -254,7 +282,8 @@ interface KvContract extends Contract {
             """
             [{"KV":{"Verb":"check-index","Key":"%1$s","Index":%2$d}},
              {"KV":{"Verb":"check-not-exists","Key":"%1$s-no"}},
-             {"KV":{"Verb":"delete-cas","Key":"%1$s","Index":%2$d}}]"""
+             {"KV":{"Verb":"delete-cas","Key":"%1$s","Index":%2$d}}]\
+            """
                 .formatted(key, index))
         .isOk();
     Api.Answer refused =

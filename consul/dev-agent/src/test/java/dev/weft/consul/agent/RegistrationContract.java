@@ -9,7 +9,48 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
-/** How services and their checks are registered. */
+/**
+ * How services and their checks are registered. Each statement and its test:
+ *
+ * <ul>
+ *   <li>one PUT takes everything a service has and answers 200 without a body: {@link
+ *       #registersAServiceWithEverythingInOneCall}.
+ *   <li>the agent adds the IPv4 forms of an address by itself: {@link
+ *       #addsTheIpv4FormsOfTheAddress}.
+ *   <li>a service has a content hash, by which a query waits for another one: {@link
+ *       #wakesAQueryForAnotherContentHashAtOnce}.
+ *   <li>a check without a status is critical until its first outcome: {@link
+ *       #countsACheckWithoutStatusAsCriticalUntilItIsHeardOf}.
+ *   <li>a check that is registered again keeps its status: {@link
+ *       #keepsTheStatusOfACheckThatIsRegisteredAgain}.
+ *   <li>a check that a new registration leaves out stays, unless replace-existing-checks is said:
+ *       {@link #keepsACheckThatARegistrationLeavesOutUnlessToldToReplace}.
+ *   <li>the same id under another name replaces the service: {@link
+ *       #replacesTheServiceWhenItsIdComesWithAnotherName}.
+ *   <li>deregistering an unknown id is no error: {@link
+ *       #takesTheDeregistrationOfAnUnknownIdAsDone}.
+ *   <li>a service takes its checks along when it goes: {@link
+ *       #removesTheChecksOfADeregisteredService}.
+ *   <li>checks without an id are called service:id, or service:id:1 and on: {@link
+ *       #namesChecksWithoutAnIdAfterTheirService}.
+ *   <li>weights must be possible: {@link #refusesWeightsThatCannotBe}.
+ *   <li>metadata has at most 64 pairs, keys of 128 and values of 512 characters, and plain keys:
+ *       {@link #boundsTheMetadata}.
+ *   <li>an unknown field of the body is refused, even null: {@link
+ *       #refusesFieldsItDoesNotKnowEvenWhenTheyAreNull}.
+ *   <li>null for a known field, and names in any case, are fine: {@link
+ *       #takesNullForFieldsItKnowsAndNamesInAnyCase}.
+ *   <li>nonsense is refused with 400 and Consul's text: {@link
+ *       #refusesRegistrationsThatMakeNoSense}.
+ *   <li>an unknown id is 404: {@link #answers404ForAnUnknownServiceId}.
+ *   <li>scripts are refused: {@link #runsNoScripts}.
+ *   <li>maintenance adds a critical check with the reason as its notes: {@link
+ *       #putsAServiceIntoMaintenanceAndBack}.
+ *   <li>maintenance of nothing, or that is neither on nor off, is refused: {@link
+ *       #refusesMaintenanceThatIsNotClear}.
+ *   <li>a check can be registered and removed by itself: {@link #registersACheckAfterItsService}.
+ * </ul>
+ */
 interface RegistrationContract extends Contract {
   @Test
   default void registersAServiceWithEverythingInOneCall() {
@@ -27,7 +68,8 @@ interface RegistrationContract extends Contract {
                             "GRPC":"127.0.0.1:1/order.OrderService","GRPCUseTLS":false,"Interval":"1s",
                             "Timeout":"1s","DeregisterCriticalServiceAfter":"1m","Status":"critical",
                             "SuccessBeforePassing":1,"FailuresBeforeCritical":2},
-                           {"CheckID":"%1$s-1:ttl","TTL":"10s","Status":"passing"}]}"""
+                           {"CheckID":"%1$s-1:ttl","TTL":"10s","Status":"passing"}]}\
+                """
                     .formatted(name));
     assertThat(answer.status()).isEqualTo(200);
     assertThat(answer.body()).isEmpty();

@@ -1,0 +1,87 @@
+package dev.weft.consul.agent;
+
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+/** How much an agent holds. */
+final class BoundsTest {
+  private final Ledger ledger = new Ledger(1);
+
+  private Catalog catalog() {
+    return new Catalog(
+        ledger,
+        InstantSource.system(),
+        new Catalog.Prober() {
+          @Override
+          public void start(Check check) {}
+
+          @Override
+          public void stop(String checkId) {}
+        });
+  }
+
+  @Test
+  void holdsAtMost4096Services() {
+    ledger.change(
+        () -> {
+          Catalog catalog = catalog();
+          for (int i = 0; i < 4_096; i++) {
+            catalog.register(Service.parse(Map.of("Name", "s" + i)), false);
+          }
+          assertThatThrownBy(() -> catalog.register(Service.parse(Map.of("Name", "more")), false))
+              .isInstanceOf(ApiError.class)
+              .hasMessage("this agent holds at most 4096 service instances");
+          catalog.register(Service.parse(Map.of("Name", "s7", "Port", 8L)), false);
+        });
+  }
+
+  @Test
+  void holdsAtMost16384Checks() {
+    ledger.change(
+        () -> {
+          Catalog catalog = catalog();
+          for (int i = 0; i < 16_384; i++) {
+            catalog.register(check("c" + i), "");
+          }
+          assertThatThrownBy(() -> catalog.register(check("more"), ""))
+              .isInstanceOf(ApiError.class)
+              .hasMessage("this agent holds at most 16384 checks");
+          catalog.register(check("c7"), "");
+        });
+  }
+
+  private static CheckSpec check(String id) {
+    return CheckSpec.parseAlone(Map.of("ID", id, "Name", id, "TTL", "1m")).check();
+  }
+
+  @Test
+  void holdsAtMost16384KeysAnd16MebibytesOfValues() {
+    ledger.change(
+        () -> {
+          KeyValues many = new KeyValues(ledger);
+          for (int i = 0; i < 16_384; i++) {
+            many.put("k" + i, new byte[1], 0, null);
+          }
+          for (KeyValues full : List.of(many, filled())) {
+            assertThatThrownBy(() -> full.put("more", new byte[1], 0, null))
+                .isInstanceOf(ApiError.class)
+                .hasMessage("this agent holds at most 16384 keys and 16777216 bytes of values");
+            full.put("k7", new byte[1], 0, null);
+            full.delete("k8", null);
+            full.put("more", new byte[1], 0, null);
+          }
+        });
+  }
+
+  private KeyValues filled() {
+    KeyValues keys = new KeyValues(ledger);
+    for (int i = 0; i < 32; i++) {
+      keys.put("k" + i, new byte[KeyValues.VALUE_MAX], 0, null);
+    }
+    return keys;
+  }
+}
