@@ -88,7 +88,7 @@ final class Supervisor implements AutoCloseable {
     for (String service : SERVICES) {
       startJava(service, serviceEnvironment(service, keys, databases));
     }
-    startJava(EDGE, environment(EDGE, keys));
+    startJava(EDGE, edgeEnvironment(keys));
     for (String service : SERVICES) {
       awaitReady(service, () -> passing(service));
     }
@@ -274,6 +274,13 @@ final class Supervisor implements AutoCloseable {
     if (service.equals(PAYMENT)) {
       environment.put("WEFT_CARD_NETWORK_URL", url(CARD_NETWORK));
     }
+    return environment;
+  }
+
+  private Map<String, String> edgeEnvironment(ServiceKeys keys) {
+    Map<String, String> environment = environment(EDGE, keys);
+    // Where it keeps contracts, so that a restarted edge knows the routes of services still down.
+    environment.put("WEFT_CACHE_DIR", dir.folder("edge").toString());
     return environment;
   }
 
