@@ -36,12 +36,8 @@ final class CatalogApi {
     http.serve("GET", "/v1/catalog/service/", this::service);
     http.serve("GET", "/v1/catalog/nodes", this::nodes);
     http.serve("GET", "/v1/catalog/datacenters", _ -> Reply.json(List.of(node.datacenter())));
-    http.serve("GET", "/v1/status/leader", _ -> Reply.json(leader(http)));
-    http.serve("GET", "/v1/status/peers", _ -> Reply.json(List.of(leader(http))));
-  }
-
-  private String leader(HttpFace http) {
-    return node.address() + ":" + http.address().getPort();
+    http.serve("GET", "/v1/status/leader", _ -> Reply.json(http.authority()));
+    http.serve("GET", "/v1/status/peers", _ -> Reply.json(List.of(http.authority())));
   }
 
   private Reply health(Request request, boolean connectOnly) throws InterruptedException {

@@ -5,6 +5,7 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.net.BindException;
 import java.net.InetSocketAddress;
+import java.net.URI;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -94,6 +95,11 @@ public final class DevAgent implements AutoCloseable {
     return http.address();
   }
 
+  /** Where the agent listens, as {@code CONSUL_HTTP_ADDR} takes it. */
+  public URI url() {
+    return URI.create("http://" + http.authority());
+  }
+
   private void reapForEver() {
     try {
       while (true) {
@@ -138,12 +144,7 @@ public final class DevAgent implements AutoCloseable {
                     agent.close();
                     stopped.countDown();
                   }));
-      InetSocketAddress address = agent.address();
-      LOG.log(
-          Level.INFO,
-          "listening on http://{0}:{1}",
-          address.getAddress().getHostAddress(),
-          String.valueOf(address.getPort()));
+      LOG.log(Level.INFO, "listening on {0}", agent.url());
       stopped.await();
     } catch (IllegalArgumentException e) {
       fail(String.valueOf(e.getMessage()), USAGE);

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Filter {
   /** What a selector can reach. */
-  private sealed interface Type {
+  sealed interface Type {
     /** A leaf, or a collection of leaves. */
     enum Leaf implements Type {
       TEXT,
@@ -60,9 +60,6 @@ final class Filter {
     }
   }
 
-  /** Which rows an endpoint has. */
-  record Rows(Object type) {}
-
   private static final Type.Struct ADDRESS =
       new Type.Struct(Map.of("Address", Type.Leaf.TEXT, "Port", Type.Leaf.NUMBER));
   private static final Type.Struct WEIGHTS =
@@ -79,7 +76,7 @@ final class Filter {
               "TaggedAddresses", Type.Leaf.TEXT_BY_NAME,
               "Meta", Type.Leaf.TEXT_BY_NAME));
 
-  private static final Type.Struct SERVICE =
+  static final Type.Struct AGENT_SERVICE =
       new Type.Struct(
           Map.ofEntries(
               Map.entry("ID", Type.Leaf.TEXT),
@@ -93,7 +90,7 @@ final class Filter {
               Map.entry("EnableTagOverride", Type.Leaf.FLAG),
               Map.entry("Connect", CONNECT)));
 
-  private static final Type.Struct CHECK_ROW =
+  static final Type.Struct CHECK =
       new Type.Struct(
           Map.of(
               "Node", Type.Leaf.TEXT,
@@ -106,33 +103,29 @@ final class Filter {
               "ServiceName", Type.Leaf.TEXT,
               "ServiceTags", Type.Leaf.TEXTS));
 
-  static final Rows AGENT_SERVICE = new Rows(SERVICE);
-  static final Rows CHECK = new Rows(CHECK_ROW);
-  static final Rows HEALTH =
-      new Rows(
-          new Type.Struct(
-              Map.of("Node", NODE, "Service", SERVICE, "Checks", new Type.Structs(CHECK_ROW))));
-  static final Rows CATALOG_SERVICE =
-      new Rows(
-          new Type.Struct(
-              Map.ofEntries(
-                  Map.entry("ID", Type.Leaf.TEXT),
-                  Map.entry("Node", Type.Leaf.TEXT),
-                  Map.entry("Address", Type.Leaf.TEXT),
-                  Map.entry("Datacenter", Type.Leaf.TEXT),
-                  Map.entry("TaggedAddresses", Type.Leaf.TEXT_BY_NAME),
-                  Map.entry("NodeMeta", Type.Leaf.TEXT_BY_NAME),
-                  Map.entry("ServiceKind", Type.Leaf.TEXT),
-                  Map.entry("ServiceID", Type.Leaf.TEXT),
-                  Map.entry("ServiceName", Type.Leaf.TEXT),
-                  Map.entry("ServiceTags", Type.Leaf.TEXTS),
-                  Map.entry("ServiceAddress", Type.Leaf.TEXT),
-                  Map.entry("ServiceTaggedAddresses", new Type.StructByName(ADDRESS)),
-                  Map.entry("ServiceWeights", WEIGHTS),
-                  Map.entry("ServiceMeta", Type.Leaf.TEXT_BY_NAME),
-                  Map.entry("ServicePort", Type.Leaf.NUMBER),
-                  Map.entry("ServiceEnableTagOverride", Type.Leaf.FLAG),
-                  Map.entry("ServiceConnect", CONNECT))));
+  static final Type.Struct HEALTH =
+      new Type.Struct(
+          Map.of("Node", NODE, "Service", AGENT_SERVICE, "Checks", new Type.Structs(CHECK)));
+  static final Type.Struct CATALOG_SERVICE =
+      new Type.Struct(
+          Map.ofEntries(
+              Map.entry("ID", Type.Leaf.TEXT),
+              Map.entry("Node", Type.Leaf.TEXT),
+              Map.entry("Address", Type.Leaf.TEXT),
+              Map.entry("Datacenter", Type.Leaf.TEXT),
+              Map.entry("TaggedAddresses", Type.Leaf.TEXT_BY_NAME),
+              Map.entry("NodeMeta", Type.Leaf.TEXT_BY_NAME),
+              Map.entry("ServiceKind", Type.Leaf.TEXT),
+              Map.entry("ServiceID", Type.Leaf.TEXT),
+              Map.entry("ServiceName", Type.Leaf.TEXT),
+              Map.entry("ServiceTags", Type.Leaf.TEXTS),
+              Map.entry("ServiceAddress", Type.Leaf.TEXT),
+              Map.entry("ServiceTaggedAddresses", new Type.StructByName(ADDRESS)),
+              Map.entry("ServiceWeights", WEIGHTS),
+              Map.entry("ServiceMeta", Type.Leaf.TEXT_BY_NAME),
+              Map.entry("ServicePort", Type.Leaf.NUMBER),
+              Map.entry("ServiceEnableTagOverride", Type.Leaf.FLAG),
+              Map.entry("ServiceConnect", CONNECT)));
 
   private static final int LENGTH_MAX = 4_096;
   private static final int DEPTH_MAX = 64;
@@ -153,14 +146,14 @@ final class Filter {
   private final List<Token> tokens = new ArrayList<>();
   private int at;
 
-  private Filter(String expression, Rows rows) {
+  private Filter(String expression, Type.Struct rows) {
     if (expression.length() > LENGTH_MAX) {
       throw wrong("the expression is longer than " + LENGTH_MAX + " characters");
     }
-    this.rows = (Type.Struct) rows.type();
-    Matcher matcher = TOKEN.matcher(expression.strip());
-    int end = 0;
+    this.rows = rows;
     String text = expression.strip();
+    Matcher matcher = TOKEN.matcher(text);
+    int end = 0;
     while (end < text.length()) {
       if (!matcher.find(end) || matcher.start() != end) {
         throw wrong("1:" + (end + 1) + " (" + end + "): no match found");
@@ -183,12 +176,12 @@ final class Filter {
   }
 
   /** The test that the request's {@code filter} puts to each row; true for all without one. */
-  static Predicate<@Nullable Object> of(Request request, Rows rows) {
+  static Predicate<@Nullable Object> of(Request request, Type.Struct rows) {
     String expression = request.query("filter");
     return expression.isBlank() ? _ -> true : parse(expression, rows);
   }
 
-  static Predicate<@Nullable Object> parse(String expression, Rows rows) {
+  static Predicate<@Nullable Object> parse(String expression, Type.Struct rows) {
     Filter filter = new Filter(expression, rows);
     Predicate<@Nullable Object> test = filter.or(0);
     if (filter.at < filter.tokens.size()) {

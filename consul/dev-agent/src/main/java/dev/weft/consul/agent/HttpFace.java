@@ -39,6 +39,7 @@ final class HttpFace implements AutoCloseable {
     setDefault("sun.net.httpserver.nodelay", "true");
     setDefault("sun.net.httpserver.idleInterval", "120");
     setDefault("sun.net.httpserver.maxReqTime", "30");
+    setDefault("sun.net.httpserver.maxRspTime", "700"); // a query may wait for 638 s
     setDefault("jdk.httpserver.maxConnections", "2048");
   }
 
@@ -67,6 +68,12 @@ final class HttpFace implements AutoCloseable {
   /** The address that was bound. */
   InetSocketAddress address() {
     return server.getAddress();
+  }
+
+  /** Host and port, as a URL has them. */
+  String authority() {
+    String host = address().getAddress().getHostAddress();
+    return (host.indexOf(':') < 0 ? host : "[" + host + "]") + ":" + address().getPort();
   }
 
   /** Serves {@code path}; a path that ends in a slash takes whatever follows as its tail. */

@@ -9,6 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -93,6 +94,14 @@ final class StateFile implements Ledger.Journal, AutoCloseable {
    * @throws IOException if it is not usable or another agent uses it
    */
   static StateFile open(Path directory, InstantSource clock) throws IOException {
+    try {
+      return take(directory, clock);
+    } catch (FileSystemException e) {
+      throw new IOException(directory + " cannot hold the state: " + e, e);
+    }
+  }
+
+  private static StateFile take(Path directory, InstantSource clock) throws IOException {
     if (!Files.isDirectory(directory)) {
       Path parent = directory.toAbsolutePath().getParent();
       if (parent != null) {

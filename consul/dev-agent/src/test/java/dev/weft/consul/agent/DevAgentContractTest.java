@@ -1,7 +1,6 @@
 package dev.weft.consul.agent;
 
 import java.io.IOException;
-import java.net.URI;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -15,7 +14,7 @@ final class DevAgentContractTest extends ConsulContract {
   @BeforeAll
   void start() throws IOException {
     agent = DevAgent.start(DevAgentConfig.inMemory());
-    api = new Api(URI.create("http:/" + agent.address()));
+    api = new Api(agent.url());
   }
 
   @AfterAll

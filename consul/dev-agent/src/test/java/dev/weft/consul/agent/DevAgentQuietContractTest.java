@@ -1,7 +1,6 @@
 package dev.weft.consul.agent;
 
 import java.io.IOException;
-import java.net.URI;
 import java.time.Duration;
 import java.time.Instant;
 import org.jspecify.annotations.NullUnmarked;
@@ -20,7 +19,7 @@ final class DevAgentQuietContractTest implements QuietContract {
   @BeforeAll
   void start() throws IOException {
     agent = DevAgent.start(DevAgentConfig.inMemory().withClock(() -> now));
-    api = new Api(URI.create("http:/" + agent.address()));
+    api = new Api(agent.url());
   }
 
   @AfterAll

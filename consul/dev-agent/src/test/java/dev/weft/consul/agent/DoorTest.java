@@ -1,18 +1,22 @@
 package dev.weft.consul.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
-import java.net.InetSocketAddress;
+import java.net.InetAddress;
+import java.net.NetworkInterface;
 import java.net.Socket;
-import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -27,7 +31,7 @@ final class DoorTest {
   @BeforeEach
   void start() throws IOException {
     agent = DevAgent.start(DevAgentConfig.inMemory());
-    api = new Api(URI.create("http:/" + agent.address()));
+    api = new Api(agent.url());
   }
 
   @AfterEach
@@ -85,9 +89,26 @@ final class DoorTest {
   }
 
   @Test
-  void listensOnLoopbackOnly() {
-    InetSocketAddress address = agent.address();
-    assertThat(address.getAddress().isLoopbackAddress()).isTrue();
+  void listensOnLoopbackOnly() throws IOException {
+    assertThat(agent.address().getAddress().isLoopbackAddress()).isTrue();
+    assertThatThrownBy(
+            () ->
+                new DevAgentConfig(
+                    InetAddress.ofLiteral("0.0.0.0"), 0, Optional.empty(), InstantSource.system()))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("WEFT_BIND: 0.0.0.0 (expected: a loopback address");
+  }
+
+  @Test
+  void answersOnTheLoopbackAddressOfIpv6() throws IOException {
+    InetAddress loopback = InetAddress.ofLiteral("::1");
+    assumeTrue(NetworkInterface.getByInetAddress(loopback) != null, "this machine has no IPv6");
+    DevAgentConfig config =
+        new DevAgentConfig(loopback, 0, Optional.empty(), InstantSource.system());
+    try (DevAgent six = DevAgent.start(config);
+        Api there = new Api(six.url())) {
+      assertThat(there.get("/v1/status/leader").isOk().json()).isEqualTo(six.url().getAuthority());
+    }
   }
 
   @Test

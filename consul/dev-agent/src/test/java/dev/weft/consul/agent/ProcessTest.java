@@ -78,6 +78,16 @@ final class ProcessTest {
   }
 
   @Test
+  void namesADataDirectoryItCannotUseAndEndsWith1() throws Exception {
+    Path file = Files.createFile(folder.resolve("file"));
+    endsWith(
+        1,
+        "consul-dev-agent: %s/data cannot hold the state: java.nio.file.FileAlreadyExistsException: %s"
+            .formatted(file, file),
+        Map.of("PORT", "0", "WEFT_DATA_DIR", file.resolve("data").toString()));
+  }
+
+  @Test
   void stopsOnASignalAndKeepsItsState() throws Exception {
     Map<String, String> variables =
         Map.of("PORT", "0", "WEFT_DATA_DIR", folder.resolve("data").toString());

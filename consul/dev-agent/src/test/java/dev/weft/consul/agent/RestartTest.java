@@ -11,7 +11,6 @@ import dev.weft.consul.ServiceRegistration;
 import dev.weft.consul.ServiceSnapshot;
 import dev.weft.consul.Subscription;
 import java.io.IOException;
-import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -36,7 +35,7 @@ final class RestartTest {
   }
 
   private static Api api(DevAgent agent) {
-    return new Api(URI.create("http:/" + agent.address()));
+    return new Api(agent.url());
   }
 
   @Test

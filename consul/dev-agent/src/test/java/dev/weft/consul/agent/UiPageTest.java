@@ -3,7 +3,6 @@ package dev.weft.consul.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.net.URI;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.regex.Pattern;
@@ -20,7 +19,7 @@ final class UiPageTest {
   @BeforeEach
   void start() throws IOException {
     agent = DevAgent.start(DevAgentConfig.inMemory().withClock(() -> now));
-    api = new Api(URI.create("http:/" + agent.address()));
+    api = new Api(agent.url());
   }
 
   @AfterEach
