@@ -29,10 +29,10 @@ final class AuditTest {
   @RegisterExtension static final PostgresExtension postgres = new PostgresExtension();
   @RegisterExtension static final InProcessMesh mesh = new InProcessMesh();
 
-  /** Any name with a key; the shop's own stand-ins keep theirs. */
+  /** Any name that has a key. */
   private static final String BOOKS = "edge-gateway";
 
-  private final Shop shop = new Shop(mesh);
+  private Shop shop;
   private final FakeLedger ledger = new FakeLedger();
   private final FakeMovements movements = new FakeMovements();
   private Audit audit;
@@ -42,6 +42,7 @@ final class AuditTest {
 
   @BeforeEach
   void placeTwoOrdersAndKeepTheirBooks() {
+    shop = new Shop(postgres.database());
     Shop.Instance orders = shop.start(postgres.database());
     mesh.serve(BOOKS, ledger, movements);
     audit =
@@ -73,10 +74,6 @@ final class AuditTest {
   void stop() {
     shop.close();
     mesh.stop(BOOKS);
-    postgres
-        .database()
-        .inTransactionVoid(
-            tx -> tx.execute("TRUNCATE customer_order, order_line, saga, saga_step CASCADE"));
   }
 
   @Test
@@ -228,7 +225,7 @@ final class AuditTest {
         .createOrder(
             CreateOrderRequest.newBuilder()
                 .addItems(NewOrderItem.newBuilder().setProductId(product.toString()).setQuantity(2))
-                .setShippingAddress(OrderSvcTest.ADDRESS)
+                .setShippingAddress(Shop.ADDRESS)
                 .setPaymentMethod(paymentMethod)
                 .setRequestId(UUID.randomUUID().toString())
                 .build())
