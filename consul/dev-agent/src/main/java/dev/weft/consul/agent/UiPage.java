@@ -56,8 +56,9 @@ final class UiPage {
       pre{margin:0;white-space:pre-wrap;overflow-wrap:anywhere;font:13px/1.45 ui-monospace,monospace;max-height:12rem;
       overflow:auto}
       code{font:13px/1.45 ui-monospace,monospace}
-      @media(max-width:40rem){body{padding:.75rem}.checks th:nth-child(3),.checks td:nth-child(3){display:none}
-      .checks th:nth-child(1){width:34%}.checks th:nth-child(2){width:7rem}}
+      @media(max-width:40rem){body{padding:.75rem}.checks thead{display:none}
+      .checks tr{display:flex;flex-wrap:wrap;gap:0 .75rem;padding:.2rem 0}.checks td{padding:0}
+      .checks td:last-child{flex-basis:100%}}
       """;
 
   private static final String POLICY =
