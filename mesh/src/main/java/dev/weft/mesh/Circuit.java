@@ -101,6 +101,15 @@ final class Circuit {
     return left.compareTo(PROBING) < 0 ? PROBING : left;
   }
 
+  /** Its state as a metric: 0 closed, 1 open, 2 half open. */
+  int number() {
+    return switch (breaker.getState()) {
+      case CLOSED -> 0;
+      case OPEN -> 1;
+      case HALF_OPEN -> 2;
+    };
+  }
+
   private boolean isFailure(Attempt attempt) {
     return attempt.blame() || (attempt.slow() && breaker.isHalfOpen());
   }

@@ -9,12 +9,19 @@ import io.grpc.ManagedChannel;
 import io.grpc.MethodDescriptor;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
+import io.opentelemetry.api.common.Attributes;
+import io.opentelemetry.api.metrics.Meter;
+import io.opentelemetry.api.metrics.ObservableLongMeasurement;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BinaryOperator;
 import java.util.function.LongSupplier;
+import java.util.function.ToLongFunction;
 
 /**
  * The path of a call out of this process, a channel for each service it calls.
@@ -48,12 +55,39 @@ final class OutboundStack implements AutoCloseable {
   private final Map<String, Channel> unary = new ConcurrentHashMap<>();
   private final Map<String, Channel> streams = new ConcurrentHashMap<>();
   private final List<ManagedChannel> open = new ArrayList<>();
+  private final List<Target> targets = new CopyOnWriteArrayList<>();
+
+  /** What is known of a service from calling it. */
+  private record Target(String service, Circuit circuit, RetryBudget budget) {}
 
   OutboundStack(Consul consul, Telemetry telemetry, Timer timer, ServiceTokens services) {
     this.consul = consul;
     this.telemetry = telemetry;
     this.timer = timer;
     this.services = services;
+    measure(telemetry.meter("dev.weft.mesh"));
+  }
+
+  private void measure(Meter meter) {
+    meter
+        .counterBuilder("weft.rpc.client.retries")
+        .setUnit("{retry}")
+        .setDescription("Calls that were sent again after a failure.")
+        .buildWithCallback(out -> record(out, target -> target.budget.granted(), Long::sum));
+    meter
+        .gaugeBuilder("weft.rpc.client.circuit")
+        .ofLongs()
+        .setDescription("State of the circuit: 0 closed, 1 open, 2 half open.")
+        .buildWithCallback(out -> record(out, target -> target.circuit.number(), Math::max));
+  }
+
+  /** One value per service, of which there may be a channel for calls and one for streams. */
+  private void record(
+      ObservableLongMeasurement out, ToLongFunction<Target> value, BinaryOperator<Long> together) {
+    Map<String, Long> values = new HashMap<>();
+    targets.forEach(t -> values.merge(t.service, value.applyAsLong(t), together));
+    values.forEach(
+        (service, n) -> out.record(n, Attributes.of(RpcTelemetry.SERVER_ADDRESS, service)));
   }
 
   /** What is known about calling this method: from the call itself, else from its contract. */
@@ -109,6 +143,8 @@ final class OutboundStack implements AutoCloseable {
 
   /** From the caller to the wire. */
   private List<ClientInterceptor> layers(String service, Circuit circuit) {
+    RetryBudget budget = new RetryBudget(nanoTime);
+    targets.add(new Target(service, circuit, budget));
     return List.of(
         // Outermost: one span and one measurement for what the caller sees as one call.
         telemetry.clientInterceptor(service),
@@ -118,8 +154,7 @@ final class OutboundStack implements AutoCloseable {
         new DeadlineInterceptor(),
         new StreamLimitsInterceptor(timer, nanoTime),
         // Retries around the breaker, for what the contract declares repeatable.
-        new ResilientUnaryInterceptor(
-            service, circuit, new RetryBudget(nanoTime), timer, nanoTime));
+        new ResilientUnaryInterceptor(service, circuit, budget, timer, nanoTime));
   }
 
   /** A channel to one address, without any of the layers; the caller closes it. */

@@ -21,6 +21,7 @@ final class RetryBudget {
   private double saved;
   private double reserve = PER_SECOND;
   private long refilledAt;
+  private long granted;
 
   RetryBudget(LongSupplier nanoTime) {
     this.nanoTime = nanoTime;
@@ -39,12 +40,17 @@ final class RetryBudget {
     refilledAt = now;
     if (reserve >= 1) {
       reserve -= 1;
-      return true;
-    }
-    if (saved >= 1) {
+    } else if (saved >= 1) {
       saved -= 1;
-      return true;
+    } else {
+      return false;
     }
-    return false;
+    granted++;
+    return true;
+  }
+
+  /** How many it has granted so far. */
+  synchronized long granted() {
+    return granted;
   }
 }

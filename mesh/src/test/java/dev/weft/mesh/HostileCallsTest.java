@@ -139,7 +139,7 @@ class HostileCallsTest {
   @Test
   void aRefusalFitsIntoTheTrailersWhateverItSays() {
     List<Rejection.FieldViolation> violations =
-        Collections.nCopies(200, new Rejection.FieldViolation("feld", "説明".repeat(100), "WRONG"));
+        Collections.nCopies(200, new Rejection.FieldViolation("feld", "説明".repeat(400), "WRONG"));
     echo.answer =
         _ -> {
           throw Rejection.invalid(violations);
@@ -148,7 +148,7 @@ class HostileCallsTest {
     RemoteError error = RemoteError.of(catchThrowable(() -> stub.read(REQUEST))).orElseThrow();
 
     assertThat(error.code()).isEqualTo(Status.Code.INVALID_ARGUMENT);
-    assertThat(error.violations()).hasSizeBetween(3, 199);
+    assertThat(error.violations()).hasSizeBetween(1, 199);
 
     echo.answer =
         _ -> {

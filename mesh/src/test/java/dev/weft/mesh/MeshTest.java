@@ -12,6 +12,7 @@ import io.grpc.health.v1.HealthCheckRequest;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.health.v1.HealthGrpc;
 import io.grpc.stub.StreamObserver;
+import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -116,6 +117,31 @@ class MeshTest {
         .hasValueSatisfying(
             error -> assertThat(error.code()).isEqualTo(Status.Code.INVALID_ARGUMENT));
     assertThat(echo.heard).containsExactly("1");
+  }
+
+  @Test
+  void whatIsKnownOfACalledServiceIsMeasured() {
+    Echo echo = new Echo();
+    echo.answer =
+        _ -> {
+          throw Rejection.unavailable("BUSY", "busy", Duration.ofSeconds(1));
+        };
+    meshes.open("echo-svc").server(echo).start();
+    Mesh caller = meshes.open("caller-svc");
+    var stub = EchoServiceGrpc.newBlockingStub(caller.channel("echo-svc"));
+    var _ = caller.streamChannel("echo-svc");
+    for (int i = 0; i < 12; i++) {
+      assertThat(catchThrowable(() -> stub.read(request("")))).isNotNull();
+    }
+
+    assertThat(caller.telemetry().exposition("").body())
+        .containsPattern("weft_rpc_client_retries_total\\{server_address=\"echo-svc\"} [3-9]")
+        .contains("weft_rpc_client_circuit{server_address=\"echo-svc\"} 0");
+    for (int i = 0; i < 20; i++) {
+      assertThat(catchThrowable(() -> stub.read(request("")))).isNotNull();
+    }
+    assertThat(caller.telemetry().exposition("").body())
+        .contains("weft_rpc_client_circuit{server_address=\"echo-svc\"} 1");
   }
 
   @Test

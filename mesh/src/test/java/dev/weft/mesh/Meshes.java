@@ -11,7 +11,7 @@ final class Meshes implements AutoCloseable {
   private final List<Mesh> open = new ArrayList<>();
 
   Mesh open(String service) {
-    return open(service, new MeshConfig.Drain(Duration.ofMillis(300), Duration.ofSeconds(5)));
+    return open(service, new MeshConfig.Drain(Duration.ofMillis(1), Duration.ofSeconds(5)));
   }
 
   Mesh open(String service, MeshConfig.Drain drain) {
