@@ -2,8 +2,11 @@ package dev.weft.mesh;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
+import static org.awaitility.Awaitility.await;
 
+import com.google.common.util.concurrent.ListenableFuture;
 import dev.weft.mesh.test.EchoRequest;
+import dev.weft.mesh.test.EchoResponse;
 import dev.weft.mesh.test.EchoServiceGrpc;
 import io.grpc.ClientInterceptors;
 import io.grpc.ManagedChannel;
@@ -15,7 +18,9 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -134,6 +139,40 @@ class HostileCallsTest {
     }
 
     assertThat(requestIds).containsExactly("abc-1");
+  }
+
+  @Test
+  void everyConnectionIsToldTheLimits() throws Exception {
+    try (RawHttp2 raw = new RawHttp2(server.port())) {
+      assertThat(raw.settings())
+          .as("MAX_CONCURRENT_STREAMS and MAX_HEADER_LIST_SIZE")
+          .containsEntry(3, 2_000)
+          .containsEntry(6, 8 * 1024);
+    }
+  }
+
+  /** Many users share the connection between two services; some of them always leave. */
+  @Test
+  void manyWhoLeaveDoNotCostTheOthersTheirConnection() throws Exception {
+    CountDownLatch release = new CountDownLatch(1);
+    echo.answer =
+        text -> {
+          if (!text.equals("last")) {
+            release.await();
+          }
+          return text;
+        };
+    var future = EchoServiceGrpc.newFutureStub(channel);
+    ListenableFuture<EchoResponse> stays = future.read(REQUEST);
+    List<ListenableFuture<EchoResponse>> leave =
+        Stream.generate(() -> future.read(REQUEST)).limit(500).toList();
+    await().until(() -> echo.calls.get() == 501);
+
+    leave.forEach(reply -> reply.cancel(true));
+    stub.read(REQUEST.toBuilder().setText("last").build());
+    release.countDown();
+
+    assertThat(stays.get(10, TimeUnit.SECONDS).getText()).isEqualTo("a");
   }
 
   @Test

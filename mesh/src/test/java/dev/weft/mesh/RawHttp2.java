@@ -10,6 +10,8 @@ import java.net.Socket;
 import java.net.SocketException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
 
 /** Sends gRPC calls with header fields that no library would send. */
 final class RawHttp2 implements AutoCloseable {
@@ -40,6 +42,21 @@ final class RawHttp2 implements AutoCloseable {
     in = new DataInputStream(socket.getInputStream());
     out.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
     frame(SETTINGS, 0, 0, new byte[0]);
+  }
+
+  /** What the server says of itself, by the numbers of RFC 9113. */
+  Map<Integer, Integer> settings() throws IOException {
+    int length = (in.readUnsignedShort() << 8) | in.readUnsignedByte();
+    if (in.readUnsignedByte() != SETTINGS) {
+      throw new IOException("the first frame is not SETTINGS");
+    }
+    in.readUnsignedByte();
+    in.readInt();
+    Map<Integer, Integer> settings = new HashMap<>();
+    for (int read = 0; read < length; read += 6) {
+      settings.put(in.readUnsignedShort(), in.readInt());
+    }
+    return settings;
   }
 
   /** One call with an empty message; {@code fields} are names and values in turns. */
