@@ -48,10 +48,20 @@ final class Catalog {
     }
   }
 
-  private record Entry(Service service, long createIndex, long modifyIndex) {}
+  private record Entry(Service service, long createIndex, long modifyIndex) {
+    Map<String, @Nullable Object> saved() {
+      return object(
+          "Registration",
+          service.registration(),
+          "CreateIndex",
+          createIndex,
+          "ModifyIndex",
+          modifyIndex);
+    }
+  }
 
-  private static final int SERVICES_MAX = 4_096;
-  private static final int CHECKS_MAX = 16_384;
+  private static final int SERVICES_MAX = 1_024;
+  private static final int CHECKS_MAX = 4_096;
 
   private final Ledger ledger;
   private final InstantSource clock;
@@ -343,24 +353,14 @@ final class Catalog {
 
   // ---- Over a restart
 
-  /** The services, as {@link #restore} takes them back. */
-  List<Map<String, @Nullable Object>> savedServices() {
-    return services.values().stream()
-        .map(
-            entry ->
-                object(
-                    "Registration",
-                    entry.service().registration(),
-                    "CreateIndex",
-                    entry.createIndex(),
-                    "ModifyIndex",
-                    entry.modifyIndex()))
-        .toList();
+  /** The services as they are now, as {@link #restore} takes them back. */
+  Iterable<@Nullable Object> savedServices() {
+    return Json.lazily(List.copyOf(services.values()), Entry::saved);
   }
 
-  /** The checks, as {@link #restore} takes them back. */
-  List<Map<String, @Nullable Object>> savedChecks() {
-    return checks.values().stream().map(Check::saved).toList();
+  /** The checks as they are now, as {@link #restore} takes them back. */
+  Iterable<@Nullable Object> savedChecks() {
+    return Json.lazily(List.copyOf(checks.values()), Check::saved);
   }
 
   /**

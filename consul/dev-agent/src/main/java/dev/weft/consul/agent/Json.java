@@ -10,11 +10,13 @@ import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -96,12 +98,25 @@ final class Json {
     };
   }
 
+  /** The elements as {@code toJson} shows them, each made only when it is written. */
+  static <T> Iterable<@Nullable Object> lazily(List<T> elements, Function<T, ?> toJson) {
+    return () -> elements.stream().<@Nullable Object>map(toJson).iterator();
+  }
+
   static byte[] compact(@Nullable Object value) {
     return write(value, false);
   }
 
   static byte[] pretty(@Nullable Object value) {
     return write(value, true);
+  }
+
+  /** Writes the value, a part at a time, and leaves the stream open. */
+  static void write(OutputStream stream, @Nullable Object value) throws IOException {
+    try (JsonGenerator out = FACTORY.createGenerator(stream)) {
+      out.disable(JsonGenerator.Feature.AUTO_CLOSE_TARGET);
+      write(out, value);
+    }
   }
 
   private static byte[] write(@Nullable Object value, boolean pretty) {
@@ -135,7 +150,7 @@ final class Json {
         }
         out.writeEndObject();
       }
-      case List<?> array -> {
+      case Iterable<?> array -> {
         out.writeStartArray();
         for (Object element : array) {
           write(out, element);

@@ -52,9 +52,12 @@ final class KeyValues {
   static final int VALUE_MAX = 524_288;
   private static final Set<String> WRITES =
       Set.of("set", "cas", "delete", "delete-tree", "delete-cas", "lock", "unlock");
-  private static final int KEYS_MAX = 16_384;
-  private static final long BYTES_MAX = 16L * 1024 * 1024;
-  private static final int TOMBSTONES_MAX = 16_384;
+  private static final int KEYS_MAX = 4_096;
+
+  /** What the agent can still write to its disk with a heap of 64 MiB. */
+  private static final long BYTES_MAX = 4L * 1024 * 1024;
+
+  private static final int TOMBSTONES_MAX = 4_096;
 
   private final Ledger ledger;
   private final NavigableMap<String, Entry> entries = new TreeMap<>();
@@ -70,9 +73,9 @@ final class KeyValues {
     tableIndex = firstIndex;
   }
 
-  /** The entries, as {@link #restore} takes them back. */
-  List<Map<String, @Nullable Object>> saved() {
-    return entries.values().stream().map(Entry::json).toList();
+  /** The entries as they are now, as {@link #restore} takes them back. */
+  Iterable<@Nullable Object> saved() {
+    return Json.lazily(List.copyOf(entries.values()), Entry::json);
   }
 
   /** Takes back what {@link #saved} returned. */

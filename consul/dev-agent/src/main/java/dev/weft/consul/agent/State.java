@@ -33,7 +33,7 @@ record State(Ledger ledger, Node node, Checks checks, Catalog catalog, KeyValues
     return new State(ledger, node, checks, catalog, keys);
   }
 
-  /** What {@link #of} brings back. Only with the ledger's lock held. */
+  /** What {@link #of} brings back, as it is now. Only with the ledger's lock held. */
   Map<String, @Nullable Object> saved() {
     return object(
         "Index",

@@ -5,7 +5,7 @@ import static dev.weft.consul.agent.Json.object;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
-import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
@@ -246,6 +246,8 @@ final class StateFile implements Ledger.Journal, AutoCloseable {
       return null;
     } catch (IOException e) {
       return e;
+    } catch (OutOfMemoryError e) {
+      return new IOException("the state does not fit into the memory", e);
     }
   }
 
@@ -277,10 +279,7 @@ final class StateFile implements Ledger.Journal, AutoCloseable {
     Set<StandardOpenOption> options =
         EnumSet.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
     try (FileChannel out = FileChannel.open(fresh, options, OWNER_ONLY_FILE)) {
-      ByteBuffer bytes = ByteBuffer.wrap(Json.compact(json));
-      while (bytes.hasRemaining()) {
-        out.write(bytes);
-      }
+      Json.write(Channels.newOutputStream(out), json);
       out.force(true);
     }
     Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);

@@ -25,31 +25,31 @@ final class BoundsTest {
   }
 
   @Test
-  void holdsAtMost4096Services() {
+  void holdsAtMost1024Services() {
     ledger.change(
         () -> {
           Catalog catalog = catalog();
-          for (int i = 0; i < 4_096; i++) {
+          for (int i = 0; i < 1_024; i++) {
             catalog.register(Service.parse(Map.of("Name", "s" + i)), false);
           }
           assertThatThrownBy(() -> catalog.register(Service.parse(Map.of("Name", "more")), false))
               .isInstanceOf(ApiError.class)
-              .hasMessage("this agent holds at most 4096 service instances");
+              .hasMessage("this agent holds at most 1024 service instances");
           catalog.register(Service.parse(Map.of("Name", "s7", "Port", 8L)), false);
         });
   }
 
   @Test
-  void holdsAtMost16384Checks() {
+  void holdsAtMost4096Checks() {
     ledger.change(
         () -> {
           Catalog catalog = catalog();
-          for (int i = 0; i < 16_384; i++) {
+          for (int i = 0; i < 4_096; i++) {
             catalog.register(check("c" + i), "");
           }
           assertThatThrownBy(() -> catalog.register(check("more"), ""))
               .isInstanceOf(ApiError.class)
-              .hasMessage("this agent holds at most 16384 checks");
+              .hasMessage("this agent holds at most 4096 checks");
           catalog.register(check("c7"), "");
         });
   }
@@ -59,17 +59,17 @@ final class BoundsTest {
   }
 
   @Test
-  void holdsAtMost16384KeysAnd16MebibytesOfValues() {
+  void holdsAtMost4096KeysAnd4MebibytesOfValues() {
     ledger.change(
         () -> {
           KeyValues many = new KeyValues(ledger);
-          for (int i = 0; i < 16_384; i++) {
+          for (int i = 0; i < 4_096; i++) {
             many.put("k" + i, new byte[1], 0, null);
           }
           for (KeyValues full : List.of(many, filled())) {
             assertThatThrownBy(() -> full.put("more", new byte[1], 0, null))
                 .isInstanceOf(ApiError.class)
-                .hasMessage("this agent holds at most 16384 keys and 16777216 bytes of values");
+                .hasMessage("this agent holds at most 4096 keys and 4194304 bytes of values");
             full.put("k7", new byte[1], 0, null);
             full.delete("k8", null);
             full.put("more", new byte[1], 0, null);
@@ -79,7 +79,7 @@ final class BoundsTest {
 
   private KeyValues filled() {
     KeyValues keys = new KeyValues(ledger);
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
       keys.put("k" + i, new byte[KeyValues.VALUE_MAX], 0, null);
     }
     return keys;
