@@ -123,8 +123,7 @@ final class Probes implements AutoCloseable {
           return new Probe.Outcome(
               status / 100 == 2 ? Status.PASSING : status == 429 ? Status.WARNING : Status.CRITICAL,
               "HTTP %s %s: %d %s Output: %s"
-                  .formatted(
-                      target.method(), target.url(), status, HttpText.reason(status), body.text()));
+                  .formatted(target.method(), target.url(), status, reason(status), body.text()));
         });
   }
 
@@ -142,6 +141,27 @@ final class Probes implements AutoCloseable {
     } finally {
       answer.cancel(true);
     }
+  }
+
+  /** The phrase that an answer over HTTP/1.1 has beside its status. */
+  private static String reason(int status) {
+    return switch (status) {
+      case 200 -> "OK";
+      case 201 -> "Created";
+      case 202 -> "Accepted";
+      case 204 -> "No Content";
+      case 400 -> "Bad Request";
+      case 401 -> "Unauthorized";
+      case 403 -> "Forbidden";
+      case 404 -> "Not Found";
+      case 405 -> "Method Not Allowed";
+      case 429 -> "Too Many Requests";
+      case 500 -> "Internal Server Error";
+      case 502 -> "Bad Gateway";
+      case 503 -> "Service Unavailable";
+      case 504 -> "Gateway Timeout";
+      default -> "";
+    };
   }
 
   /** Keeps the end of a body of any length. */

@@ -141,6 +141,24 @@ final class RestartTest {
   }
 
   @Test
+  void saysSoWhenItCannotKeepAChangeAndGoesOnWhenItCan() throws IOException {
+    Path away = folder.resolve("away");
+    try (DevAgent agent = start();
+        Api api = api(agent)) {
+      Files.move(dataDir(), away);
+      Api.Answer lost = api.put("/v1/kv/k", "1");
+      assertThat(lost.status()).isEqualTo(500);
+      assertThat(lost.body()).startsWith("the agent cannot write its state: ");
+      Files.move(away, dataDir());
+      api.put("/v1/kv/k", "2").isOk();
+    }
+    try (DevAgent agent = start();
+        Api api = api(agent)) {
+      assertThat(api.get("/v1/kv/k?raw").isOk().body()).isEqualTo("2");
+    }
+  }
+
+  @Test
   void keepsItsFilesToItsOwner() throws IOException {
     try (DevAgent agent = start();
         Api api = api(agent)) {
