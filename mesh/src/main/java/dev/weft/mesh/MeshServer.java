@@ -42,6 +42,10 @@ public final class MeshServer implements AutoCloseable {
   private static final int RESETS_PER_WINDOW = 20_000;
   private static final int RESET_WINDOW_SECONDS = 30;
 
+  // A machine that is busy for a second must not take every instance out of the registry. Who is
+  // really gone refuses connections, which callers see at once.
+  private static final int SLOW_PROBES = 2;
+
   private final MeshConfig config;
   private final List<ServerServiceDefinition> services;
   private final Consul consul;
@@ -173,7 +177,10 @@ public final class MeshServer implements AutoCloseable {
     String name = config.service();
     ServiceRegistration plain = ServiceRegistration.grpc(name, config.advertise(), port(), "");
     return plain
-        .withChecks(plain.checks().stream().map(c -> c.withInitial(Health.PASSING)).toList())
+        .withChecks(
+            plain.checks().stream()
+                .map(c -> c.withInitial(Health.PASSING).withFailuresBeforeCritical(SLOW_PROBES))
+                .toList())
         .withTags("grpc", "weft")
         .withMeta(ServiceRegistration.META_VERSION, config.version())
         .withMeta(
