@@ -1,0 +1,134 @@
+package dev.weft.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.weft.greeter.v1.GreetRequest;
+import dev.weft.greeter.v1.GreeterServiceGrpc;
+import io.grpc.ManagedChannel;
+import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** The README's ten minutes: its own files and its own commands, on the ports of this system. */
+@ExtendWith(SharedWeft.class)
+final class AddAServiceTest {
+  private static final Path EXAMPLE = Path.of("examples/greeter-svc");
+  private static final String EDGE = "localhost:8080";
+  private static final String PORT = "9110";
+
+  private final Weft weft;
+  private final List<Readme.Block> blocks = Readme.section("Add a service in ten minutes");
+
+  AddAServiceTest(Weft weft) {
+    this.weft = weft;
+  }
+
+  @Test
+  void theFilesInTheReadmeAreAllThereIs() throws IOException {
+    List<Readme.Block> files = blocks.stream().filter(block -> !block.file().isEmpty()).toList();
+
+    for (Readme.Block file : files) {
+      assertThat(Files.readString(Command.ROOT.resolve(file.file()))).isEqualTo(file.text());
+    }
+    assertThat(files).extracting(Readme.Block::file).containsExactlyInAnyOrderElementsOf(tree());
+    assertThat(Files.readString(Command.ROOT.resolve("pom.xml")))
+        .contains("<module>" + EXAMPLE + "</module>");
+  }
+
+  @Test
+  void theNewServiceAnswersOverRestAndGrpcWithoutARestartOfAnything() throws Exception {
+    List<String> steps =
+        blocks.stream()
+            .filter(block -> block.language().equals("bash"))
+            .map(Readme.Block::text)
+            .toList();
+    // This very build was the first step.
+    assertThat(steps).hasSize(4).first().asString().contains("-pl " + EXAMPLE + " -am package");
+    int port = freePort();
+    long edge = weft.pid(Weft.EDGE);
+
+    Process service = start(here(steps.get(1), port));
+    try {
+      String curl = here(steps.get(2), port);
+      await("the edge to serve it")
+          .atMost(Duration.ofSeconds(30))
+          .until(() -> Command.bash(curl, Map.of()).out(), out -> out.contains("Hello, Ada!"));
+      assertThat(greet(port)).isEqualTo("Hello, Grace!");
+      Command.find("WEFT_GRPCURL", "grpcurl")
+          .ifPresent(
+              grpcurl ->
+                  assertThat(runGrpcurl(grpcurl, here(steps.get(3), port)))
+                      .contains("Hello, Ada!"));
+    } finally {
+      service.descendants().forEach(ProcessHandle::destroy);
+      service.destroy();
+    }
+
+    assertThat(service.waitFor(30, TimeUnit.SECONDS)).isTrue();
+    assertThat(Visitor.anonymous(weft).get("/v1/greetings/Ada").status()).isEqualTo(503);
+    assertThat(weft.pid(Weft.EDGE)).isEqualTo(edge);
+  }
+
+  /** The same command, with the addresses of this system for the usual ones. */
+  private String here(String step, int port) {
+    return step.replace(EDGE, "127.0.0.1:" + weft.port(Weft.EDGE)).replace(PORT, "" + port);
+  }
+
+  private Process start(String command) throws IOException {
+    ProcessBuilder builder =
+        new ProcessBuilder("bash", "-c", command)
+            .directory(Command.ROOT.toFile())
+            .redirectErrorStream(true)
+            .redirectOutput(Command.TARGET.resolve("greeter-svc.log").toFile());
+    Path java = Path.of(System.getProperty("java.home"), "bin");
+    builder.environment().put("PATH", java + ":" + System.getenv("PATH"));
+    builder.environment().put("CONSUL_HTTP_ADDR", weft.url("registry"));
+    return builder.start();
+  }
+
+  private static String runGrpcurl(Path grpcurl, String command) {
+    return Command.bash(command, Map.of("PATH", grpcurl.getParent() + ":" + System.getenv("PATH")))
+        .out();
+  }
+
+  private static String greet(int port) {
+    ManagedChannel channel =
+        NettyChannelBuilder.forAddress("127.0.0.1", port).usePlaintext().build();
+    try {
+      return GreeterServiceGrpc.newBlockingStub(channel)
+          .withDeadlineAfter(5, TimeUnit.SECONDS)
+          .greet(GreetRequest.newBuilder().setName("Grace").build())
+          .getGreeting();
+    } finally {
+      channel.shutdownNow();
+    }
+  }
+
+  private static List<String> tree() throws IOException {
+    Path example = Command.ROOT.resolve(EXAMPLE);
+    try (Stream<Path> files = Files.walk(example)) {
+      return files
+          .filter(Files::isRegularFile)
+          .filter(file -> !file.startsWith(example.resolve("target")))
+          .map(file -> Command.ROOT.relativize(file).toString())
+          .toList();
+    }
+  }
+
+  private static int freePort() throws IOException {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
+    }
+  }
+}

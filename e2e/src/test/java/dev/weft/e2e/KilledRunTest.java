@@ -1,0 +1,54 @@
+package dev.weft.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+
+/** A supervisor that dies takes its children along, and loses nothing. */
+final class KilledRunTest {
+
+  @Test
+  void aKilledRunLeavesNoProcessAndItsDataIsThereAfterTheNextUp() {
+    try (Weft weft = Weft.up("killed", Map.of(), "--registry", "dev")) {
+      Visitor customer = Visitor.demo(weft);
+      String id =
+          Orders.place(
+              customer,
+              UUID.randomUUID().toString(),
+              Orders.of(weft.product("MUG-01"), 1, "card_ok"));
+      JsonNode order = Orders.awaitEnd(customer, id);
+      JsonNode accounts = weft.demo();
+      List<ProcessHandle> children = children(weft);
+      assertThat(children).hasSize(8);
+
+      ProcessHandle.of(weft.supervisor()).orElseThrow().destroyForcibly();
+
+      await().until(() -> weft.status().exitCode(), code -> code == 3);
+      Command.Outcome again = weft.upAgain();
+      assertThat(again.exitCode()).as("%s", again.all()).isZero();
+      assertThat(children).noneMatch(ProcessHandle::isAlive);
+      assertThat(weft.demo()).isEqualTo(accounts);
+      assertThat(Visitor.demo(weft).get("/v1/orders/" + id).json()).isEqualTo(order);
+
+      List<ProcessHandle> all = children(weft);
+      Command.Outcome down = weft.down();
+      assertThat(down.exitCode()).as("%s", down.all()).isZero();
+      await()
+          .atMost(Duration.ofSeconds(5))
+          .untilAsserted(() -> assertThat(all).noneMatch(ProcessHandle::isAlive));
+      assertThat(weft.down().exitCode()).isEqualTo(3);
+    }
+  }
+
+  private static List<ProcessHandle> children(Weft weft) {
+    return weft.processes().stream()
+        .map(process -> ProcessHandle.of(weft.pid(process)).orElseThrow())
+        .toList();
+  }
+}

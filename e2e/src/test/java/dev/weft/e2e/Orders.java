@@ -1,0 +1,56 @@
+package dev.weft.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** What orders look like in JSON, and how they end. */
+final class Orders {
+  static final Map<String, String> ADDRESS =
+      Map.of(
+          "name", "Ada Weaver",
+          "line1", "Loom Street 1",
+          "city", "Ghent",
+          "postalCode", "9000",
+          "countryCode", "BE");
+  private static final Set<String> FINAL = Set.of("STATE_CONFIRMED", "STATE_CANCELLED");
+  private static final Duration LIMIT = Duration.ofSeconds(60);
+
+  private Orders() {}
+
+  static Map<String, Object> of(String productId, int quantity, String card) {
+    return Map.of(
+        "items", List.of(Map.of("productId", productId, "quantity", quantity)),
+        "shippingAddress", ADDRESS,
+        "paymentMethod", card);
+  }
+
+  /** Places an order and returns its id. */
+  static String place(Visitor customer, String key, Map<String, Object> order) {
+    Answer placed = customer.post("/v1/orders", key, order);
+    assertThat(placed.status()).as("%s", placed).isEqualTo(201);
+    assertThat(placed.text("state")).isEqualTo("STATE_PENDING");
+    return placed.text("orderId");
+  }
+
+  /** The order once it is CONFIRMED or CANCELLED. */
+  static JsonNode awaitEnd(Visitor customer, String orderId) {
+    return await("the end of order " + orderId)
+        .atMost(LIMIT)
+        .ignoreExceptions()
+        .until(() -> customer.get("/v1/orders/" + orderId).json(), Orders::ended);
+  }
+
+  static boolean ended(JsonNode order) {
+    return FINAL.contains(order.path("state").asText());
+  }
+
+  static boolean confirmed(JsonNode order) {
+    return order.path("state").asText().equals("STATE_CONFIRMED");
+  }
+}
