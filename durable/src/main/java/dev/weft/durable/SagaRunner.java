@@ -45,6 +45,10 @@ import org.slf4j.LoggerFactory;
 public final class SagaRunner implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(SagaRunner.class);
   private static final int CLAIM_MAX = 16;
+
+  /** With the default waits it takes about as long as the lease. */
+  private static final int WRITES_MAX = 6;
+
   private static final Duration LAST_STEPS_MAX = Duration.ofSeconds(5);
 
   private final Database database;
@@ -199,7 +203,7 @@ public final class SagaRunner implements AutoCloseable {
     SagaRun run = begun;
     while (true) {
       StepOutcome outcome = attempt(run);
-      Optional<SagaRun> next = write(run, run.next(outcome));
+      Optional<SagaRun> next = writePatiently(run, run.next(outcome));
       if (next.isEmpty() || closed()) {
         return;
       }
@@ -225,6 +229,33 @@ public final class SagaRunner implements AutoCloseable {
       thread.interrupt();
       Thread.currentThread().interrupt();
       return new StepOutcome.Unknown("interrupted");
+    }
+  }
+
+  /**
+   * Writes, again when the database was away for a moment. Safe also when nobody knows whether a
+   * write came to be: a second one finds its record there already, or its lease gone.
+   */
+  private Optional<SagaRun> writePatiently(SagaRun run, Move planned) {
+    for (int failures = 1; ; failures++) {
+      try {
+        return write(run, planned);
+      } catch (RuntimeException e) {
+        if (failures == WRITES_MAX || !pause(backoff.after(failures))) {
+          throw e;
+        }
+        log.debug("saga {} could not be written (failure {})", run.id(), failures, e);
+      }
+    }
+  }
+
+  /** Waits; false when this runner closes meanwhile. */
+  private boolean pause(Duration wait) {
+    try {
+      return !closing.await(wait.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
     }
   }
 

@@ -458,6 +458,36 @@ class SagaRunnerTest {
   }
 
   @Test
+  void writesAgainWhenItCouldNotForAMomentInsteadOfWaitingForItsLease() {
+    Duration minutes = Duration.ofMinutes(10);
+    SagaRunner runner =
+        runner(
+            database,
+            new SagaSettings(8, minutes, minutes, Duration.ofMillis(5), Duration.ofMillis(40)));
+    Database other = postgres.another();
+    opened.add(other);
+    participants.after.put(
+        "reserve forward",
+        () -> {
+          CountDownLatch locked = new CountDownLatch(1);
+          Thread.startVirtualThread(() -> lockSagasForHalfASecond(other, locked));
+          awaitLatch(locked);
+        });
+    assertThat(ended(runner, begin(runner, "one")).state()).isEqualTo(State.COMPLETED);
+    assertThat(participants.log).hasSize(4);
+  }
+
+  /** Longer than anybody waits for a lock. */
+  private static void lockSagasForHalfASecond(Database database, CountDownLatch locked) {
+    database.inTransactionVoid(
+        tx -> {
+          tx.createQuery("SELECT saga_id FROM saga FOR UPDATE").mapTo(UUID.class).list();
+          locked.countDown();
+          tx.createQuery("SELECT pg_sleep(0.5)::text").mapTo(String.class).list();
+        });
+  }
+
+  @Test
   void handsItsSagasOverWhenItCloses() {
     Duration minutes = Duration.ofMinutes(10);
     SagaSettings patient = new SagaSettings(8, minutes, Duration.ofMillis(50), minutes, minutes);
