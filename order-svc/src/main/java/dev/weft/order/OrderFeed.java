@@ -155,7 +155,8 @@ final class OrderFeed implements AutoCloseable {
       news.drainPermits();
     }
 
-    private void wake() {
+    /** Ends a wait, or the next one. */
+    void wake() {
       news.release();
     }
 

@@ -1,5 +1,7 @@
 package dev.weft.order;
 
+import static dev.weft.order.TraceLink.in;
+
 import dev.weft.durable.Database;
 import dev.weft.durable.SagaDefinition;
 import dev.weft.durable.SagaStep;
@@ -56,13 +58,14 @@ final class OrderSaga {
         NAME,
         1,
         List.of(
-            SagaStep.check("check-user", this::checkUser),
-            SagaStep.compensable("reserve", this::reserve, this::release).within(GOODS),
-            SagaStep.compensable(AUTHORIZE, this::authorize, this::voidPayment).within(MONEY),
+            SagaStep.check("check-user", in(this::checkUser)),
+            SagaStep.compensable("reserve", in(this::reserve), in(this::release)).within(GOODS),
+            SagaStep.compensable(AUTHORIZE, in(this::authorize), in(this::voidPayment))
+                .within(MONEY),
             // Undone by the release of what is reserved.
-            SagaStep.check("pin", this::pin).within(GOODS),
-            SagaStep.pivot("capture", this::capture).guardedBy(this::calledOff).within(MONEY),
-            SagaStep.retriable("confirm", this::confirm).within(GOODS)),
+            SagaStep.check("pin", in(this::pin)).within(GOODS),
+            SagaStep.pivot("capture", in(this::capture)).guardedBy(this::calledOff).within(MONEY),
+            SagaStep.retriable("confirm", in(this::confirm)).within(GOODS)),
         new End());
   }
 

@@ -16,6 +16,7 @@ final class OrderStream {
   private final Supplier<Order> order;
   private final ServerCallStreamObserver<WatchOrderResponse> replies;
   private final Thread thread;
+  private volatile boolean gone;
 
   OrderStream(
       OrderFeed.Watch watch,
@@ -31,21 +32,29 @@ final class OrderStream {
   /** Begins; to be called from the call's own method, which then returns. */
   void start() {
     replies.setOnReadyHandler(() -> LockSupport.unpark(thread));
-    replies.setOnCancelHandler(thread::interrupt);
+    replies.setOnCancelHandler(this::leave);
     // Also when the server ends the call because it stops.
-    replies.setOnCloseHandler(thread::interrupt);
+    replies.setOnCloseHandler(this::leave);
     thread.start();
+  }
+
+  /** Nobody listens any more. No interrupt: it would cost the pool a connection. */
+  private void leave() {
+    gone = true;
+    watch.wake();
+    LockSupport.unpark(thread);
   }
 
   private void run() {
     try (watch) {
       tell();
-      replies.onCompleted();
+      if (!gone) {
+        replies.onCompleted();
+      }
     } catch (InterruptedException e) {
-      // Nobody listens any more.
       Thread.currentThread().interrupt();
     } catch (RuntimeException e) {
-      if (!replies.isCancelled()) {
+      if (!gone) {
         replies.onError(e);
       }
     }
@@ -53,8 +62,7 @@ final class OrderStream {
 
   private void tell() throws InterruptedException {
     long told = 0;
-    while (true) {
-      awaitReady();
+    while (awaitReady()) {
       Order now = order.get();
       if (now.version() > told) {
         told = now.version();
@@ -67,12 +75,11 @@ final class OrderStream {
     }
   }
 
-  private void awaitReady() throws InterruptedException {
-    while (!replies.isReady()) {
+  /** Waits until the client can take more; false when it has gone. */
+  private boolean awaitReady() {
+    while (!gone && !replies.isReady()) {
       LockSupport.park(this);
-      if (Thread.interrupted()) {
-        throw new InterruptedException();
-      }
     }
+    return !gone;
   }
 }

@@ -183,7 +183,7 @@ final class Orders {
             tx,
             new OrderStore.NewOrder(
                 UuidV7.next(), wish.userId(), quote, wish.address(), wish.paymentMethod()));
-    sagas.begin(tx, OrderSaga.NAME, order.id().toString(), "");
+    sagas.begin(tx, OrderSaga.NAME, order.id().toString(), TraceLink.current());
     return order;
   }
 

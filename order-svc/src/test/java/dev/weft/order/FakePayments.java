@@ -12,12 +12,15 @@ import dev.weft.shop.payment.v1.VoidResponse;
 import io.grpc.Context;
 import io.grpc.Deadline;
 import io.grpc.stub.StreamObserver;
+import io.opentelemetry.api.trace.Span;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 
@@ -29,6 +32,7 @@ final class FakePayments extends PaymentServiceGrpc.PaymentServiceImplBase {
   private final Map<String, Payment> payments = new HashMap<>();
   private final List<String> commands = new ArrayList<>();
   private final Map<String, Duration> patience = new HashMap<>();
+  private final Set<String> traces = new HashSet<>();
   private int captures;
 
   FakePayments(Faults faults) {
@@ -56,7 +60,7 @@ final class FakePayments extends PaymentServiceGrpc.PaymentServiceImplBase {
 
   @Override
   public void authorize(AuthorizeRequest request, StreamObserver<AuthorizeResponse> reply) {
-    noteDeadline("authorize");
+    noteCall("authorize");
     answer(
         reply,
         faults.around(
@@ -66,7 +70,7 @@ final class FakePayments extends PaymentServiceGrpc.PaymentServiceImplBase {
 
   @Override
   public void capture(CaptureRequest request, StreamObserver<CaptureResponse> reply) {
-    noteDeadline("capture");
+    noteCall("capture");
     answer(
         reply,
         faults.around(
@@ -81,7 +85,13 @@ final class FakePayments extends PaymentServiceGrpc.PaymentServiceImplBase {
             "void", () -> VoidResponse.newBuilder().setPayment(release(request)).build()));
   }
 
-  private synchronized void noteDeadline(String method) {
+  /** The traces that calls came in. */
+  synchronized Set<String> traces() {
+    return Set.copyOf(traces);
+  }
+
+  private synchronized void noteCall(String method) {
+    traces.add(Span.current().getSpanContext().getTraceId());
     Deadline deadline = Objects.requireNonNull(Context.current().getDeadline());
     patience.put(method, Duration.ofMillis(deadline.timeRemaining(TimeUnit.MILLISECONDS)));
   }

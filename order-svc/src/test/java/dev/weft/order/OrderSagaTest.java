@@ -21,7 +21,9 @@ import dev.weft.shop.order.v1.Saga;
 import dev.weft.shop.order.v1.SagaStep;
 import dev.weft.shop.payment.v1.Payment;
 import dev.weft.testkit.PostgresExtension;
+import io.grpc.Metadata;
 import io.grpc.Status;
+import io.grpc.stub.MetadataUtils;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -200,6 +202,30 @@ final class OrderSagaTest {
         .isBetween(Duration.ofSeconds(7), Duration.ofSeconds(8));
     assertThat(shop.payments.patience("capture"))
         .isBetween(Duration.ofSeconds(7), Duration.ofSeconds(8));
+  }
+
+  @Test
+  void keepsItsStepsInTheTraceOfTheRequestAlsoInAnotherProcess() {
+    String trace = "0af7651916cd43dd8448eb211c80319c";
+    Metadata headers = new Metadata();
+    headers.put(
+        Metadata.Key.of("traceparent", Metadata.ASCII_STRING_MARSHALLER),
+        "00-" + trace + "-b7ad6b7169203331-01");
+    Shop.Instance dying = shop.start(postgres.anotherDatabase());
+    Hold hold = shop.faults.hold("authorize", When.BEFORE);
+    Order placed =
+        shop.ordersAs(ann)
+            .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers))
+            .createOrder(order("card_ok", product))
+            .getOrder();
+    hold.awaitCall();
+    dying.crash();
+    hold.release();
+    shop.start(postgres.database());
+
+    shop.ended(placed);
+
+    assertThat(shop.payments.traces()).containsExactly(trace);
   }
 
   @Test

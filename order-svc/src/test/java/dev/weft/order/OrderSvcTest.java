@@ -376,6 +376,25 @@ final class OrderSvcTest {
   }
 
   @Test
+  void cannotBringACancelledOrderBackEvenByMistake() {
+    Order order = shop.ended(shop.place(ann, order("card_declined", product)));
+
+    assertThat(
+            catchThrowable(
+                () ->
+                    postgres
+                        .database()
+                        .inTransactionVoid(
+                            tx ->
+                                tx.execute(
+                                    "UPDATE customer_order SET state = 'PENDING', cancel_reason ="
+                                        + " NULL WHERE order_id = ?::uuid",
+                                    order.getOrderId()))))
+        .hasMessageContaining("an order cannot go from CANCELLED to PENDING");
+    assertThat(shop.get(order.getOrderId())).isEqualTo(order);
+  }
+
+  @Test
   void letsNobodyInWithoutAToken() {
     refused(
         Status.Code.UNAUTHENTICATED,

@@ -1,0 +1,57 @@
+package dev.weft.order;
+
+import dev.weft.durable.SagaStep;
+import io.opentelemetry.api.trace.propagation.W3CTraceContextPropagator;
+import io.opentelemetry.context.Context;
+import io.opentelemetry.context.Scope;
+import io.opentelemetry.context.propagation.TextMapGetter;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Keeps the steps of an order in the trace of the request that placed it, also after a restart and
+ * in another process: the saga carries that request's W3C {@code traceparent}.
+ */
+final class TraceLink {
+  private static final String TRACEPARENT = "traceparent";
+
+  private TraceLink() {}
+
+  /** The trace that is current; empty when there is none. */
+  static String current() {
+    Map<String, String> headers = new HashMap<>();
+    W3CTraceContextPropagator.getInstance()
+        .inject(Context.current(), headers, (carrier, key, value) -> headers.put(key, value));
+    return headers.getOrDefault(TRACEPARENT, "");
+  }
+
+  /** The same attempt, in the trace that its saga carries. */
+  static SagaStep.Action in(SagaStep.Action attempt) {
+    return context -> {
+      try (Scope _ = linked(context.data()).makeCurrent()) {
+        return attempt.attempt(context);
+      }
+    };
+  }
+
+  private static Context linked(String traceparent) {
+    return W3CTraceContextPropagator.getInstance()
+        .extract(Context.root(), traceparent, Getter.INSTANCE);
+  }
+
+  private enum Getter implements TextMapGetter<String> {
+    INSTANCE;
+
+    @Override
+    public Iterable<String> keys(String traceparent) {
+      return List.of(TRACEPARENT);
+    }
+
+    @Override
+    public @Nullable String get(@Nullable String traceparent, String key) {
+      return key.equals(TRACEPARENT) ? traceparent : null;
+    }
+  }
+}
