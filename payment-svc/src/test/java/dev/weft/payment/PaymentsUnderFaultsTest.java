@@ -24,8 +24,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -56,6 +58,7 @@ final class PaymentsUnderFaultsTest {
   private final HttpClient http = HttpClient.newHttpClient();
   private final List<AutoCloseable> opened = new ArrayList<>();
   private final Random dice = new Random(SEED);
+  private final Set<UUID> voided = ConcurrentHashMap.newKeySet();
   private CardNetworkServer cards;
   private HttpServer line;
   private volatile boolean faulty = true;
@@ -136,7 +139,7 @@ final class PaymentsUnderFaultsTest {
     calls.add(() -> one.authorize(wanted));
     calls.add(() -> other.authorize(wanted));
     switch (own.nextInt(4)) {
-      case 0 -> calls.add(own.nextInt(3), () -> other.release(order, "void"));
+      case 0 -> calls.add(own.nextInt(3), () -> release(order, other));
       case 1 -> {
         calls.add(() -> one.capture(order, "capture"));
         calls.add(() -> other.capture(order, "capture"));
@@ -157,6 +160,16 @@ final class PaymentsUnderFaultsTest {
     }
   }
 
+  private void release(UUID order, Payments payments) {
+    try {
+      var unused = payments.release(order, "void");
+      voided.add(order);
+    } catch (Rejection.Unavailable e) {
+      voided.add(order);
+      throw e;
+    }
+  }
+
   private void assertAgreement(UUID order, Payments payments) throws Exception {
     List<Payment> found = payments.list(Optional.empty(), Optional.of(order), 2, "").rows();
     String charge =
@@ -165,6 +178,9 @@ final class PaymentsUnderFaultsTest {
                     .build(),
                 BodyHandlers.ofString())
             .body();
+    if (voided.contains(order)) {
+      assertThat(charge).doesNotContain("\"status\":\"authorized\"");
+    }
     long booked =
         count(
             """
