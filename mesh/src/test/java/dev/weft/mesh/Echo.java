@@ -3,6 +3,7 @@ package dev.weft.mesh;
 import dev.weft.mesh.test.EchoRequest;
 import dev.weft.mesh.test.EchoResponse;
 import dev.weft.mesh.test.EchoServiceGrpc.EchoServiceImplBase;
+import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
@@ -47,6 +48,10 @@ final class Echo extends EchoServiceImplBase {
   @Override
   public StreamObserver<EchoRequest> talk(StreamObserver<EchoResponse> observer) {
     watchers.add(observer);
+    // So that several messages may be on their way to it.
+    var call = (ServerCallStreamObserver<EchoResponse>) observer;
+    call.disableAutoRequest();
+    call.request(1_000);
     return new StreamObserver<>() {
       @Override
       public void onNext(EchoRequest request) {
