@@ -9,6 +9,7 @@ import io.grpc.ServerInterceptor;
 import io.grpc.Status;
 import io.grpc.StatusException;
 import io.grpc.StatusRuntimeException;
+import io.opentelemetry.api.trace.Span;
 import java.sql.SQLException;
 import java.sql.SQLTransientException;
 import java.time.Duration;
@@ -26,7 +27,8 @@ import org.slf4j.LoggerFactory;
  *       and no other trailer. UNKNOWN, INTERNAL and DATA_LOSS become INTERNAL without a message,
  *       and so do UNAUTHENTICATED and PERMISSION_DENIED of another service, which refused this
  *       service and not its caller.
- *   <li>Anything else: INTERNAL without a word of it, logged once with its stack.
+ *   <li>Anything else: INTERNAL without a word of it, logged once with its stack, and an event of
+ *       the call's span.
  * </ul>
  *
  * <p>A throw after the call was closed, or after its client went away, is only logged. The call
@@ -104,6 +106,7 @@ final class RejectionInterceptor implements ServerInterceptor {
       log.debug("{} failed after its client went away", name(call), thrown);
     } else {
       log.error("{} failed", name(call), thrown);
+      Span.fromContext(Spans.context()).recordException(thrown);
     }
     return bare(Status.INTERNAL, "internal error");
   }

@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -162,6 +163,31 @@ class DeadlineInterceptorTest {
     assertThat(given.get(0)).isLessThanOrEqualTo(15_000);
     assertThat(given.get(1)).isLessThanOrEqualTo(given.get(0) - 20);
     assertThat(given.get(2)).isLessThanOrEqualTo(given.get(1) - 20);
+  }
+
+  @Test
+  void aCallThatIsGivenUpTakesWhatIsDoneForItWithIt() throws Exception {
+    CountDownLatch arrived = new CountDownLatch(1);
+    CountDownLatch cancelled = new CountDownLatch(1);
+    Echo last = new Echo();
+    last.answer =
+        text -> {
+          Context.current().addListener(_ -> cancelled.countDown(), Runnable::run);
+          arrived.countDown();
+          cancelled.await();
+          return text;
+        };
+    meshes.open("b-svc").server(last).start();
+    relay("a-svc", new CopyOnWriteArrayList<>(), "b-svc");
+    var reply =
+        EchoServiceGrpc.newFutureStub(meshes.open("caller-svc").channel("a-svc"))
+            .withDeadlineAfter(20, TimeUnit.SECONDS)
+            .write(REQUEST);
+    arrived.await();
+
+    reply.cancel(true);
+
+    assertThat(cancelled.await(10, TimeUnit.SECONDS)).isTrue();
   }
 
   @Test

@@ -257,6 +257,25 @@ class RpcTelemetryTest {
   }
 
   @Test
+  void whatNobodyExpectedIsAnEventOfTheSpan() {
+    echo.answer =
+        text -> {
+          throw new IllegalStateException("a bug");
+        };
+    assertThatThrownBy(() -> EchoServiceGrpc.newBlockingStub(channel).read(request("x")))
+        .isNotNull();
+
+    assertThat(span(SpanKind.SERVER, READ).getStatus().getStatusCode()).isEqualTo(StatusCode.ERROR);
+    assertThat(span(SpanKind.SERVER, READ).getEvents())
+        .singleElement()
+        .satisfies(
+            event ->
+                assertThat(event.getAttributes().get(AttributeKey.stringKey("exception.type")))
+                    .isEqualTo("java.lang.IllegalStateException"));
+    assertThat(span(SpanKind.CLIENT, READ).getEvents()).isEmpty();
+  }
+
+  @Test
   void durationsAreInSecondsWithTheConventionsNamesAndBuckets() {
     EchoServiceGrpc.newBlockingStub(channel).read(request("x"));
     echo.answer =
