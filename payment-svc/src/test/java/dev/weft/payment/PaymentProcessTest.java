@@ -6,22 +6,18 @@ import static org.awaitility.Awaitility.await;
 
 import com.google.type.Money;
 import dev.weft.card.CardNetworkServer;
-import dev.weft.consul.agent.DevAgent;
-import dev.weft.consul.agent.DevAgentConfig;
 import dev.weft.durable.UuidV7;
-import dev.weft.mesh.Env;
 import dev.weft.mesh.Mesh;
-import dev.weft.mesh.MeshConfig;
-import dev.weft.mesh.ServiceKeys;
 import dev.weft.shop.payment.v1.AuthorizeRequest;
 import dev.weft.shop.payment.v1.CaptureRequest;
 import dev.weft.shop.payment.v1.Payment.State;
 import dev.weft.shop.payment.v1.PaymentServiceGrpc;
 import dev.weft.shop.payment.v1.PaymentServiceGrpc.PaymentServiceBlockingStub;
 import dev.weft.testkit.PostgresExtension;
+import dev.weft.testkit.ProcessMesh;
+import dev.weft.testkit.ProcessMesh.Running;
 import io.grpc.StatusRuntimeException;
 import java.io.IOException;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -29,13 +25,10 @@ import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -46,34 +39,26 @@ import org.junit.jupiter.api.io.TempDir;
 /** The process as {@code ./weft up} starts it, called over the registry as order-svc calls it. */
 @Timeout(120)
 final class PaymentProcessTest {
-  private static final Duration START_MAX = Duration.ofSeconds(30);
-
   @RegisterExtension static final PostgresExtension postgres = new PostgresExtension();
+  @RegisterExtension final ProcessMesh processes = new ProcessMesh();
   @TempDir Path directory;
 
-  private final List<Process> started = new ArrayList<>();
   private final HttpClient http = HttpClient.newHttpClient();
   private final String order = UuidV7.next().toString();
-  private DevAgent registry;
   private CardNetworkServer cards;
   private Mesh orders;
 
   @BeforeEach
   void open() throws IOException {
-    registry = DevAgent.start(DevAgentConfig.inMemory());
     cards =
         CardNetworkServer.start(
             directory.resolve("cards"), Duration.ofSeconds(1), Duration.ofMillis(100));
-    ServiceKeys.generate(directory, List.of("order-svc", PaymentServer.NAME));
-    orders = Mesh.open(MeshConfig.from(Env.of(environment("order-svc")), "order-svc"));
+    orders = processes.mesh("order-svc");
   }
 
   @AfterEach
   void close() throws IOException {
-    started.forEach(Process::destroyForcibly);
-    orders.close();
     cards.close();
-    registry.close();
     http.close();
   }
 
@@ -81,17 +66,13 @@ final class PaymentProcessTest {
   void startsRegistersServesAndLeavesTheRegistryBeforeItStops() throws Exception {
     Running running = start(Map.of());
 
-    assertThat(get(running.management + "/readyz").statusCode()).isEqualTo(200);
-    assertThat(get(running.management + "/livez").statusCode()).isEqualTo(200);
-    assertThat(get(running.management + "/info").body()).contains("\"name\":\"payment-svc\"");
-    assertThat(passing()).contains("\"Port\":" + running.port);
+    assertThat(running.get("/readyz").statusCode()).isEqualTo(200);
+    assertThat(running.get("/livez").statusCode()).isEqualTo(200);
+    assertThat(running.get("/info").body()).contains("\"name\":\"payment-svc\"");
     assertThat(authorize("card_ok")).isEqualTo(State.STATE_AUTHORIZED);
     assertThat(capture()).isEqualTo(State.STATE_CAPTURED);
 
-    running.process.toHandle().destroy();
-    await().atMost(START_MAX).until(() -> !registered());
-    assertThat(running.process.waitFor(30, TimeUnit.SECONDS)).isTrue();
-    assertThat(running.process.exitValue()).isEqualTo(143);
+    assertThat(running.stop()).isEqualTo(143);
   }
 
   @Test
@@ -102,10 +83,10 @@ final class PaymentProcessTest {
       // Whatever it is told: its process dies.
       Future<State> unanswered = threads.submit(this::capture);
       await().until(() -> state().equals("CAPTURING"));
-      dying.process.destroyForcibly().waitFor();
+      dying.process().destroyForcibly().waitFor();
       start(Map.of());
       await()
-          .atMost(START_MAX)
+          .atMost(ProcessMesh.START_MAX)
           .ignoreExceptionsInstanceOf(StatusRuntimeException.class)
           .until(() -> capture() == State.STATE_CAPTURED);
       unanswered.cancel(true);
@@ -122,7 +103,7 @@ final class PaymentProcessTest {
   void staysReadyButDegradedWithoutTheCardNetwork() throws Exception {
     Running running = start(Map.of("WEFT_CARD_NETWORK_URL", "http://127.0.0.1:1"));
 
-    HttpResponse<String> ready = get(running.management + "/readyz");
+    HttpResponse<String> ready = running.get("/readyz");
 
     assertThat(ready.statusCode()).isEqualTo(200);
     assertThat(ready.body()).contains("\"status\":\"degraded\"", "card-network");
@@ -133,7 +114,11 @@ final class PaymentProcessTest {
     for (Map.Entry<String, String> wrong :
         Map.of("DATABASE_URL", "mysql://u:secret@h/d", "WEFT_CARD_NETWORK_URL", "ftp://x")
             .entrySet()) {
-      Process process = launch(Map.of(wrong.getKey(), wrong.getValue()));
+      Process process =
+          processes.launch(
+              PaymentServer.NAME,
+              PaymentServer.class,
+              environment(Map.of(wrong.getKey(), wrong.getValue())));
 
       assertThat(process.waitFor()).isEqualTo(64);
       assertThat(new String(process.getErrorStream().readAllBytes(), UTF_8))
@@ -143,55 +128,15 @@ final class PaymentProcessTest {
     }
   }
 
-  private record Running(Process process, int port, String management) {}
+  private Running start(Map<String, String> overrides) {
+    return processes.start(PaymentServer.NAME, PaymentServer.class, environment(overrides));
+  }
 
-  private Running start(Map<String, String> overrides) throws IOException {
-    int port = freePort();
-    int management = freePort();
+  private Map<String, String> environment(Map<String, String> overrides) {
     Map<String, String> environment = new HashMap<>(overrides);
-    environment.put("PORT", "" + port);
-    environment.put("WEFT_MANAGEMENT_PORT", "" + management);
-    Process process = launch(environment);
-    Running running = new Running(process, port, "http://127.0.0.1:" + management);
-    await()
-        .atMost(START_MAX)
-        .until(
-            () -> {
-              assertThat(process.isAlive()).as("it ended while it started").isTrue();
-              return passing().contains("\"Port\":" + port);
-            });
-    return running;
-  }
-
-  private Process launch(Map<String, String> overrides) throws IOException {
-    ProcessBuilder builder =
-        new ProcessBuilder(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-Xmx96m",
-            "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
-            "-cp",
-            System.getProperty("java.class.path"),
-            PaymentServer.class.getName());
-    builder.environment().clear();
-    builder.environment().putAll(environment(PaymentServer.NAME));
-    builder.environment().putAll(overrides);
-    builder.redirectOutput(directory.resolve("log-" + started.size()).toFile());
-    Process process = builder.start();
-    started.add(process);
-    return process;
-  }
-
-  private Map<String, String> environment(String service) {
-    return Map.of(
-        "PORT", "0",
-        "WEFT_MANAGEMENT_PORT", "0",
-        "CONSUL_HTTP_ADDR", registryAddress(),
-        "DATABASE_URL", postgres.url(),
-        "WEFT_CARD_NETWORK_URL", cards.address().toString(),
-        "WEFT_SERVICE_KEY_FILE", ServiceKeys.keyFile(directory, service).toString(),
-        "WEFT_SERVICE_KEYS_FILE", ServiceKeys.keysFile(directory).toString(),
-        "WEFT_DRAIN_WAIT", "PT0.1S");
+    environment.putIfAbsent("DATABASE_URL", postgres.url());
+    environment.putIfAbsent("WEFT_CARD_NETWORK_URL", cards.address().toString());
+    return environment;
   }
 
   private State authorize(String card) {
@@ -237,25 +182,7 @@ final class PaymentProcessTest {
     return postgres.database().<Integer>read(tx -> tx.createQuery(sql).mapTo(Integer.class).one());
   }
 
-  private String passing() throws Exception {
-    return get(registryAddress() + "/v1/health/service/payment-svc?passing").body();
-  }
-
-  private boolean registered() throws Exception {
-    return get(registryAddress() + "/v1/health/service/payment-svc").body().contains("Service");
-  }
-
-  private String registryAddress() {
-    return "http://127.0.0.1:" + registry.address().getPort();
-  }
-
   private HttpResponse<String> get(String url) throws Exception {
     return http.send(HttpRequest.newBuilder(URI.create(url)).build(), BodyHandlers.ofString());
-  }
-
-  private static int freePort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0)) {
-      return socket.getLocalPort();
-    }
   }
 }

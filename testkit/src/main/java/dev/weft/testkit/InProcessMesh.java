@@ -47,7 +47,7 @@ import org.junit.jupiter.api.extension.ExtensionContext;
  */
 public final class InProcessMesh implements AutoCloseable, AfterAllCallback {
   /** Who can prove their names; the others are strangers. */
-  private static final List<String> SERVICES =
+  static final List<String> SERVICES =
       List.of("user-svc", "order-svc", "payment-svc", "inventory-svc", "edge-gateway");
 
   private final String prefix = UUID.randomUUID() + "/";

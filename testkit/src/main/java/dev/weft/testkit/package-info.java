@@ -1,9 +1,9 @@
 /**
- * Fixtures for the tests of services: a real PostgreSQL per test run, and the mesh inside the
- * test's own process. Test scope only.
+ * Fixtures for the tests of services: a real PostgreSQL per test run, the mesh inside the test's
+ * own process, and services as processes of their own. Test scope only.
  *
- * <p>Open {@link dev.weft.testkit.PostgresExtension} and {@link dev.weft.testkit.InProcessMesh}
- * first.
+ * <p>Open {@link dev.weft.testkit.PostgresExtension}, {@link dev.weft.testkit.InProcessMesh} and
+ * {@link dev.weft.testkit.ProcessMesh} first.
  */
 @NullMarked
 package dev.weft.testkit;

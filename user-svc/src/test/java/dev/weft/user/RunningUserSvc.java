@@ -67,15 +67,8 @@ final class RunningUserSvc implements AutoCloseable {
   }
 
   static Map<String, String> environment(String databaseUrl, Path directory) {
-    Path admin = directory.resolve("admin.json");
-    if (!Files.exists(admin)) {
+    if (!Files.exists(ServiceKeys.keysFile(directory))) {
       ServiceKeys.generate(directory, SERVICES);
-      try {
-        Files.writeString(
-            admin, "{\"email\":\"%s\",\"password\":\"%s\"}".formatted(ADMIN_EMAIL, PASSWORD));
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
     }
     Map<String, String> env = new HashMap<>();
     env.put("PORT", "0");
@@ -84,9 +77,23 @@ final class RunningUserSvc implements AutoCloseable {
     env.put("CONSUL_HTTP_ADDR", "http://127.0.0.1:1");
     env.put("WEFT_SERVICE_KEY_FILE", ServiceKeys.keyFile(directory, "user-svc").toString());
     env.put("WEFT_SERVICE_KEYS_FILE", ServiceKeys.keysFile(directory).toString());
-    env.put("WEFT_BOOTSTRAP_ADMIN_FILE", admin.toString());
+    env.put("WEFT_BOOTSTRAP_ADMIN_FILE", adminFile(directory).toString());
     env.put("WEFT_DRAIN_WAIT", "PT0.001S");
     return env;
+  }
+
+  /** Who is to be the first administrator; what is there already stays. */
+  static Path adminFile(Path directory) {
+    Path file = directory.resolve("admin.json");
+    try {
+      if (!Files.exists(file)) {
+        Files.writeString(
+            file, "{\"email\":\"%s\",\"password\":\"%s\"}".formatted(ADMIN_EMAIL, PASSWORD));
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return file;
   }
 
   UserServiceBlockingStub users() {
