@@ -64,7 +64,7 @@ public final class Management implements AutoCloseable {
   }
 
   /**
-   * Listens from now on; ready as soon as every critical check passes, at once if there is none.
+   * Listens from now on; ready as soon as there is a critical check and every one passes.
    *
    * @param bind the address to listen on
    * @param port 0 means any free one

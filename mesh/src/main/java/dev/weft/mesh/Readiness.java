@@ -13,10 +13,12 @@ import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * Whether a process can serve: the result of its named checks. A critical check that fails makes
- * the process not ready; another one makes it degraded, which is still ready.
+ * the process not ready; another one makes it degraded, which is still ready. Before there is any
+ * critical check it is not ready either: its parts are still being made.
  *
  * <p>Checks run at the same time on threads of their own, each for at most {@code timeout}. A
- * result is reused for {@code reuse}, so that nobody can load a database by asking often.
+ * result is reused for {@code reuse}, so that nobody can load a database by asking often; a bad one
+ * for less, because somebody waits for the good one.
  *
  * <p>Thread-safe.
  */
@@ -37,6 +39,8 @@ final class Readiness {
   }
 
   private record Entry(String name, boolean critical, Check check) {}
+
+  private static final Duration REUSE_BAD = Duration.ofMillis(100);
 
   private final Duration timeout;
   private final Duration reuse;
@@ -75,7 +79,8 @@ final class Readiness {
     }
     lock.lock();
     try {
-      if (!fresh || System.nanoTime() - lastAt > reuse.toNanos()) {
+      Duration usable = last.serves() || reuse.compareTo(REUSE_BAD) < 0 ? reuse : REUSE_BAD;
+      if (!fresh || System.nanoTime() - lastAt > usable.toNanos()) {
         last = run(entries);
         lastAt = System.nanoTime();
         fresh = true;
@@ -95,7 +100,7 @@ final class Readiness {
       Thread.ofVirtual().name("check-" + entry.name()).start(task);
     }
     List<Result> results = new ArrayList<>();
-    State state = State.READY;
+    State state = checks.stream().anyMatch(Entry::critical) ? State.READY : State.NOT_READY;
     for (int i = 0; i < checks.size(); i++) {
       Entry entry = checks.get(i);
       Optional<String> problem = await(tasks.get(i), began);

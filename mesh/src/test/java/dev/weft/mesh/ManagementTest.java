@@ -49,11 +49,14 @@ class ManagementTest {
   }
 
   @Test
-  void livesAndIsReadyWithoutChecks() throws Exception {
+  void livesAndIsNotReadyBeforeItKnowsWhatToCheck() throws Exception {
     assertThat(get("/livez").statusCode()).isEqualTo(200);
+    assertThat(get("/readyz").statusCode()).isEqualTo(503);
+    assertThat(get("/readyz").body()).isEqualTo("{\"status\":\"not_ready\",\"checks\":[]}\n");
+    assertThat(management.ready()).isFalse();
+
+    management.readiness("server", () -> true);
     assertThat(get("/readyz").statusCode()).isEqualTo(200);
-    assertThat(get("/readyz").body()).isEqualTo("{\"status\":\"ready\",\"checks\":[]}\n");
-    assertThat(management.ready()).isTrue();
   }
 
   @Test
@@ -81,6 +84,7 @@ class ManagementTest {
 
   @Test
   void anotherCheckThatFailsOnlyDegradesIt() throws Exception {
+    management.readiness("server", () -> true);
     management.degradation("cache", () -> false);
 
     assertThat(get("/readyz").statusCode()).isEqualTo(200);
