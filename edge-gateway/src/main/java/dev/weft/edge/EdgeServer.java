@@ -30,7 +30,7 @@ public final class EdgeServer implements RunningProcess {
   private final SchemaWatch schemas;
   private final Gateway gateway;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
-  private @Nullable HttpListener listener;
+  private volatile @Nullable HttpListener listener;
   private @Nullable Registration registration;
 
   EdgeServer(EdgeConfig config) {
@@ -44,6 +44,8 @@ public final class EdgeServer implements RunningProcess {
   EdgeServer(EdgeConfig config, Mesh mesh, Tokens tokens) {
     this.config = config;
     this.mesh = mesh;
+    // First of all: the management port is open already.
+    mesh.management().readiness("listener", () -> listener != null);
     this.schemas =
         new SchemaWatch(
             mesh,
@@ -73,13 +75,14 @@ public final class EdgeServer implements RunningProcess {
     mesh.management().degradation("tokens", mesh.tokens()::ready);
     showState();
     schemas.start();
-    listener =
+    HttpListener open =
         HttpListener.open(
             gateway,
             config.limits(),
             new InetSocketAddress(config.bindPublic(), config.mesh().port()));
-    log.info("listening on {}:{}", config.bindPublic(), listener.port());
-    registration = mesh.consul().register(registration(listener.port()));
+    listener = open;
+    log.info("listening on {}:{}", config.bindPublic(), open.port());
+    registration = mesh.consul().register(registration(open.port()));
   }
 
   /** The port of the public listener. */
@@ -98,10 +101,11 @@ public final class EdgeServer implements RunningProcess {
   }
 
   private HttpListener listening() {
-    if (listener == null) {
+    HttpListener open = listener;
+    if (open == null) {
       throw new IllegalStateException("the edge is not started");
     }
-    return listener;
+    return open;
   }
 
   private void showState() {

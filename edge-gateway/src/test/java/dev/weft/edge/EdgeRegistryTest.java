@@ -8,6 +8,7 @@ import dev.weft.consul.Weights;
 import dev.weft.edge.weather.GetForecastRequest;
 import dev.weft.edge.weather.GetForecastResponse;
 import dev.weft.edge.weather.WeatherGrpc;
+import io.grpc.Metadata;
 import io.grpc.ServerServiceDefinition;
 import io.grpc.protobuf.services.ProtoReflectionService;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
@@ -47,6 +48,20 @@ class EdgeRegistryTest {
     awaitStatus(Duration.ofSeconds(1), "/weather/oslo", 200);
     assertThat(fixture.get("/weather/oslo").body())
         .isEqualTo("{\"city\":\"oslo from 1\",\"degrees\":0.0}");
+  }
+
+  /** A service that is not listed could use the token elsewhere. */
+  @Test
+  void passesNoTokenToAServiceThatIsNotListedForThem() throws Exception {
+    fixture.add("weather", new WeatherService("1"));
+    awaitStatus(Duration.ofSeconds(5), "/weather/oslo", 200);
+
+    assertThat(
+            fixture
+                .get("/weather/oslo", "Authorization", "Bearer " + EdgeFixture.USER_TOKEN)
+                .body())
+        .contains("oslo from 1")
+        .doesNotContain("token");
   }
 
   @Test
@@ -216,6 +231,9 @@ class EdgeRegistryTest {
 
   /** Says which instance it is. */
   private static final class WeatherService extends WeatherGrpc.WeatherImplBase {
+    private static final Metadata.Key<String> AUTHORIZATION =
+        Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
+
     private final String name;
 
     WeatherService(String name) {
@@ -225,8 +243,15 @@ class EdgeRegistryTest {
     @Override
     public void getForecast(GetForecastRequest request, StreamObserver<GetForecastResponse> out) {
       out.onNext(
-          GetForecastResponse.newBuilder().setCity(request.getCity() + " from " + name).build());
+          GetForecastResponse.newBuilder()
+              .setCity(request.getCity() + " from " + name + token())
+              .build());
       out.onCompleted();
+    }
+
+    private static String token() {
+      Metadata metadata = TestBackend.METADATA.get();
+      return metadata != null && metadata.containsKey(AUTHORIZATION) ? " with a token" : "";
     }
 
     @Override

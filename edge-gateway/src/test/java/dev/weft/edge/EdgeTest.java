@@ -109,7 +109,8 @@ class EdgeTest {
                 + "{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\","
                 + "\"reason\":\"INVALID_FIELD\",\"domain\":\"edge-gateway.weft\"")
         .contains(
-            "\"fieldViolations\":[{\"field\":\"int32\",\"description\":\"expected a 32-bit integer\"",
+            "\"fieldViolations\":[{\"field\":\"int32\",\"description\":\"expected a 32-bit"
+                + " integer\"",
             "\"reason\":\"INVALID_FIELD\",\"requestId\":\"my-id.1\",\"traceId\":\"")
         .endsWith(
             "\"errors\":[{\"pointer\":\"/int32\",\"detail\":\"expected a 32-bit integer\"}]}");
@@ -376,7 +377,7 @@ class EdgeTest {
     assertThat(fixture.management("/services/none").statusCode()).isEqualTo(404);
     assertThat(fixture.management("/routes").body())
         .contains("\"method\":\"GET\",\"path\":\"/library/books/{book_id}\"", "\"conflicts\":[]");
-    assertThat(fixture.management("/readyz").statusCode()).isEqualTo(200);
+    await().until(() -> fixture.management("/readyz").statusCode() == 200);
     assertThat(fixture.management("/metrics").body())
         .contains(
             "http_server_request_duration_seconds_count{",

@@ -1,0 +1,72 @@
+package dev.weft.edge;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.weft.mesh.ConfigException;
+import dev.weft.mesh.Env;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class EdgeConfigTest {
+  @Test
+  void needsNothingToBeSaid() {
+    EdgeConfig config = EdgeConfig.from(Env.of(Map.of()));
+
+    assertThat(config.mesh().port()).isEqualTo(8080);
+    assertThat(config.mesh().managementPort()).isEqualTo(8081);
+    assertThat(config.bindPublic()).isEqualTo("127.0.0.1");
+    assertThat(config.tokenServices())
+        .containsExactlyInAnyOrder("user-svc", "order-svc", "payment-svc", "inventory-svc");
+    assertThat(config.foreignDefault()).isEqualTo(new Access.Authenticated(Set.of()));
+    assertThat(config.owners().owner(List.of("v1", "auth:login"))).contains("user-svc");
+    assertThat(config.cacheFolder()).isEmpty();
+    assertThat(config.cors().origins()).isEmpty();
+  }
+
+  @Test
+  void readsWhatIsSaid() {
+    EdgeConfig config =
+        EdgeConfig.from(
+            Env.of(
+                Map.of(
+                    "PORT", "9000",
+                    "WEFT_BIND_PUBLIC", "0.0.0.0",
+                    "WEFT_TOKEN_SERVICES", "a, b,",
+                    "WEFT_DEFAULT_ACCESS", "public",
+                    "WEFT_ISSUER_SERVICE", "people",
+                    "WEFT_CACHE_DIR", "/tmp/edge",
+                    "WEFT_CORS_ORIGINS", "https://a.example,http://localhost:3000",
+                    "WEFT_STREAMS_PER_PRINCIPAL", "7")));
+
+    assertThat(config.mesh().managementPort()).isEqualTo(9001);
+    assertThat(config.mesh().bind()).isEqualTo("127.0.0.1");
+    assertThat(config.bindPublic()).isEqualTo("0.0.0.0");
+    assertThat(config.tokenServices()).containsExactlyInAnyOrder("a", "b");
+    assertThat(config.foreignDefault()).isEqualTo(new Access.Public());
+    assertThat(config.owners().owner(List.of("v1", "auth:login"))).contains("people");
+    assertThat(config.cacheFolder()).contains(Path.of("/tmp/edge"));
+    assertThat(config.cors().origins()).hasSize(2);
+    assertThat(config.limits().streamsPerPrincipal()).isEqualTo(7);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "PORT,99999",
+    "WEFT_DEFAULT_ACCESS,anyone",
+    "WEFT_CORS_ORIGINS,*",
+    "WEFT_CORS_ORIGINS,https://a.example/path",
+    "WEFT_STREAMS_PER_PRINCIPAL,0"
+  })
+  void namesTheVariableAndTheValueThatAreWrong(String variable, String value) {
+    assertThatThrownBy(() -> EdgeConfig.from(Env.of(Map.of(variable, value))))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining(variable)
+        .hasMessageContaining(value);
+  }
+}
