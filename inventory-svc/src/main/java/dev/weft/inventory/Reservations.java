@@ -1,6 +1,7 @@
 package dev.weft.inventory;
 
 import dev.weft.durable.Database;
+import dev.weft.durable.Work;
 import dev.weft.inventory.Movement.Kind;
 import dev.weft.inventory.Reservation.Shortage;
 import dev.weft.inventory.Reservation.State;
@@ -10,6 +11,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.UUID;
 import org.jdbi.v3.core.Handle;
@@ -31,10 +33,14 @@ import org.jdbi.v3.core.Handle;
  * <p>Thread-safe.
  */
 final class Reservations {
+  /** Less than the two seconds that callers have. */
+  private static final Duration TURN = Duration.ofSeconds(1);
+
   private final Database database;
   private final ReservationStore store;
   private final StockStore stock;
   private final Duration life;
+  private final Turns turns = new Turns(TURN);
 
   /**
    * @param life how long goods are held that nobody pins
@@ -48,7 +54,10 @@ final class Reservations {
 
   /** Holds all lines of an order, or none. */
   Reservation reserve(UUID orderId, SortedMap<UUID, Integer> lines, String commandId) {
-    Reservation reservation = database.inTransaction(tx -> reserve(tx, orderId, lines, commandId));
+    Reservation reservation =
+        turns.inTurn(
+            lines.keySet(),
+            () -> database.inTransaction(tx -> reserve(tx, orderId, lines, commandId)));
     if (reservation.shortage().isPresent()) {
       throw outOfStock(reservation.shortage().get());
     }
@@ -114,7 +123,8 @@ final class Reservations {
 
   /** Sells what is reserved. */
   Reservation confirm(UUID orderId, String commandId) {
-    return database.inTransaction(
+    return inTurn(
+        orderId,
         tx -> {
           Reservation reservation = store.lock(tx, orderId).orElseThrow(Reservations::notFound);
           return switch (reservation.state()) {
@@ -132,7 +142,8 @@ final class Reservations {
 
   /** Gives back what is reserved, or makes sure that nothing will be. */
   Reservation release(UUID orderId, String commandId) {
-    return database.inTransaction(
+    return inTurn(
+        orderId,
         tx -> {
           if (store.insertTombstone(tx, orderId, commandId)) {
             return store.find(tx, orderId).orElseThrow();
@@ -163,6 +174,16 @@ final class Reservations {
           }
           return overdue.size();
         });
+  }
+
+  /** A transaction in turn for what the order holds; its lines never change. */
+  private Reservation inTurn(UUID orderId, Work<Reservation> work) {
+    Set<UUID> products =
+        database
+            .read(tx -> store.find(tx, orderId))
+            .map(reservation -> reservation.lines().keySet())
+            .orElse(Set.of());
+    return turns.inTurn(products, () -> database.inTransaction(work));
   }
 
   private Reservation end(Handle tx, Reservation reservation, State state, String commandId) {

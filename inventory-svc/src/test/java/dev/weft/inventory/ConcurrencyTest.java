@@ -29,9 +29,8 @@ class ConcurrencyTest {
   @RegisterExtension static final PostgresExtension postgres = new PostgresExtension();
   @RegisterExtension static final InProcessMesh mesh = new InProcessMesh();
 
-  // As many as there are connections: what waits for one longer is sent away, which is not the
-  // subject here.
-  private final Semaphore connections = new Semaphore(4);
+  // More than there are connections.
+  private final Semaphore crowd = new Semaphore(12);
   private Shop shop;
 
   @BeforeEach
@@ -220,11 +219,11 @@ class ConcurrencyTest {
         running.add(
             threads.submit(
                 () -> {
-                  connections.acquire();
+                  crowd.acquire();
                   try {
                     return call.call();
                   } finally {
-                    connections.release();
+                    crowd.release();
                   }
                 }));
       }
