@@ -2,6 +2,7 @@ package dev.weft.edge;
 
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
@@ -59,15 +60,18 @@ final class HttpListener implements AutoCloseable {
                         .addLast(new Http1Connection(gateway, limits, decoder));
                   }
                 });
-    try {
-      server = bootstrap.bind(address).syncUninterruptibly().channel();
-    } catch (RuntimeException e) {
+    ChannelFuture bound = bootstrap.bind(address).awaitUninterruptibly();
+    server = bound.channel();
+    if (!bound.isSuccess()) {
       stop();
-      throw e;
+      throw new IllegalStateException(
+          "the public port %s:%d cannot be opened: %s"
+              .formatted(address.getHostString(), address.getPort(), bound.cause().getMessage()),
+          bound.cause());
     }
   }
 
-  /** Listens. Throws if the address cannot be had. */
+  /** Listens. Throws IllegalStateException that says why if the address cannot be had. */
   static HttpListener open(Gateway gateway, HttpLimits limits, InetSocketAddress address) {
     return new HttpListener(gateway, limits, address);
   }

@@ -9,6 +9,7 @@ import dev.weft.consul.ConsulConfig;
 import dev.weft.consul.agent.DevAgent;
 import dev.weft.consul.agent.DevAgentConfig;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -102,6 +103,18 @@ class EdgeProcessTest {
             "\"http.response.status_code\":\"200\"",
             "\"service\":\"library\"",
             "\"trace_id\":\"");
+  }
+
+  @Test
+  void saysWhichPortItCannotHaveAndExits1() throws Exception {
+    try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      Process process =
+          launch(Map.of("PORT", "" + taken.getLocalPort(), "WEFT_MANAGEMENT_PORT", "0"));
+
+      assertThat(process.waitFor()).isEqualTo(1);
+      assertThat(Files.readString(directory.resolve("log")))
+          .contains("the public port 127.0.0.1:" + taken.getLocalPort() + " cannot be opened");
+    }
   }
 
   @Test
