@@ -9,6 +9,7 @@ import dev.weft.mesh.Mesh;
 import io.grpc.Channel;
 import io.grpc.ManagedChannel;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -264,17 +265,17 @@ final class SchemaWatch implements Services, AutoCloseable {
     } else {
       callable.add(name);
     }
-    watched
-        .instances
-        .entrySet()
-        .removeIf(
-            known -> {
-              boolean left = !now.containsKey(known.getKey());
-              if (left) {
-                known.getValue().gone.countDown();
-              }
-              return left;
-            });
+    List<String> left =
+        watched.instances.keySet().stream().filter(key -> !now.containsKey(key)).toList();
+    for (String key : left) {
+      Instance gone = watched.instances.remove(key);
+      if (gone != null) {
+        gone.gone.countDown();
+      }
+    }
+    if (!left.isEmpty()) {
+      choose(watched);
+    }
     now.forEach(
         (key, instance) -> {
           if (!watched.instances.containsKey(key)) {
@@ -347,27 +348,25 @@ final class SchemaWatch implements Services, AutoCloseable {
     instance.problem = "";
     instance.schema = schema;
     instance.learned = ++learned;
-    catalogue.put(chosen(watched), services::containsKey);
+    choose(watched);
   }
 
-  private static ServiceSchema chosen(Watched watched) {
-    Map<String, List<Instance>> byFingerprint =
-        watched.instances.values().stream()
-            .filter(instance -> instance.schema != null)
-            .collect(
-                Collectors.groupingBy(
-                    instance -> instance.schema == null ? "" : instance.schema.fingerprint()));
-    List<Instance> most =
-        byFingerprint.values().stream()
-            .max(
-                Comparator.<List<Instance>>comparingInt(List::size)
-                    .thenComparingLong(SchemaWatch::newest))
-            .orElseThrow();
-    ServiceSchema schema = most.getFirst().schema;
-    if (schema == null) {
-      throw new IllegalStateException("an instance without a schema was chosen");
+  /** Has the contract served that most instances tell; what was served stays when none does. */
+  private void choose(Watched watched) {
+    Map<String, List<Instance>> byContract = new HashMap<>();
+    for (Instance instance : watched.instances.values()) {
+      if (instance.schema != null) {
+        byContract
+            .computeIfAbsent(instance.schema.fingerprint(), _ -> new ArrayList<>())
+            .add(instance);
+      }
     }
-    return schema;
+    byContract.values().stream()
+        .max(
+            Comparator.<List<Instance>>comparingInt(List::size)
+                .thenComparingLong(SchemaWatch::newest))
+        .map(most -> most.getFirst().schema)
+        .ifPresent(schema -> catalogue.put(schema, services::containsKey));
   }
 
   private static long newest(List<Instance> instances) {

@@ -84,6 +84,37 @@ class EdgeRegistryTest {
     assertThat(fixture.get("/weather/oslo").body()).contains("oslo from 2");
   }
 
+  /** As in an update that replaces one instance after the other. */
+  @Test
+  void servesTheContractOfMostInstancesAlsoWhenOthersLeave() throws Exception {
+    TestBackend old = fixture.add("weather", new WeatherService("1"));
+    TestBackend second = fixture.add("weather", new WeatherService("2"));
+    awaitContract("\"grpcServices\":[\"weather.v1.Weather\"]");
+    fixture.add(
+        TestBackend.start(
+            fixture.consul,
+            "weather",
+            List.of(
+                new WeatherService("3").bindService(),
+                new LibraryService().bindService(),
+                ProtoReflectionServiceV1.newInstance().bindService())));
+    await()
+        .until(
+            () -> fixture.management("/services/weather").body().split("\"contract\"").length == 5);
+    awaitContract("\"grpcServices\":[\"weather.v1.Weather\"]");
+
+    old.close();
+    second.close();
+
+    awaitContract("\"grpcServices\":[\"library.v1.Library\",\"weather.v1.Weather\"]");
+  }
+
+  private void awaitContract(String services) {
+    await()
+        .untilAsserted(
+            () -> assertThat(fixture.management("/services/weather").body()).contains(services));
+  }
+
   @Test
   @SuppressWarnings("deprecation") // what is deprecated is what many services still speak
   void asksByTheOlderReflectionWhereThereIsNoOther() throws Exception {
