@@ -162,7 +162,7 @@ final class PaymentsUnderFaultsTest {
 
   private void release(UUID order, Payments payments) {
     try {
-      var unused = payments.release(order, "void");
+      var _ = payments.release(order, "void");
       voided.add(order);
     } catch (Rejection.Unavailable e) {
       voided.add(order);
