@@ -25,6 +25,7 @@ import java.util.stream.Collectors;
 import org.jdbi.v3.core.Handle;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * Brings every saga to its end: all steps done, or all undone. Sagas live in tables, so they go on
@@ -45,6 +46,9 @@ import org.slf4j.LoggerFactory;
 public final class SagaRunner implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(SagaRunner.class);
   private static final int CLAIM_MAX = 16;
+
+  /** Of the failures of one step, the first and then every tenth is worth a line. */
+  private static final int SAID_EVERY = 10;
 
   /** With the default waits it takes about as long as the lease. */
   private static final int WRITES_MAX = 6;
@@ -86,7 +90,7 @@ public final class SagaRunner implements AutoCloseable {
    * Begins a saga in the caller's transaction, on the newest version of its definition. It runs
    * once the transaction commits, and never if it does not.
    *
-   * @param tx a transaction of this runner's database
+   * @param tx a transaction of this runner's database, through its pool or another one
    * @param subject what it is about, to find it by
    * @param data what its steps need to know
    */
@@ -313,13 +317,15 @@ public final class SagaRunner implements AutoCloseable {
           move.failures(),
           move.lastError());
     } else if (move.waits()) {
-      log.warn(
-          "saga {} step {} failed (attempt {}: {}), next in {} ms",
-          run.id(),
-          run.current().name(),
-          move.failures(),
-          move.lastError(),
-          wait.toMillis());
+      // A service that is away is told by its first failure; thousands of lines would hide it.
+      log.atLevel(move.failures() % SAID_EVERY == 1 ? Level.WARN : Level.DEBUG)
+          .log(
+              "saga {} step {} failed (attempt {}: {}), next in {} ms",
+              run.id(),
+              run.current().name(),
+              move.failures(),
+              move.lastError(),
+              wait.toMillis());
     } else {
       log.debug("saga {} step {} -> {}", run.id(), run.current().name(), move.state());
     }

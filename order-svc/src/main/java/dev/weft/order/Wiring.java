@@ -17,6 +17,8 @@ final class Wiring implements RunningProcess {
 
   private final Mesh mesh;
   private final Database database;
+  // Of their own, so that a rush of sagas leaves connections to those who order.
+  private final Database sagaDatabase;
   private final OrderFeed feed;
   private final SagaRunner sagas;
   private final RequestIdSweep requestIds;
@@ -25,6 +27,7 @@ final class Wiring implements RunningProcess {
   Wiring(OrderConfig config) {
     mesh = Mesh.open(config.mesh());
     database = Database.open(config.database());
+    sagaDatabase = Database.open(config.database());
     Channel inventoryChannel = mesh.channel("inventory-svc");
     Channel paymentChannel = mesh.channel("payment-svc");
     UserClient users = new UserClient(mesh.channel("user-svc"));
@@ -33,8 +36,8 @@ final class Wiring implements RunningProcess {
     OrderStore store = new OrderStore();
     CartStore cartStore = new CartStore();
     feed = new OrderFeed(database, store, LOOK_EVERY);
-    OrderSaga saga = new OrderSaga(database, store, feed, users, inventory, payments);
-    sagas = new SagaRunner(database, SagaSettings.DEFAULT, List.of(saga.definition()));
+    OrderSaga saga = new OrderSaga(sagaDatabase, store, feed, users, inventory, payments);
+    sagas = new SagaRunner(sagaDatabase, SagaSettings.DEFAULT, List.of(saga.definition()));
     Orders orders = new Orders(database, store, cartStore, sagas, feed, inventory);
     BooksClient books = new BooksClient(paymentChannel, inventoryChannel);
     requestIds = new RequestIdSweep(database);
@@ -63,6 +66,7 @@ final class Wiring implements RunningProcess {
     requestIds.close();
     feed.close();
     mesh.close();
+    sagaDatabase.close();
     database.close();
   }
 }
