@@ -370,6 +370,7 @@ final class Supervisor implements AutoCloseable {
       markReady(EDGE, managementUrl(EDGE) + "/readyz");
       markReady(CARD_NETWORK, url(CARD_NETWORK) + "/livez");
       markReady(REGISTRY, registryUrl() + "/v1/status/leader");
+      markDatabaseReady();
       LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(500));
     }
   }
@@ -378,6 +379,20 @@ final class Supervisor implements AutoCloseable {
     Child child = child(name);
     if (child != null && child.state() == Child.State.STARTING && http.get(url).ok()) {
       child.ready();
+    }
+  }
+
+  private void markDatabaseReady() {
+    Child child = child(DATABASE);
+    LocalPostgres server = postgres;
+    if (child == null || server == null || child.state() != Child.State.STARTING) {
+      return;
+    }
+    try {
+      server.awaitReady(PAUSE);
+      child.ready();
+    } catch (LocalPostgresException e) {
+      // Not yet; the next look is soon.
     }
   }
 
