@@ -137,6 +137,16 @@ class EdgeTest {
   }
 
   @ParameterizedTest
+  @ValueSource(ints = {3, 14})
+  void neverRepeatsWhatIsNotDeclaredSafe(int code) throws Exception {
+    int before = LIBRARY.calls.get();
+
+    fixture.post("/library/fail", "{\"code\":" + code + "}", "Idempotency-Key", "k");
+
+    assertThat(LIBRARY.calls.get()).isEqualTo(before + 1);
+  }
+
+  @ParameterizedTest
   @CsvSource({"402,402", "409,409", "412,412", "422,422", "428,428", "418,400", "200,400"})
   void letsOurServicesChooseSomeStatuses(String wanted, int status) throws Exception {
     assertThat(

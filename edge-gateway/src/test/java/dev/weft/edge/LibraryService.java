@@ -162,6 +162,7 @@ final class LibraryService extends LibraryGrpc.LibraryImplBase {
 
   @Override
   public void fail(FailRequest request, StreamObserver<FailResponse> out) {
+    calls.incrementAndGet();
     if (request.hasDelay()) {
       CountDownLatch over = new CountDownLatch(1);
       Context.current().addListener(_ -> over.countDown(), Runnable::run);
