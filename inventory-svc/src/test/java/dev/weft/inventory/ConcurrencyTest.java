@@ -1,7 +1,9 @@
 package dev.weft.inventory;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
+import dev.weft.durable.Database;
 import dev.weft.durable.UuidV7;
 import dev.weft.inventory.Reservation.State;
 import dev.weft.mesh.Rejection;
@@ -15,9 +17,11 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import java.util.function.IntFunction;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -177,6 +181,63 @@ class ConcurrencyTest {
     int rest = shop.reservations.expire(100);
     assertThat(expired.stream().mapToInt(Integer::intValue).sum() + rest).isEqualTo(30);
     shop.hasStock(mug, 100, 100, 0, 0);
+  }
+
+  @Test
+  void leavesTheConnectionsToOthersWhileEverybodyWantsOneProduct() throws Exception {
+    UUID wanted = UUID.fromString(shop.stocked(100));
+    UUID other = UUID.fromString(shop.stocked(100));
+    Database somebody = postgres.anotherDatabase();
+    CountDownLatch locked = new CountDownLatch(1);
+    CountDownLatch end = new CountDownLatch(1);
+    try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      Future<Boolean> holder =
+          threads.submit(
+              () ->
+                  somebody.inTransaction(
+                      tx -> {
+                        new StockStore().lockAvailable(tx, List.of(wanted));
+                        locked.countDown();
+                        return awaitFor(end, Duration.ofSeconds(4));
+                      }));
+      locked.await();
+      // What becomes of them does not matter here.
+      List<Future<Boolean>> buyers = new ArrayList<>();
+      for (int i = 0; i < 12; i++) {
+        buyers.add(threads.submit(() -> tryToReserve(UuidV7.next(), lines(wanted, 1))));
+      }
+      assertThat(buyers).hasSize(12);
+      await().until(() -> waiting(somebody) > 0);
+      for (int i = 0; i < 10; i++) {
+        assertThat(tryToReserve(UuidV7.next(), lines(other, 1))).isTrue();
+        assertThat(waiting(somebody)).isLessThanOrEqualTo(1);
+      }
+      end.countDown();
+      assertThat(holder.get()).isTrue();
+    }
+    shop.hasStock(other.toString(), 100, 90, 10, 0);
+  }
+
+  private static boolean awaitFor(CountDownLatch latch, Duration atMost) {
+    try {
+      return latch.await(atMost.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
+  }
+
+  /** How many sessions wait for a lock, seen from outside of a transaction. */
+  private static int waiting(Database from) {
+    return from.read(
+        tx ->
+            tx.createQuery(
+                    """
+                    SELECT count(*) FROM pg_stat_activity
+                     WHERE datname = current_database() AND wait_event_type = 'Lock'
+                    """)
+                .mapTo(Integer.class)
+                .one());
   }
 
   private boolean tryToReserve(UUID order, SortedMap<UUID, Integer> lines) throws Exception {
