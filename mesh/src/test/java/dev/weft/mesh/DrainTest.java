@@ -186,6 +186,41 @@ class DrainTest {
   }
 
   @Test
+  void isCalledNoMoreBeforeTheRegistryKnows() throws Exception {
+    Instance first = instance();
+    Instance second = instance();
+    var stub =
+        EchoServiceGrpc.newBlockingStub(meshes.open("caller-svc").channel("echo-svc"))
+            .withDeadlineAfter(25, TimeUnit.SECONDS);
+    await().until(() -> stub.write(REQUEST) != null && first.echo.calls.get() > 0);
+    CountDownLatch told = new CountDownLatch(1);
+    meshes.consul.onDeregister =
+        () -> {
+          try {
+            told.await();
+          } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+          }
+        };
+
+    Future<?> closed = threads.submit(first.server::close);
+
+    await()
+        .until(
+            () -> {
+              int before = first.echo.calls.get();
+              for (int i = 0; i < 10; i++) {
+                assertThat(stub.write(REQUEST).getText()).isEqualTo("a");
+              }
+              return first.echo.calls.get() == before;
+            });
+    assertThat(closed).isNotDone();
+    assertThat(second.echo.calls.get()).isGreaterThanOrEqualTo(10);
+    told.countDown();
+    closed.get(10, TimeUnit.SECONDS);
+  }
+
+  @Test
   void servesWhoeverHasNotHeardYetThatItLeft() throws Exception {
     Instance instance = instance(Duration.ofSeconds(1), LONG);
     Future<?> closed = threads.submit(instance.server::close);

@@ -67,6 +67,7 @@ class MeshTest {
             registration ->
                 assertThat(registration)
                     .contains("\"GRPC\":\"127.0.0.1:" + server.port() + "\"")
+                    .contains("\"grpc\",\"weft\"")
                     .contains("\"version\":\"1.2.3\"")
                     .contains("\"protocol\":\"grpc\"")
                     .contains("\"lang\":\"java\"")
