@@ -4,7 +4,7 @@
 FROM maven:3.9.11-eclipse-temurin-25 AS build
 WORKDIR /src
 COPY . .
-RUN --mount=type=cache,target=/root/.m2 ./weft stage /app
+RUN --mount=type=cache,target=/m2 MAVEN_OPTS=-Dmaven.repo.local=/m2 ./weft stage /app
 
 FROM eclipse-temurin:25.0.3_9-jre-noble
 # The folders are volumes: a new volume takes over whom its folder belongs to.
