@@ -26,7 +26,10 @@ final class PagesTest {
     List<String> names = services.json().path("services").findValuesAsText("name");
     assertThat(names).containsAll(Weft.SERVICES);
     for (JsonNode service : services.json().path("services")) {
-      assertThat(service.path("healthy").asInt()).as("%s", service).isEqualTo(1);
+      // A service that left, as another test's does, stays listed with no instance.
+      if (Weft.SERVICES.contains(service.path("name").asText())) {
+        assertThat(service.path("healthy").asInt()).as("%s", service).isEqualTo(1);
+      }
     }
   }
 
