@@ -25,6 +25,7 @@ final class Child {
   private static final Duration BACKOFF_FIRST = Duration.ofMillis(500);
   private static final Duration BACKOFF_MAX = Duration.ofSeconds(30);
   private static final Duration STEADY = Duration.ofSeconds(60);
+  private static final int EXIT_NOT_STARTED = 127; // as a shell has it
   private static final String TIED = script();
 
   /** Told about every line a child writes and every change of its state. */
@@ -135,14 +136,12 @@ final class Child {
   }
 
   private void keepRunning(Process first) {
-    Process running = first;
+    @Nullable Process running = first;
     Duration backoff = BACKOFF_FIRST;
     try {
       while (true) {
         Instant started = Instant.now();
-        pump(running);
-        int exitCode = running.waitFor();
-        running.getOutputStream().close(); // lets the watcher behind the process end, too
+        int exitCode = running == null ? EXIT_NOT_STARTED : untilItEnds(running);
         if (stopping.getCount() == 0) {
           return;
         }
@@ -161,13 +160,30 @@ final class Child {
                 ? BACKOFF_MAX
                 : backoff.multipliedBy(2);
         state = State.STARTING;
-        running = spawn();
+        running = spawnAgain();
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  // A machine that has no process to give now may have one later.
+  private @Nullable Process spawnAgain() {
+    try {
+      return spawn();
+    } catch (Trouble e) {
+      log.append("weft: " + e.getMessage());
+      return null;
+    }
+  }
+
+  private int untilItEnds(Process running) throws IOException, InterruptedException {
+    pump(running);
+    int exitCode = running.waitFor();
+    running.getOutputStream().close(); // lets the watcher behind the process end, too
+    return exitCode;
   }
 
   private void pump(Process running) throws IOException {

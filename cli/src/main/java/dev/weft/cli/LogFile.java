@@ -15,11 +15,17 @@ final class LogFile {
   private static final long BYTES_MAX = 10 << 20;
 
   private final Path file;
+  private final long bytesMax;
   private OutputStream out;
   private long bytes;
 
   LogFile(Path file) {
+    this(file, BYTES_MAX);
+  }
+
+  LogFile(Path file, long bytesMax) {
     this.file = file;
+    this.bytesMax = bytesMax;
     try {
       bytes = Files.exists(file) ? Files.size(file) : 0;
       out = open();
@@ -31,7 +37,7 @@ final class LogFile {
   synchronized void append(String line) {
     byte[] text = (line + "\n").getBytes(StandardCharsets.UTF_8);
     try {
-      if (bytes + text.length > BYTES_MAX) {
+      if (bytes + text.length > bytesMax) {
         out.close();
         Files.move(
             file,

@@ -61,6 +61,7 @@ final class Supervisor implements AutoCloseable {
   private final StagedBuild build;
   private final Http http = new Http();
   private final Map<String, Child> children = new LinkedHashMap<>();
+  private final Object stateFile = new Object();
   private final CountDownLatch stopped = new CountDownLatch(1);
   private @Nullable FileLock lock;
   private @Nullable LocalPostgres postgres;
@@ -437,8 +438,11 @@ final class Supervisor implements AutoCloseable {
     }
   }
 
+  // One at a time: what is written last is what was true last.
   private void writeState() {
-    state().write(dir);
+    synchronized (stateFile) {
+      state().write(dir);
+    }
   }
 
   private static SystemState.Running self() {

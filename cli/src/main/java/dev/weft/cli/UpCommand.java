@@ -27,6 +27,11 @@ final class UpCommand implements Callable<Integer> {
   @Option(names = "--detach", description = "Return when everything is ready; it runs on.")
   private boolean detach;
 
+  // The supervisor of a detached start: whoever started it prints the welcome, and each process has
+  // its own log.
+  @Option(names = "--quiet-supervisor", hidden = true)
+  private boolean quiet;
+
   @Option(
       names = "--isolated",
       description = "Free ports and fresh data, beside a system that runs already.")
@@ -63,8 +68,10 @@ final class UpCommand implements Callable<Integer> {
     Runtime.getRuntime().addShutdownHook(new Thread(supervisor::close, "stop"));
     try {
       DemoData.Accounts accounts = supervisor.start();
-      console.print(Welcome.text(supervisor.state(), accounts, dir));
-      console.showLogs();
+      if (!quiet) {
+        console.print(Welcome.text(supervisor.state(), accounts, dir));
+        console.showLogs();
+      }
       supervisor.awaitStopped();
       return 0;
     } finally {
@@ -97,6 +104,7 @@ final class UpCommand implements Callable<Integer> {
             System.getProperty("java.class.path"),
             Weft.class.getName(),
             "up",
+            "--quiet-supervisor",
             "--state",
             dir.path().toString(),
             "--registry",

@@ -60,11 +60,6 @@ public record DatabaseConfig(String jdbcUrl, String user, String password, int p
     return new DatabaseConfig(jdbcUrl, user, password, defaultPoolSize());
   }
 
-  /** The same database through at most {@code size} connections. */
-  public DatabaseConfig withPoolSize(int size) {
-    return new DatabaseConfig(jdbcUrl, user, password, size);
-  }
-
   private static int defaultPoolSize() {
     return 2 * Runtime.getRuntime().availableProcessors() + 1;
   }

@@ -257,11 +257,6 @@ public final class LocalPostgres implements AutoCloseable {
     }
   }
 
-  /** The superuser's own access, for tools and checks. */
-  public DatabaseConfig superuser() {
-    return new DatabaseConfig(jdbcUrl("postgres"), SUPERUSER, passwords.of(SUPERUSER), 1);
-  }
-
   /** Stops the server, whoever started it: open connections end, what was committed stays. */
   public void stop() {
     try {

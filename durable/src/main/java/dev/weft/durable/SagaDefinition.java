@@ -57,8 +57,4 @@ public record SagaDefinition(
   public static SagaDefinition of(String name, int version, List<SagaStep> steps, Ending ending) {
     return new SagaDefinition(name, version, steps, SOFT_LIMIT, ending);
   }
-
-  public SagaDefinition withSoftLimit(Duration limit) {
-    return new SagaDefinition(name, version, steps, limit, ending);
-  }
 }

@@ -138,11 +138,6 @@ public final class Mesh implements AutoCloseable {
     return users;
   }
 
-  /** Which services are ours, and how they prove their names. */
-  public ServiceTokens serviceTokens() {
-    return services;
-  }
-
   /** Traces and metrics. Closed with this. */
   public Telemetry telemetry() {
     return telemetry;

@@ -1,6 +1,5 @@
 package dev.weft.consul;
 
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -112,13 +111,6 @@ public record ServiceRegistration(
   public ServiceRegistration withWeights(Weights newWeights) {
     return new ServiceRegistration(
         id, name, address, port, tags, meta, newWeights, checks, connectNative);
-  }
-
-  /** Adds a check to those there are. */
-  public ServiceRegistration withCheck(Check check) {
-    List<Check> changed = new ArrayList<>(checks);
-    changed.add(check);
-    return withChecks(changed);
   }
 
   public ServiceRegistration withChecks(List<Check> newChecks) {
