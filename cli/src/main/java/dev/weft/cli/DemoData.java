@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Accounts and a catalogue to play with, made over REST like anybody would. Every step can be
@@ -171,7 +172,7 @@ final class DemoData {
     }
     Account customer = accounts.customer();
     Http.Answer registered =
-        http.post(
+        post(
             edge + "/v1/users",
             json(
                 Map.of(
@@ -195,7 +196,7 @@ final class DemoData {
 
   private Product add(Article article, String token) {
     Http.Answer created =
-        http.post(
+        post(
             edge + "/v1/products",
             json(
                 Map.of(
@@ -219,7 +220,7 @@ final class DemoData {
     String id = text(created, "productId");
     if (article.stock() > 0) {
       Http.Answer restocked =
-          http.post(
+          post(
               edge + "/v1/products/" + id + ":restock",
               json(Map.of("quantity", article.stock())),
               token,
@@ -232,7 +233,7 @@ final class DemoData {
   }
 
   private String login(Account account) {
-    Http.Answer answer = http.post(edge + "/v1/auth:login", json(account), null, null);
+    Http.Answer answer = post(edge + "/v1/auth:login", json(account), null, null);
     if (!answer.ok()) {
       throw refused("logging in as " + account.email(), answer);
     }
@@ -255,6 +256,19 @@ final class DemoData {
         }
         LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
       }
+    }
+  }
+
+  // In the first seconds a service may not know another one yet, such as whose keys tokens are
+  // signed with. It says so with 503, and every request here may be repeated.
+  private Http.Answer post(String url, String json, @Nullable String token, @Nullable String key) {
+    long end = System.nanoTime() + ROUTES_LIMIT.toNanos();
+    while (true) {
+      Http.Answer answer = http.post(url, json, token, key);
+      if (answer.status() != 503 || System.nanoTime() > end) {
+        return answer;
+      }
+      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(100));
     }
   }
 
