@@ -1,6 +1,7 @@
 package dev.weft.mesh;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Optional;
 
 /**
@@ -13,18 +14,33 @@ import java.util.Optional;
  *     carry no service token, so that methods for services refuse them
  * @param serviceKeysFile JWK set of the public keys of all our services, {@code kid} being the
  *     service's name. Without it no calling service can prove its name here
+ * @param issuerWait how long a server that starts waits for the issuer's keys and revocations
+ *     before it registers without them. The issuing service itself does not wait
  */
 public record IdentityConfig(
     String issuer,
     String audience,
     String issuerService,
     Optional<Path> serviceKeyFile,
-    Optional<Path> serviceKeysFile) {
+    Optional<Path> serviceKeysFile,
+    Duration issuerWait) {
+
+  private static final Duration ISSUER_WAIT = Duration.ofSeconds(10);
+
+  /** As the other one, for servers that register without waiting for the issuer. */
+  public IdentityConfig(
+      String issuer,
+      String audience,
+      String issuerService,
+      Optional<Path> serviceKeyFile,
+      Optional<Path> serviceKeysFile) {
+    this(issuer, audience, issuerService, serviceKeyFile, serviceKeysFile, Duration.ZERO);
+  }
 
   /**
    * Reads {@code WEFT_ISSUER} (default {@code https://weft.example}), {@code WEFT_AUDIENCE} ({@code
    * weft}), {@code WEFT_ISSUER_SERVICE} ({@code user-svc}), {@code WEFT_SERVICE_KEY_FILE} and
-   * {@code WEFT_SERVICE_KEYS_FILE} (none).
+   * {@code WEFT_SERVICE_KEYS_FILE} (none), and {@code WEFT_ISSUER_WAIT} (PT10S).
    */
   public static IdentityConfig from(Env env) {
     return new IdentityConfig(
@@ -32,6 +48,7 @@ public record IdentityConfig(
         env.or("WEFT_AUDIENCE", "weft"),
         env.or("WEFT_ISSUER_SERVICE", "user-svc"),
         env.file("WEFT_SERVICE_KEY_FILE"),
-        env.file("WEFT_SERVICE_KEYS_FILE"));
+        env.file("WEFT_SERVICE_KEYS_FILE"),
+        env.duration("WEFT_ISSUER_WAIT", ISSUER_WAIT));
   }
 }

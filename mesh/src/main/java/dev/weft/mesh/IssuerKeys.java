@@ -4,6 +4,8 @@ import java.security.interfaces.ECPublicKey;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
@@ -24,7 +26,10 @@ final class IssuerKeys {
   static final Duration UNKNOWN = Duration.ofSeconds(30);
 
   /** Between two attempts as long as there are no keys at all. */
-  static final Duration FIRST = Duration.ofSeconds(1);
+  static final Duration FIRST = Duration.ofMillis(250);
+
+  /** How long it is no news that there are no keys: the issuer may be starting, too. */
+  static final Duration QUIET = Duration.ofSeconds(5);
 
   private static final Logger log = LoggerFactory.getLogger(IssuerKeys.class);
 
@@ -32,6 +37,8 @@ final class IssuerKeys {
   private final LongSupplier nanoTime;
   private final ReentrantLock fetching = new ReentrantLock();
   private final AtomicBoolean refreshing = new AtomicBoolean();
+  private final CountDownLatch first = new CountDownLatch(1);
+  private final long began;
   private volatile Fetched fetched;
   private boolean reported;
 
@@ -44,7 +51,8 @@ final class IssuerKeys {
   IssuerKeys(KeySource source, LongSupplier nanoTime) {
     this.source = source;
     this.nanoTime = nanoTime;
-    this.fetched = new Fetched(Map.of(), nanoTime.getAsLong(), false);
+    this.began = nanoTime.getAsLong();
+    this.fetched = new Fetched(Map.of(), began, false);
   }
 
   /** Whether there are keys. */
@@ -55,6 +63,11 @@ final class IssuerKeys {
   /** Fetches now unless that was tried just before; for when there are no keys yet. May block. */
   void load() {
     fetchUnlessTried(FIRST);
+  }
+
+  /** Waits for {@link #loaded}; false if it takes longer. Fetches nothing. */
+  boolean awaitLoaded(Duration atMost) throws InterruptedException {
+    return first.await(atMost.toNanos(), TimeUnit.NANOSECONDS);
   }
 
   /** The key of this name. May block for one fetch. */
@@ -102,19 +115,26 @@ final class IssuerKeys {
       keys = KeySet.parse(source.jwks());
       reported = false;
     } catch (RuntimeException e) {
-      // Once, not every second while the issuer is away.
-      if (!reported && !Thread.currentThread().isInterrupted()) {
-        log.warn(
-            "the issuer's keys cannot be fetched; {} known keys stay in use, and it is tried again: {}",
-            known.size(),
-            e.toString());
-        reported = true;
-      }
+      report(known.size(), e);
     }
     boolean changed = !keys.equals(known);
     fetched = new Fetched(changed ? keys : known, nanoTime.getAsLong(), true);
     if (changed) {
+      first.countDown();
       log.info("the issuer's keys are {}", keys.keySet());
+    }
+  }
+
+  /** Once, not every time while the issuer is away. */
+  private void report(int known, RuntimeException e) {
+    if (known == 0 && nanoTime.getAsLong() - began < QUIET.toNanos()) {
+      log.debug("the issuer's keys cannot be fetched yet: {}", e.toString());
+    } else if (!reported && !Thread.currentThread().isInterrupted()) {
+      log.warn(
+          "the issuer's keys cannot be fetched; {} known keys stay in use, and it is tried again: {}",
+          known,
+          e.toString());
+      reported = true;
     }
   }
 }

@@ -107,7 +107,7 @@ public final class Mesh implements AutoCloseable {
   /** A server of these services, not started. Closed with this, if not before. */
   public MeshServer server(BindableService... services) {
     MeshServer server =
-        new MeshServer(config, List.of(services), inbound, timer, consul, management);
+        new MeshServer(config, List.of(services), inbound, timer, consul, management, users);
     servers.add(server);
     return server;
   }

@@ -15,6 +15,7 @@ import io.grpc.protobuf.services.ProtoReflectionServiceV1;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -23,7 +24,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The gRPC server of a service, on virtual threads: with health per service name, reflection,
- * limits, and a place in the registry from the moment it serves.
+ * limits, and a place in the registry from the moment it serves and knows the issuer's keys, so
+ * that nobody is sent here whose token it cannot decide on yet. An issuer that does not answer
+ * keeps it out for {@link IdentityConfig#issuerWait} at most.
  *
  * <p>{@link #close} loses no call: it stops to be ready, leaves the registry, goes on serving until
  * everybody has heard of it, then tells its connections to go away and waits for what still runs.
@@ -50,11 +53,13 @@ public final class MeshServer implements AutoCloseable {
   private final List<ServerServiceDefinition> services;
   private final Consul consul;
   private final Management management;
+  private final TokenVerifier users;
   private final HealthStatusManager health = new HealthStatusManager();
   private final StreamDrain streams = new StreamDrain();
   private final Server server;
   private volatile boolean serving;
-  private @Nullable Registration registration;
+  private volatile @Nullable Registration registration;
+  private @Nullable Thread registering;
   private boolean closed;
 
   MeshServer(
@@ -63,11 +68,13 @@ public final class MeshServer implements AutoCloseable {
       InboundStack inbound,
       Timer timer,
       Consul consul,
-      Management management) {
+      Management management,
+      TokenVerifier users) {
     this.config = config;
     this.services = services.stream().map(service -> inbound.around(service, streams)).toList();
     this.consul = consul;
     this.management = management;
+    this.users = users;
     this.server =
         NettyServerBuilder.forAddress(new InetSocketAddress(config.bind(), config.port()))
             .executor(timer.threads())
@@ -88,12 +95,13 @@ public final class MeshServer implements AutoCloseable {
             .permitKeepAliveTime(10, TimeUnit.SECONDS)
             .build();
     management.readiness("grpc", this::serves);
+    management.readiness("registration", () -> registration != null);
   }
 
   /**
-   * Begins to serve, and registers with Consul. Returns when the agent was told or could not be
-   * reached; it is told later then. The first probe is not waited for: the server is known to
-   * serve.
+   * Begins to serve, and registers with Consul: now, if tokens can be decided on or need not be
+   * waited for, else in the background. An agent that cannot be reached is told later. The first
+   * probe is not waited for: the server is known to serve.
    */
   public synchronized void start() {
     if (closed) {
@@ -110,8 +118,38 @@ public final class MeshServer implements AutoCloseable {
       health.setStatus(service.getServiceDescriptor().getName(), ServingStatus.SERVING);
     }
     serving = true;
-    registration = consul.register(description());
     log.info("{} serves on {}:{}", config.service(), config.bind(), port());
+    IdentityConfig identity = config.identity();
+    // The issuing service asks itself for keys: it would wait for its own registration.
+    boolean issues = config.service().equals(identity.issuerService());
+    if (issues || users.ready() || identity.issuerWait().isZero()) {
+      registration = consul.register(description());
+    } else {
+      registering =
+          Thread.ofVirtual()
+              .name("register")
+              .start(() -> registerOnceTokensCanBeDecidedOn(identity.issuerWait()));
+    }
+  }
+
+  private void registerOnceTokensCanBeDecidedOn(Duration atMost) {
+    try {
+      if (!users.awaitReady(atMost)) {
+        log.warn(
+            "{} registers without the issuer's keys: none after {} ms",
+            config.service(),
+            atMost.toMillis());
+      }
+    } catch (InterruptedException e) {
+      // Closed.
+      Thread.currentThread().interrupt();
+      return;
+    }
+    synchronized (this) {
+      if (!closed) {
+        registration = consul.register(description());
+      }
+    }
   }
 
   /** The port it listens on, once started. */
@@ -152,9 +190,14 @@ public final class MeshServer implements AutoCloseable {
     management.drain();
     // Our own channels watch this, and hear of it sooner than the registry.
     health.enterTerminalState();
-    if (registration != null) {
-      registration.close();
+    if (registering != null) {
+      registering.interrupt();
     }
+    Registration told = registration;
+    if (told == null) {
+      return;
+    }
+    told.close();
     try {
       Thread.sleep(config.drain().watchers());
     } catch (InterruptedException e) {

@@ -73,6 +73,8 @@ final class RemoteKeySource implements KeySource {
     private String resumeToken = "";
     private long pauseMillis = FIRST_PAUSE_MILLIS;
     private long longestPauseMillis = LONGEST_FIRST_PAUSE_MILLIS;
+    private final long began = System.nanoTime();
+    private boolean heard;
     private boolean reported;
 
     RevocationWatch(RevocationListener listener, Context context) {
@@ -107,6 +109,7 @@ final class RemoteKeySource implements KeySource {
           listener.caughtUp();
           longestPauseMillis = LONGEST_PAUSE_MILLIS;
         }
+        heard = true;
         resumeToken = message.getResumeToken();
         pauseMillis = FIRST_PAUSE_MILLIS;
         if (reported) {
@@ -125,7 +128,8 @@ final class RemoteKeySource implements KeySource {
         case INVALID_ARGUMENT, OUT_OF_RANGE -> resumeToken = "";
         default -> {}
       }
-      if (!reported && pauseMillis > FIRST_PAUSE_MILLIS) {
+      boolean starting = !heard && System.nanoTime() - began < IssuerKeys.QUIET.toNanos();
+      if (!reported && !starting && pauseMillis > FIRST_PAUSE_MILLIS) {
         reported = true;
         log.warn(
             "revocations do not arrive ({}); the known ones stay in use, and it is tried again",

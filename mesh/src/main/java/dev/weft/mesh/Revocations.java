@@ -95,13 +95,8 @@ final class Revocations implements KeySource.RevocationListener {
   }
 
   /** Waits for {@link #complete}; false if it takes longer. */
-  boolean awaitComplete(Duration atMost) {
-    try {
-      return caughtUp.await(atMost.toNanos(), TimeUnit.NANOSECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return false;
-    }
+  boolean awaitComplete(Duration atMost) throws InterruptedException {
+    return caughtUp.await(atMost.toNanos(), TimeUnit.NANOSECONDS);
   }
 
   /** Whether a user's token is refused. */

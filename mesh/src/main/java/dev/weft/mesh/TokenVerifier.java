@@ -42,7 +42,8 @@ public final class TokenVerifier implements AutoCloseable {
   /** In characters of tokens: some ten thousand of them. */
   private static final long REMEMBERED = 8L * 1024 * 1024;
 
-  private static final Duration FIRST_LOAD = Duration.ofSeconds(1);
+  /** Less than the deadline of a call, so that its caller hears why. */
+  private static final Duration FIRST_LOAD = Duration.ofMillis(500);
 
   private final String issuer;
   private final String audience;
@@ -91,6 +92,13 @@ public final class TokenVerifier implements AutoCloseable {
   /** Whether keys and revocations were loaded, so that tokens can be decided on. Does not block. */
   public boolean ready() {
     return keys.loaded() && revocations.complete();
+  }
+
+  /** Waits for {@link #ready}; false if it takes longer. */
+  boolean awaitReady(Duration atMost) throws InterruptedException {
+    long end = System.nanoTime() + atMost.toNanos();
+    return keys.awaitLoaded(atMost)
+        && revocations.awaitComplete(Duration.ofNanos(end - System.nanoTime()));
   }
 
   /**
@@ -164,9 +172,18 @@ public final class TokenVerifier implements AutoCloseable {
     if (!keys.loaded()) {
       keys.load();
     }
-    if (!keys.loaded() || !revocations.awaitComplete(FIRST_LOAD)) {
+    if (!loadedSoon()) {
       throw Rejection.unavailable(
           "ISSUER_UNAVAILABLE", "tokens cannot be verified at the moment", Duration.ofSeconds(1));
+    }
+  }
+
+  private boolean loadedSoon() {
+    try {
+      return awaitReady(FIRST_LOAD);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
     }
   }
 

@@ -89,6 +89,8 @@ class MeshProcessTest {
                   "echo",
                   "CONSUL_HTTP_ADDR",
                   agent.toString(),
+                  "WEFT_ISSUER_WAIT",
+                  "PT0.001S",
                   "WEFT_DRAIN_WAIT",
                   "PT0.5S"));
       BufferedReader out = process.inputReader();

@@ -15,22 +15,38 @@ final class Meshes implements AutoCloseable {
   }
 
   Mesh open(String service, MeshConfig.Drain drain) {
-    Mesh mesh =
-        Mesh.open(
-            new MeshConfig(
-                service,
-                "1.2.3",
-                "127.0.0.1",
-                "127.0.0.1",
-                0,
-                0,
-                consul.config(),
-                new IdentityConfig(
-                    "https://weft.example", "weft", "user-svc", Optional.empty(), Optional.empty()),
-                TelemetryConfig.local(service, "1.2.3"),
-                drain));
+    return add(Mesh.open(config(service, drain, Duration.ZERO)));
+  }
+
+  /** One whose server waits for this issuer. */
+  Mesh open(String service, KeySource issuer, Duration issuerWait) {
+    MeshConfig.Drain drain = new MeshConfig.Drain(Duration.ofMillis(1), Duration.ofSeconds(5));
+    return add(Mesh.open(config(service, drain, issuerWait), issuer));
+  }
+
+  private Mesh add(Mesh mesh) {
     open.add(mesh);
     return mesh;
+  }
+
+  private MeshConfig config(String service, MeshConfig.Drain drain, Duration issuerWait) {
+    return new MeshConfig(
+        service,
+        "1.2.3",
+        "127.0.0.1",
+        "127.0.0.1",
+        0,
+        0,
+        consul.config(),
+        new IdentityConfig(
+            "https://weft.example",
+            "weft",
+            "user-svc",
+            Optional.empty(),
+            Optional.empty(),
+            issuerWait),
+        TelemetryConfig.local(service, "1.2.3"),
+        drain);
   }
 
   @Override

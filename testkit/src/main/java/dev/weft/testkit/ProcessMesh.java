@@ -211,6 +211,9 @@ public final class ProcessMesh implements AutoCloseable, AfterEachCallback {
         ServiceKeys.keyFile(directory, service).toString(),
         "WEFT_SERVICE_KEYS_FILE",
         ServiceKeys.keysFile(directory).toString(),
+        // Most tests have no issuer.
+        "WEFT_ISSUER_WAIT",
+        "PT0.001S",
         "WEFT_DRAIN_WAIT",
         "PT0.1S");
   }
