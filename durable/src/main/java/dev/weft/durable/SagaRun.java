@@ -111,7 +111,7 @@ record SagaRun(
         id,
         subject,
         data,
-        id + ":" + which.name() + ":" + direction().word(),
+        new CommandId(id, which.name(), direction()).toString(),
         attempt,
         which.timeout(),
         results);

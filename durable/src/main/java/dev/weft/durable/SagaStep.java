@@ -3,6 +3,7 @@ package dev.weft.durable;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import org.jdbi.v3.core.Handle;
 
 /**
@@ -23,6 +24,7 @@ public record SagaStep(
     Optional<Guard> guard,
     Duration timeout) {
   private static final Duration TIMEOUT = Duration.ofSeconds(2);
+  private static final Pattern NAME = Pattern.compile("[a-z][a-z0-9-]{0,62}");
 
   /** What may happen to a step once it was begun. */
   public enum Kind {
@@ -51,7 +53,7 @@ public record SagaStep(
   }
 
   public SagaStep {
-    if (!name.matches("[a-z][a-z0-9-]{0,62}")) {
+    if (!isName(name)) {
       throw new IllegalArgumentException("step name: " + name + " (expected: lower-case-words)");
     }
     Objects.requireNonNull(action, "action");
@@ -64,6 +66,10 @@ public record SagaStep(
     if (timeout.isNegative() || timeout.isZero()) {
       throw new IllegalArgumentException(name + ": timeout " + timeout + " (expected: > 0)");
     }
+  }
+
+  static boolean isName(String name) {
+    return NAME.matcher(name).matches();
   }
 
   /** A step without effect, so there is nothing to undo. */

@@ -1,7 +1,7 @@
 package dev.weft.inventory;
 
 import dev.weft.durable.Database;
-import dev.weft.durable.RequestIdSweep;
+import dev.weft.durable.Sweep;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshServer;
 import dev.weft.mesh.RunningProcess;
@@ -16,7 +16,7 @@ final class Wiring implements RunningProcess {
   private final Database database;
   private final StockFeed stockFeed;
   private final ExpirySweep expirySweep;
-  private final RequestIdSweep requestIdSweep;
+  private final Sweep sweep;
   private final MeshServer server;
 
   Wiring(InventoryConfig config) {
@@ -27,7 +27,7 @@ final class Wiring implements RunningProcess {
     Reservations reservations =
         new Reservations(database, new ReservationStore(), stockStore, config.reservationLife());
     expirySweep = new ExpirySweep(reservations);
-    requestIdSweep = new RequestIdSweep(database);
+    sweep = new Sweep(database);
     server =
         mesh.server(
             new InventoryService(
@@ -43,7 +43,7 @@ final class Wiring implements RunningProcess {
     database.migrate();
     stockFeed.start();
     expirySweep.start();
-    requestIdSweep.start();
+    sweep.start();
     server.start(); // last: from here on the registry sends calls
   }
 
@@ -51,7 +51,7 @@ final class Wiring implements RunningProcess {
   public void close() {
     server.close(); // first: leaves the registry, then lets running calls finish
     expirySweep.close();
-    requestIdSweep.close();
+    sweep.close();
     stockFeed.close();
     mesh.close();
     database.close();

@@ -1,9 +1,9 @@
 package dev.weft.order;
 
 import dev.weft.durable.Database;
-import dev.weft.durable.RequestIdSweep;
 import dev.weft.durable.SagaRunner;
 import dev.weft.durable.SagaSettings;
+import dev.weft.durable.Sweep;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshServer;
 import dev.weft.mesh.RunningProcess;
@@ -21,7 +21,7 @@ final class Wiring implements RunningProcess {
   private final Database sagaDatabase;
   private final OrderFeed feed;
   private final SagaRunner sagas;
-  private final RequestIdSweep requestIds;
+  private final Sweep sweep;
   private final MeshServer server;
 
   Wiring(OrderConfig config) {
@@ -40,7 +40,7 @@ final class Wiring implements RunningProcess {
     sagas = new SagaRunner(sagaDatabase, SagaSettings.DEFAULT, List.of(saga.definition()));
     Orders orders = new Orders(database, store, cartStore, sagas, feed, inventory);
     BooksClient books = new BooksClient(paymentChannel, inventoryChannel);
-    requestIds = new RequestIdSweep(database);
+    sweep = new Sweep(database);
     server =
         mesh.server(
             new OrderService(orders, feed, sagas),
@@ -55,7 +55,7 @@ final class Wiring implements RunningProcess {
     database.migrate();
     feed.start();
     sagas.start();
-    requestIds.start();
+    sweep.start();
     server.start(); // last: from here on the registry sends calls
   }
 
@@ -63,7 +63,7 @@ final class Wiring implements RunningProcess {
   public void close() {
     server.close(); // first: leaves the registry, then lets running calls finish
     sagas.close();
-    requestIds.close();
+    sweep.close();
     feed.close();
     mesh.close();
     sagaDatabase.close();

@@ -7,25 +7,26 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Forgets old request ids once an hour, in small transactions. Several processes may do so at once.
+ * Forgets old request ids and old steps of sagas once an hour, in small transactions. Several
+ * processes may do so at once.
  *
  * <p>Whoever makes it starts and closes it.
  */
-public final class RequestIdSweep implements AutoCloseable {
-  private static final Logger log = LoggerFactory.getLogger(RequestIdSweep.class);
+public final class Sweep implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Sweep.class);
   private static final Duration EVERY = Duration.ofHours(1);
   private static final int AT_ONCE = 1_000;
 
   private final Database database;
   private final CountDownLatch closed = new CountDownLatch(1);
 
-  public RequestIdSweep(Database database) {
+  public Sweep(Database database) {
     this.database = database;
   }
 
   /** Sweeps now and then every hour, in the background. */
   public void start() {
-    Thread.ofVirtual().name("request-id-sweep").start(this::run);
+    Thread.ofVirtual().name("sweep").start(this::run);
   }
 
   @Override
@@ -45,12 +46,17 @@ public final class RequestIdSweep implements AutoCloseable {
 
   private void sweep() {
     try {
-      int forgotten;
-      do {
-        forgotten = database.inTransaction(tx -> RequestIds.forget(tx, AT_ONCE));
-      } while (forgotten == AT_ONCE && closed.getCount() > 0);
+      sweep(tx -> RequestIds.forget(tx, AT_ONCE));
+      sweep(tx -> Fence.forget(tx, AT_ONCE));
     } catch (RuntimeException e) {
-      log.warn("old request ids stay for another hour", e);
+      log.warn("what is old stays for another hour", e);
     }
+  }
+
+  private void sweep(Work<Integer> some) {
+    int forgotten;
+    do {
+      forgotten = database.inTransaction(some);
+    } while (forgotten == AT_ONCE && closed.getCount() > 0);
   }
 }
