@@ -1,7 +1,7 @@
 package dev.weft.durable;
 
 import java.time.Duration;
-import java.util.concurrent.ThreadLocalRandom;
+import java.util.random.RandomGenerator;
 
 /**
  * How long to wait before trying again: doubles from {@code first} to {@code cap} and takes a
@@ -17,9 +17,9 @@ record Backoff(Duration first, Duration cap) {
   }
 
   /** The wait after the given number of failures, from 1 on. */
-  Duration after(int failures) {
+  Duration after(int failures, RandomGenerator random) {
     long ceiling = ceilingMillis(failures);
-    return Duration.ofMillis(ThreadLocalRandom.current().nextLong(ceiling / 2, ceiling + 1));
+    return Duration.ofMillis(random.nextLong(ceiling / 2, ceiling + 1));
   }
 
   long ceilingMillis(int failures) {

@@ -7,6 +7,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.jdbi.v3.core.Handle;
@@ -27,7 +28,7 @@ import org.slf4j.LoggerFactory;
  * <p>Thread-safe. Whoever opens it closes it. Do not open a transaction inside another: it would
  * need a second connection while it holds the first, so it is refused.
  */
-public final class Database implements AutoCloseable {
+public final class Database implements Transactions, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Database.class);
   private static final int RETRIES_MAX = 3;
   private static final Backoff CONFLICT =
@@ -67,6 +68,7 @@ public final class Database implements AutoCloseable {
    * Runs the work in one transaction (READ COMMITTED) and commits it; a throw rolls it back and
    * passes through.
    */
+  @Override
   public <T> T inTransaction(Work<T> work) {
     for (int failures = 1; ; failures++) {
       try {
@@ -76,7 +78,7 @@ public final class Database implements AutoCloseable {
           throw e;
         }
         log.debug("a transaction lost a conflict (failure {}), it runs again", failures, e);
-        LockSupport.parkNanos(CONFLICT.after(failures).toNanos());
+        LockSupport.parkNanos(CONFLICT.after(failures, ThreadLocalRandom.current()).toNanos());
       }
     }
   }
@@ -110,12 +112,14 @@ public final class Database implements AutoCloseable {
    * Runs something once the transaction of this thread has committed, outside of it; nothing if it
    * does not. It must not throw.
    */
+  @Override
   public void afterCommit(Runnable then) {
     hooks().committed.add(then);
   }
 
   /** Runs something if the transaction of this thread does not commit, or nobody knows. */
-  void afterRollback(Runnable then) {
+  @Override
+  public void afterRollback(Runnable then) {
     hooks().rolledBack.add(then);
   }
 

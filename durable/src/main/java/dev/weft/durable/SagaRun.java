@@ -53,6 +53,26 @@ record SagaRun(
     undone = Set.copyOf(undone);
   }
 
+  /** A saga that begins. */
+  static SagaRun begun(UUID id, SagaDefinition definition, String subject, String data) {
+    return new SagaRun(
+        id,
+        definition,
+        subject,
+        data,
+        State.RUNNING,
+        0,
+        0,
+        0,
+        "",
+        "",
+        1,
+        false,
+        Map.of(),
+        Set.of(),
+        Set.of());
+  }
+
   /**
    * What a runner writes after an attempt.
    *

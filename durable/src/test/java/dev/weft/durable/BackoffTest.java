@@ -3,6 +3,7 @@ package dev.weft.durable;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import java.util.concurrent.ThreadLocalRandom;
 import org.junit.jupiter.api.Test;
 
 class BackoffTest {
@@ -20,7 +21,8 @@ class BackoffTest {
   @Test
   void takesAtMostHalfOfTheWaitAway() {
     for (int i = 0; i < 1_000; i++) {
-      assertThat(backoff.after(3)).isBetween(Duration.ofMillis(400), Duration.ofMillis(800));
+      assertThat(backoff.after(3, ThreadLocalRandom.current()))
+          .isBetween(Duration.ofMillis(400), Duration.ofMillis(800));
     }
   }
 }

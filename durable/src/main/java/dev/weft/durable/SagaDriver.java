@@ -1,0 +1,200 @@
+package dev.weft.durable;
+
+import dev.weft.durable.Saga.State;
+import dev.weft.durable.SagaRun.Move;
+import dev.weft.durable.Threads.Signal;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
+import org.jdbi.v3.core.Handle;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
+
+/**
+ * Drives one saga as far as it goes now: attempts a step, writes what came of it, goes on to the
+ * next.
+ */
+final class SagaDriver {
+  private static final Logger log = LoggerFactory.getLogger(SagaDriver.class);
+
+  /** Of the failures of one step, the first and then every tenth is worth a line. */
+  private static final int SAID_EVERY = 10;
+
+  /** With the default waits it takes about as long as the lease. */
+  private static final int WRITES_MAX = 6;
+
+  private final Transactions transactions;
+  private final SagaTables tables;
+  private final Threads threads;
+  private final Duration lease;
+  private final Backoff backoff;
+  private final Signal closing;
+
+  /**
+   * @param closing once given, no further step is begun
+   */
+  SagaDriver(
+      Transactions transactions,
+      SagaTables tables,
+      Threads threads,
+      SagaSettings settings,
+      Signal closing) {
+    this.transactions = transactions;
+    this.tables = tables;
+    this.threads = threads;
+    this.closing = closing;
+    lease = settings.lease();
+    backoff = settings.backoff();
+  }
+
+  /** Says how long the saga waits for its next attempt, if it does and is not another's by now. */
+  Optional<Duration> drive(SagaRun begun) {
+    SagaRun run = begun;
+    while (true) {
+      StepOutcome outcome = attempt(run);
+      Optional<Written> written = writePatiently(run, run.next(outcome));
+      if (written.isEmpty()) {
+        return Optional.empty();
+      }
+      Move move = written.get().move();
+      if (move.waits()) {
+        return Optional.of(written.get().until());
+      }
+      if (move.state().ended() || closing.given()) {
+        return Optional.empty();
+      }
+      run = written.get().next();
+    }
+  }
+
+  private StepOutcome attempt(SagaRun run) {
+    StepContext context = run.context();
+    SagaStep.Action action = run.action();
+    try {
+      return threads.within(
+          context.timeout(), "step-" + context.commandId(), () -> action.attempt(context));
+    } catch (TimeoutException e) {
+      return new StepOutcome.Unknown("no outcome within " + context.timeout().toMillis() + " ms");
+    } catch (ExecutionException e) {
+      Throwable cause = e.getCause();
+      log.debug("saga {} step {} threw", run.id(), run.current().name(), cause);
+      return new StepOutcome.Unknown(String.valueOf(cause));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return new StepOutcome.Unknown("interrupted");
+    }
+  }
+
+  /**
+   * Writes, again when the database was away for a moment. Safe also when nobody knows whether a
+   * write came to be: a second one finds its record there already, or its lease gone.
+   */
+  private Optional<Written> writePatiently(SagaRun run, Move planned) {
+    for (int failures = 1; ; failures++) {
+      try {
+        return write(run, planned);
+      } catch (RuntimeException e) {
+        if (failures == WRITES_MAX || !pause(wait(failures))) {
+          throw e;
+        }
+        log.debug("saga {} could not be written (failure {})", run.id(), failures, e);
+      }
+    }
+  }
+
+  /** Waits; false when this runner closes meanwhile. */
+  private boolean pause(Duration wait) {
+    try {
+      return !closing.awaitNanos(wait.toNanos());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
+  }
+
+  /** Nothing when the saga is no longer ours. */
+  private Optional<Written> write(SagaRun run, Move planned) {
+    try {
+      Written written = transactions.inTransaction(tx -> write(tx, run, planned));
+      report(run, written);
+      return Optional.of(written);
+    } catch (TakenOver e) {
+      log.info("saga {} was taken over by another runner, this one leaves it", run.id());
+      return Optional.empty();
+    }
+  }
+
+  private Written write(Handle tx, SagaRun run, Move planned) {
+    Move move = planned.guarded() ? askGuard(tx, run, planned) : planned;
+    Duration until = move.waits() ? wait(move.failures()) : lease;
+    // The throw takes back whatever the guard wrote.
+    boolean overdue = tables.move(tx, run, move, until).orElseThrow(TakenOver::new);
+    end(tx, run, move);
+    return new Written(move, until, run.after(move, overdue));
+  }
+
+  private Duration wait(int failures) {
+    return backoff.after(failures, threads.random());
+  }
+
+  private static Move askGuard(Handle tx, SagaRun run, Move planned) {
+    SagaStep pivot = run.definition().steps().get(planned.step());
+    return pivot
+        .guard()
+        .flatMap(guard -> guard.refusal(tx, run.contextOfNext(planned)))
+        .map(why -> run.refusedByGuard(planned, why))
+        .orElse(planned);
+  }
+
+  private static void end(Handle tx, SagaRun run, Move move) {
+    StepContext last = run.after(move, run.overdue()).context();
+    switch (move.state()) {
+      case COMPLETED -> run.definition().ending().completed(tx, last);
+      case COMPENSATED -> run.definition().ending().compensated(tx, last, move.reason());
+      case RUNNING, COMPENSATING, COMPENSATION_STALLED -> {}
+    }
+  }
+
+  private static void report(SagaRun run, Written written) {
+    Move move = written.move();
+    if (move.state() == State.COMPENSATION_STALLED && run.state() != State.COMPENSATION_STALLED) {
+      log.error(
+          "saga {} cannot undo step {}, it failed {} times ({}); it is still tried",
+          run.id(),
+          run.current().name(),
+          move.failures(),
+          move.lastError());
+    } else if (move.waits()) {
+      // A service that is away is told by its first failure; thousands of lines would hide it.
+      log.atLevel(move.failures() % SAID_EVERY == 1 ? Level.WARN : Level.DEBUG)
+          .log(
+              "saga {} step {} failed (attempt {}: {}), next in {} ms",
+              run.id(),
+              run.current().name(),
+              move.failures(),
+              move.lastError(),
+              written.until().toMillis());
+    } else {
+      log.debug("saga {} step {} -> {}", run.id(), run.current().name(), move.state());
+    }
+  }
+
+  /**
+   * A move that is in the tables.
+   *
+   * @param until how long the lease holds, or the saga waits
+   * @param next the saga after it
+   */
+  private record Written(Move move, Duration until, SagaRun next) {}
+
+  /** The token of our lease is outdated. */
+  private static final class TakenOver extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    TakenOver() {
+      super(null, null, false, false);
+    }
+  }
+}
