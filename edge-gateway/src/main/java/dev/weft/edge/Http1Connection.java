@@ -48,27 +48,32 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
   /** How long a closed connection still reads, so that the client gets to read our last answer. */
   private static final Duration LINGER = Duration.ofSeconds(1);
 
-  private static final long LINGER_BYTES_MAX = 1024 * 1024;
+  /** What comes behind the last request is thrown away up to here. */
+  private static final long THROWN_AWAY_MAX = 1024 * 1024;
 
   private final Gateway gateway;
   private final HttpLimits limits;
   private final StrictRequestDecoder decoder;
 
-  /** What was read and is not worked on yet: parts of requests, and problems with reading more. */
+  /**
+   * What was read and is not worked on yet: parts of requests, and problems with reading more.
+   * Nothing more is read while something waits here, so it holds what came in one packet at most.
+   */
   private final Deque<Object> inbox = new ArrayDeque<>();
 
   private @Nullable ChannelHandlerContext context;
   private @Nullable DeadlineTimer reading;
   private @Nullable DeadlineTimer stalled;
+  private @Nullable DeadlineTimer waiting;
   private @Nullable Exchange current;
   private Awaiting awaiting = Awaiting.NOTHING;
   private State state = State.OPEN;
+  private boolean paused;
   private int requests;
-  private int headsRead;
   private boolean draining;
   private boolean flushing;
   private long written;
-  private long lingered;
+  private long thrownAway;
 
   private enum Awaiting {
     NOTHING,
@@ -99,26 +104,30 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
     context = ctx;
     reading = new DeadlineTimer(ctx.channel().eventLoop(), this::tooSlow);
     stalled = new DeadlineTimer(ctx.channel().eventLoop(), this::abort);
+    waiting = new DeadlineTimer(ctx.channel().eventLoop(), this::waitedTooLong);
     await(Awaiting.REQUEST, limits.idle());
   }
 
   @Override
   public void channelRead(ChannelHandlerContext ctx, Object message) {
-    if (state == State.LINGERING) {
-      lingered += message instanceof HttpContent content ? content.content().readableBytes() : 1;
-      ReferenceCountUtil.release(message);
-      if (lingered > LINGER_BYTES_MAX) {
-        abort();
-      }
+    if (state == State.LINGERING || isBehindTheLast()) {
+      throwAway(message);
       return;
-    }
-    if (message instanceof HttpRequest) {
-      headsRead++;
     }
     inbox.add(message);
     work();
-    if (headsRead > limits.pipelined()) {
-      ctx.channel().config().setAutoRead(false);
+  }
+
+  /** Whether all of the last request was read, so that nobody will ever work on what comes now. */
+  private boolean isBehindTheLast() {
+    return state == State.LAST && current != null && current.bodyEnded();
+  }
+
+  private void throwAway(Object message) {
+    thrownAway += message instanceof HttpContent content ? content.content().readableBytes() : 1;
+    ReferenceCountUtil.release(message);
+    if (thrownAway > THROWN_AWAY_MAX) {
+      abort();
     }
   }
 
@@ -143,19 +152,49 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
         continue;
       }
       if (current != null || !writable()) {
+        pause();
         return;
       }
       inbox.remove();
       if (next instanceof HttpRequest request) {
-        headsRead--;
         begin(request);
       } else if (next instanceof Problem problem) {
         malformed(problem);
       }
     }
-    if (context != null && headsRead <= limits.pipelined() / 2) {
-      context.channel().config().setAutoRead(true);
+    resume();
+  }
+
+  /** A request waits for the answer to another: what the client sends meanwhile would pile up. */
+  private void pause() {
+    if (waiting != null) {
+      paused = true;
+      channel().config().setAutoRead(false);
+      waiting.set(limits.idle());
     }
+  }
+
+  private void resume() {
+    if (paused && waiting != null) {
+      paused = false;
+      waiting.clear();
+      channel().config().setAutoRead(true);
+    }
+  }
+
+  /**
+   * A connection that is not read does not show that its client left, and an answer may be a stream
+   * without an end. So it becomes the last one, and what waits for it is not answered.
+   */
+  private void waitedTooLong() {
+    if (current == null) {
+      abort();
+      return;
+    }
+    closeAfterThis();
+    inbox.forEach(this::throwAway);
+    inbox.clear();
+    resume();
   }
 
   private void begin(HttpRequest request) {
@@ -221,7 +260,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
   public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
     switch (cause) {
       case DecoderException e -> {
-        if (state != State.LINGERING) {
+        if (state != State.LINGERING && !isBehindTheLast()) {
           inbox.add(problemOf(e.getCause() == null ? e : e.getCause()));
           work();
         }
@@ -255,9 +294,10 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
 
   @Override
   public void channelInactive(ChannelHandlerContext ctx) {
-    if (reading != null && stalled != null) {
+    if (reading != null && stalled != null && waiting != null) {
       reading.close();
       stalled.close();
+      waiting.close();
     }
     inbox.forEach(ReferenceCountUtil::release);
     inbox.clear();
@@ -454,6 +494,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
             .addListener((ChannelFutureListener) _ -> endOutput());
     inbox.forEach(ReferenceCountUtil::release);
     inbox.clear();
+    resume();
   }
 
   private void endOutput() {
@@ -462,7 +503,6 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
       return;
     }
     var _ = duplex.shutdownOutput();
-    channel().config().setAutoRead(true);
     var _ = loop().schedule(this::abort, LINGER.toMillis(), TimeUnit.MILLISECONDS);
   }
 

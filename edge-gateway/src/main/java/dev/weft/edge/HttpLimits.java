@@ -11,10 +11,10 @@ import java.time.Duration;
  * @param headerFields number of header fields; more is 431
  * @param headerWithin from the first byte of a request to the end of its header; later is 408
  * @param bodyWithin for each 64 KiB of the body that the method allows; later is 408
- * @param idle how long a connection is kept without a request
+ * @param idle how long a connection is kept without a request, and how long requests may wait for
+ *     the answer to one before them
  * @param stalled how long a client may not read what it asked for
  * @param requestsPerConnection after which a connection is closed
- * @param pipelined requests that are read ahead of the one being answered
  * @param connections open at once; more are closed at once
  * @param inFlight unary calls under way at once; more get 503
  * @param streamsPerPrincipal streams one user, or one address without a user, may hold; more get
@@ -30,7 +30,6 @@ record HttpLimits(
     Duration idle,
     Duration stalled,
     int requestsPerConnection,
-    int pipelined,
     int connections,
     int inFlight,
     int streamsPerPrincipal,
@@ -46,7 +45,6 @@ record HttpLimits(
           Duration.ofSeconds(30),
           Duration.ofSeconds(30),
           1_000,
-          32,
           10_000,
           2_000,
           5,
@@ -62,7 +60,6 @@ record HttpLimits(
         idleFor,
         stalled,
         requestsPerConnection,
-        pipelined,
         connections,
         inFlight,
         streamsPerPrincipal,
@@ -79,7 +76,6 @@ record HttpLimits(
         idle,
         stalled,
         requestsPerConnection,
-        pipelined,
         connections,
         inFlight,
         streams,

@@ -21,6 +21,7 @@ final class StrictRequestDecoder extends HttpRequestDecoder {
   private boolean requestLineRead;
   private boolean headRead;
   private boolean headBegun;
+  private boolean refused;
 
   StrictRequestDecoder(HttpLimits limits) {
     super(
@@ -40,6 +41,10 @@ final class StrictRequestDecoder extends HttpRequestDecoder {
 
   @Override
   protected void decode(ChannelHandlerContext ctx, ByteBuf in, List<Object> out) throws Exception {
+    if (refused) {
+      in.skipBytes(in.readableBytes());
+      return;
+    }
     if (!headRead && in.isReadable()) {
       headBegun = true;
       refuseFolding(in);
@@ -71,6 +76,9 @@ final class StrictRequestDecoder extends HttpRequestDecoder {
     while (start < in.writerIndex()) {
       byte first = in.getByte(start);
       if (first == ' ' || first == '\t') {
+        // Nobody knows what follows, and what is not consumed is kept.
+        refused = true;
+        in.skipBytes(in.readableBytes());
         throw new IllegalArgumentException("a line of the header begins with white space");
       }
       int end = in.indexOf(start, in.writerIndex(), (byte) '\n');

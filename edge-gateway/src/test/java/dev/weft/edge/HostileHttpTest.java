@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -27,6 +28,12 @@ class HostileHttpTest {
   private static final String POST =
       "POST /library/echo HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
   private static final String CHUNKED = POST + "Transfer-Encoding: chunked\r\n\r\n";
+
+  /** Answered by a stream that says nothing and does not end. */
+  private static final String ENDLESS =
+      "GET /library/books/b:watch?failWith=-1 HTTP/1.1\r\nHost: a\r\n\r\n";
+
+  private static final long SENT_MAX = 64L * 1024 * 1024;
 
   private static EdgeFixture fixture;
 
@@ -253,6 +260,66 @@ class HostileHttpTest {
     try (RawHttp client = new RawHttp(fixture.edge.port())) {
       client.send(GET + "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n");
       assertThat(client.answer()).startsWith("HTTP/1.1 200 ");
+    }
+  }
+
+  /** A request that nobody is free to answer must not be kept in memory as it comes. */
+  @Test
+  void endsAnEndlessBodyBehindAnAnswerWithoutAnEnd() throws Exception {
+    int before = LIBRARY.givenUp.get();
+    AtomicLong sent = new AtomicLong();
+    try (RawHttp client = new RawHttp(fixture.edge.port())) {
+      client.send(ENDLESS + CHUNKED);
+      Thread sender = Thread.ofVirtual().start(() -> sendChunks(client, sent));
+
+      await().atMost(Duration.ofSeconds(15)).until(() -> LIBRARY.givenUp.get() > before);
+
+      sender.join();
+    }
+    // What two sockets hold, and no more.
+    assertThat(sent.get()).isLessThan(SENT_MAX / 2);
+  }
+
+  private static void sendChunks(RawHttp client, AtomicLong sent) {
+    String chunk = "10000\r\n" + "x".repeat(0x10000) + "\r\n";
+    try {
+      while (sent.get() < SENT_MAX) {
+        client.send(chunk);
+        sent.addAndGet(chunk.length());
+      }
+    } catch (IOException e) {
+      // The edge has had enough.
+    }
+  }
+
+  @Test
+  void noticesThatAClientLeftWhoseNextRequestWaits() throws Exception {
+    int before = LIBRARY.givenUp.get();
+    try (RawHttp client = new RawHttp(fixture.edge.port())) {
+      client.send(ENDLESS + GET + "\r\n");
+      await().until(() -> fixture.edge.connections() > 0);
+    }
+    await().atMost(Duration.ofSeconds(15)).until(() -> LIBRARY.givenUp.get() > before);
+  }
+
+  @Test
+  void readsABodyThatHadToWait() throws Exception {
+    String json = "{\"string\":\"" + "x".repeat(60_000) + "\"}";
+    try (RawHttp client = new RawHttp(fixture.edge.port())) {
+      client.send(
+          "POST /library/fail HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+              + "Content-Length: 14\r\n\r\n{\"delay\":\"9s\"}"
+              + POST
+              + "Content-Length: "
+              + json.length()
+              + "\r\n\r\n"
+              + json
+              + GET
+              + "\r\n");
+
+      assertThat(client.answer()).startsWith("HTTP/1.1 504 ");
+      assertThat(client.answer()).startsWith("HTTP/1.1 200 ").contains("x".repeat(60_000));
+      assertThat(client.answer()).startsWith("HTTP/1.1 200 ").contains("\"bookId\":\"b1\"");
     }
   }
 
