@@ -1,6 +1,7 @@
 package dev.weft.edge;
 
 import dev.weft.consul.Check;
+import dev.weft.consul.Health;
 import dev.weft.consul.Registration;
 import dev.weft.consul.ServiceRegistration;
 import dev.weft.consul.Weights;
@@ -24,26 +25,34 @@ import org.slf4j.LoggerFactory;
 /** The edge as a process: every object of it, made once, in the order it starts. */
 public final class EdgeServer implements RunningProcess {
   private static final Logger log = LoggerFactory.getLogger(EdgeServer.class);
+  private static final Duration READY_POLL = Duration.ofMillis(100);
 
   private final EdgeConfig config;
   private final Mesh mesh;
+  private final Tokens tokens;
   private final SchemaWatch schemas;
   private final Gateway gateway;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private volatile @Nullable HttpListener listener;
+  private volatile boolean caughtUp;
+
+  // Guarded by this.
+  private @Nullable Thread registering;
   private @Nullable Registration registration;
+  private boolean closing;
 
   EdgeServer(EdgeConfig config) {
     this(config, Mesh.open(config.mesh()));
   }
 
   private EdgeServer(EdgeConfig config, Mesh mesh) {
-    this(config, mesh, mesh.tokens()::verify);
+    this(config, mesh, Tokens.of(mesh.tokens()));
   }
 
   EdgeServer(EdgeConfig config, Mesh mesh, Tokens tokens) {
     this.config = config;
     this.mesh = mesh;
+    this.tokens = tokens;
     // First of all: the management port is open already.
     mesh.management().readiness("listener", () -> listener != null);
     this.schemas =
@@ -57,6 +66,7 @@ public final class EdgeServer implements RunningProcess {
     this.gateway =
         new Gateway(
             schemas,
+            this::caughtUp,
             tokens,
             config.tokenServices(),
             config.cors(),
@@ -71,8 +81,8 @@ public final class EdgeServer implements RunningProcess {
 
   @Override
   public void start() {
-    mesh.management().readiness("registry", schemas::caughtUp);
-    mesh.management().degradation("tokens", mesh.tokens()::ready);
+    mesh.management().readiness("identity", tokens::ready);
+    mesh.management().readiness("registry", this::caughtUp);
     showState();
     schemas.start();
     HttpListener open =
@@ -82,7 +92,36 @@ public final class EdgeServer implements RunningProcess {
             new InetSocketAddress(config.bindPublic(), config.mesh().port()));
     listener = open;
     log.info("listening on {}:{}", config.bindPublic(), open.port());
-    registration = mesh.consul().register(registration(open.port()));
+    synchronized (this) {
+      registering = Thread.ofVirtual().name("register").start(() -> registerWhenReady(open.port()));
+    }
+  }
+
+  /**
+   * Whether tokens can be decided on and every service of the registry was asked or is known, both
+   * at the same time; an empty registry, as at the start of a whole system, has no issuer either.
+   * True ever after: what comes later is not waited for.
+   */
+  private boolean caughtUp() {
+    caughtUp = caughtUp || (tokens.ready() && schemas.upToDate());
+    return caughtUp;
+  }
+
+  private void registerWhenReady(int port) {
+    try {
+      while (!ready()) {
+        Thread.sleep(READY_POLL);
+      }
+    } catch (InterruptedException e) {
+      // Closed.
+      Thread.currentThread().interrupt();
+      return;
+    }
+    synchronized (this) {
+      if (!closing) {
+        registration = mesh.consul().register(registration(port));
+      }
+    }
   }
 
   /** The port of the public listener. */
@@ -156,7 +195,10 @@ public final class EdgeServer implements RunningProcess {
             ServiceRegistration.META_LANG,
             "java"),
         Weights.EQUAL,
-        List.of(Check.of(id + ":ready", probe).withDeregisterCriticalAfter(Duration.ofMinutes(1))),
+        List.of(
+            Check.of(id + ":ready", probe)
+                .withInitial(Health.PASSING)
+                .withDeregisterCriticalAfter(Duration.ofMinutes(1))),
         false);
   }
 
@@ -167,8 +209,16 @@ public final class EdgeServer implements RunningProcess {
   @Override
   public void close() {
     mesh.management().drain();
-    if (registration != null) {
-      registration.close();
+    Registration told;
+    synchronized (this) {
+      closing = true;
+      told = registration;
+      if (registering != null) {
+        registering.interrupt();
+      }
+    }
+    if (told != null) {
+      told.close();
       awaitWatchers();
     }
     if (listener != null) {

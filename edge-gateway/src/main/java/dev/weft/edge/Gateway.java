@@ -23,6 +23,7 @@ import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import org.slf4j.Logger;
@@ -53,6 +54,7 @@ final class Gateway {
   private static final int INLINE_BYTES_MAX = 128 * 1024;
 
   private final Services services;
+  private final BooleanSupplier caughtUp;
   private final Tokens tokens;
   private final Set<String> tokenServices;
   private final Cors cors;
@@ -64,11 +66,13 @@ final class Gateway {
   private final StreamSlots streamsOfRoutes;
 
   /**
+   * @param caughtUp whether a path that is not known is nobody's
    * @param tokenServices services that users' tokens are passed on to
    * @param threads for what may wait
    */
   Gateway(
       Services services,
+      BooleanSupplier caughtUp,
       Tokens tokens,
       Set<String> tokenServices,
       Cors cors,
@@ -76,6 +80,7 @@ final class Gateway {
       HttpTelemetry telemetry,
       Executor threads) {
     this.services = services;
+    this.caughtUp = caughtUp;
     this.tokens = tokens;
     this.tokenServices = Set.copyOf(tokenServices);
     this.cors = cors;
@@ -104,7 +109,9 @@ final class Gateway {
           checkHttp(exchange);
           RequestTarget target = RequestTarget.parse(request.uri());
           switch (services.routes().match(exchange.method(), target)) {
-            case RouteTable.Unknown() -> throw new Refused(Problems.noRoute());
+            case RouteTable.Unknown() ->
+                throw new Refused(
+                    caughtUp.getAsBoolean() ? Problems.noRoute() : Problems.starting());
             case RouteTable.WrongMethod(var allowed) -> wrongMethod(exchange, allowed);
             case RouteTable.Found found -> {
               if (Cors.isPreflight(exchange.method(), request.headers())) {

@@ -21,6 +21,15 @@ final class Problems {
     return Problem.of(404, Code.NOT_FOUND, "ROUTE_NOT_FOUND", "no service has this path");
   }
 
+  static Problem starting() {
+    return Problem.of(
+            503,
+            Code.UNAVAILABLE,
+            "EDGE_STARTS",
+            "this edge has just started and does not know all services yet")
+        .withRetryAfter(Duration.ofSeconds(1));
+  }
+
   static Problem wrongMethod() {
     return Problem.of(
         405, Code.UNIMPLEMENTED, "METHOD_NOT_ALLOWED", "this path does not take this method");

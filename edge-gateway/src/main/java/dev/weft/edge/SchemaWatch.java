@@ -48,6 +48,9 @@ final class SchemaWatch implements Services, AutoCloseable {
   /** Half a minute: long enough for a service that registers before it listens. */
   private static final int ASKED_ON_SUSPICION = 8;
 
+  /** So often an instance that does not answer keeps the edge from being up to date. */
+  private static final int WAITED_FOR = 3;
+
   /** So that paths with owners are not served by others for a moment after the start. */
   private static final Duration OWNERS_WITHIN = Duration.ofSeconds(1);
 
@@ -66,7 +69,6 @@ final class SchemaWatch implements Services, AutoCloseable {
   private final Map<String, Watched> services = new HashMap<>();
   private long learned;
   private boolean heard;
-  private boolean caughtUp;
   private boolean closed;
 
   /** One service of the registry. */
@@ -75,8 +77,12 @@ final class SchemaWatch implements Services, AutoCloseable {
     @Nullable Subscription subscription;
     @Nullable ServiceSnapshot snapshot;
 
+    boolean heard() {
+      return snapshot != null;
+    }
+
     boolean asked() {
-      return snapshot != null && instances.values().stream().allMatch(Instance::asked);
+      return instances.values().stream().allMatch(Instance::asked);
     }
   }
 
@@ -85,10 +91,11 @@ final class SchemaWatch implements Services, AutoCloseable {
     final CountDownLatch gone = new CountDownLatch(1);
     @Nullable ServiceSchema schema;
     String problem = "";
+    int failures;
     long learned;
 
     boolean asked() {
-      return schema != null || !problem.isEmpty();
+      return schema != null || failures >= WAITED_FOR;
     }
   }
 
@@ -170,12 +177,18 @@ final class SchemaWatch implements Services, AutoCloseable {
   }
 
   /**
-   * Whether the registry was heard of and every instance in it has been asked once, so that what
-   * was there before this edge is served. True ever after: what comes later is not waited for.
+   * Whether what the registry has now is served: of every service in it, the instances are known,
+   * and a contract is, or each healthy instance was asked for it. One that does not answer counts
+   * as asked after some attempts.
    */
-  synchronized boolean caughtUp() {
-    caughtUp = caughtUp || (heard && services.values().stream().allMatch(Watched::asked));
-    return caughtUp;
+  synchronized boolean upToDate() {
+    return heard
+        && services.entrySet().stream()
+            .allMatch(
+                service ->
+                    service.getValue().heard()
+                        && (service.getValue().asked()
+                            || catalogue.find(service.getKey()).isPresent()));
   }
 
   /** All services of the registry by name. */
@@ -339,6 +352,7 @@ final class SchemaWatch implements Services, AutoCloseable {
       log.warn("{} does not tell its contract, asking on: {}", at.id(), problem);
     }
     instance.problem = problem;
+    instance.failures++;
   }
 
   private synchronized void learned(Watched watched, Instance instance, ServiceSchema schema) {

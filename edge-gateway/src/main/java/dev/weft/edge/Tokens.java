@@ -1,9 +1,9 @@
 package dev.weft.edge;
 
 import dev.weft.mesh.Caller;
+import dev.weft.mesh.TokenVerifier;
 
 /** Decides on bearer tokens. */
-@FunctionalInterface
 interface Tokens {
   /**
    * The user whose token this is. May wait a moment for keys, so it is not called on an event loop.
@@ -11,4 +11,22 @@ interface Tokens {
    * @throws dev.weft.mesh.Rejection if it is not a good one
    */
   Caller.User verify(String token);
+
+  /** Whether there are keys and revocations to decide by. True ever after. */
+  boolean ready();
+
+  /** Those of the issuer that the mesh knows. */
+  static Tokens of(TokenVerifier verifier) {
+    return new Tokens() {
+      @Override
+      public Caller.User verify(String token) {
+        return verifier.verify(token);
+      }
+
+      @Override
+      public boolean ready() {
+        return verifier.ready();
+      }
+    };
+  }
 }

@@ -26,6 +26,7 @@ import java.util.Arrays;
 import java.util.Deque;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /** A registry, an edge, and the services that a test adds; all real, over sockets. */
 final class EdgeFixture implements AutoCloseable {
@@ -38,6 +39,10 @@ final class EdgeFixture implements AutoCloseable {
   final DevAgent agent;
   final Consul consul;
   final EdgeServer edge;
+
+  /** Whether edges have the issuer's keys. */
+  final AtomicBoolean issuerKnown = new AtomicBoolean(true);
+
   final int management;
 
   EdgeFixture() throws Exception {
@@ -83,7 +88,7 @@ final class EdgeFixture implements AutoCloseable {
             new Cors(Set.of("https://shop.example")),
             limits),
         mesh,
-        EdgeFixture::verify);
+        new TestTokens());
   }
 
   /** One more edge, for a test that stops it. */
@@ -98,12 +103,20 @@ final class EdgeFixture implements AutoCloseable {
     return another;
   }
 
-  private static Caller.User verify(String token) {
-    return switch (token) {
-      case USER_TOKEN -> new Caller.User("u1", Set.of("customer"), "t1", Instant.MAX);
-      case ADMIN_TOKEN -> new Caller.User("a1", Set.of("admin"), "t2", Instant.MAX);
-      default -> throw Rejection.unauthenticated("TOKEN_INVALID", "the token is not valid");
-    };
+  private final class TestTokens implements Tokens {
+    @Override
+    public Caller.User verify(String token) {
+      return switch (token) {
+        case USER_TOKEN -> new Caller.User("u1", Set.of("customer"), "t1", Instant.MAX);
+        case ADMIN_TOKEN -> new Caller.User("a1", Set.of("admin"), "t2", Instant.MAX);
+        default -> throw Rejection.unauthenticated("TOKEN_INVALID", "the token is not valid");
+      };
+    }
+
+    @Override
+    public boolean ready() {
+      return issuerKnown.get();
+    }
   }
 
   /** Starts a service and closes it with the rest. */

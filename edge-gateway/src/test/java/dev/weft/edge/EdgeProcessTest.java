@@ -8,6 +8,13 @@ import dev.weft.consul.Consul;
 import dev.weft.consul.ConsulConfig;
 import dev.weft.consul.agent.DevAgent;
 import dev.weft.consul.agent.DevAgentConfig;
+import dev.weft.identity.v1.IdentityServiceGrpc;
+import dev.weft.identity.v1.ListKeysRequest;
+import dev.weft.identity.v1.ListKeysResponse;
+import dev.weft.identity.v1.WatchRevocationsRequest;
+import dev.weft.identity.v1.WatchRevocationsResponse;
+import dev.weft.mesh.ServiceKeys;
+import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -43,6 +50,7 @@ class EdgeProcessTest {
   private DevAgent registry;
   private Consul consul;
   private TestBackend backend;
+  private TestBackend issuer;
   private final List<Process> started = new ArrayList<>();
   private int port;
   private int management;
@@ -52,12 +60,19 @@ class EdgeProcessTest {
     registry = DevAgent.start(DevAgentConfig.inMemory());
     consul = Consul.connect(ConsulConfig.of(registryAddress(), Optional.empty()));
     backend = TestBackend.start(consul, "library", library);
+    ServiceKeys.generate(directory, List.of("k1"));
+    issuer =
+        TestBackend.start(
+            consul,
+            "user-svc",
+            new Issuer(Files.readString(ServiceKeys.keysFile(directory), UTF_8)));
   }
 
   @AfterEach
   void close() throws IOException {
     started.forEach(Process::destroyForcibly);
     backend.close();
+    issuer.close();
     consul.close();
     registry.close();
     http.close();
@@ -125,6 +140,27 @@ class EdgeProcessTest {
     assertThat(new String(process.getErrorStream().readAllBytes(), UTF_8))
         .startsWith("edge-gateway: WEFT_DEFAULT_ACCESS")
         .hasLineCount(1);
+  }
+
+  /** One who has never revoked anything. */
+  private static final class Issuer extends IdentityServiceGrpc.IdentityServiceImplBase {
+    private final String jwks;
+
+    Issuer(String jwks) {
+      this.jwks = jwks;
+    }
+
+    @Override
+    public void listKeys(ListKeysRequest request, StreamObserver<ListKeysResponse> out) {
+      out.onNext(ListKeysResponse.newBuilder().setJwks(jwks).build());
+      out.onCompleted();
+    }
+
+    @Override
+    public void watchRevocations(
+        WatchRevocationsRequest request, StreamObserver<WatchRevocationsResponse> out) {
+      out.onNext(WatchRevocationsResponse.newBuilder().setCaughtUp(true).build());
+    }
   }
 
   private Process start() throws Exception {

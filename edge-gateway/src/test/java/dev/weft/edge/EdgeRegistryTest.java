@@ -9,6 +9,10 @@ import dev.weft.edge.weather.GetForecastRequest;
 import dev.weft.edge.weather.GetForecastResponse;
 import dev.weft.edge.weather.WeatherGrpc;
 import io.grpc.Metadata;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
+import io.grpc.ServerInterceptor;
+import io.grpc.ServerInterceptors;
 import io.grpc.ServerServiceDefinition;
 import io.grpc.protobuf.services.ProtoReflectionService;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
@@ -17,6 +21,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -234,6 +239,77 @@ class EdgeRegistryTest {
       await().until(late::ready);
 
       assertThat(fixture.status(late, "/library/books/b1")).isEqualTo(200);
+    }
+  }
+
+  @Test
+  void isNotReadyAndCallsNoPathUnknownBeforeItHasAskedWhoIsThere(@TempDir Path folder)
+      throws Exception {
+    SlowToTell slow = new SlowToTell();
+    fixture.add(
+        TestBackend.start(
+            fixture.consul,
+            "weather",
+            List.of(
+                new WeatherService("1").bindService(),
+                ServerInterceptors.intercept(ProtoReflectionServiceV1.newInstance(), slow))));
+    try (EdgeServer late = fixture.another(folder)) {
+      await().until(() -> fixture.status(late, "/library/books/b1") == 200);
+      assertThat(fixture.status(late, "/weather/oslo")).isEqualTo(503);
+      assertThat(late.ready()).isFalse();
+
+      slow.told.countDown();
+
+      await().until(late::ready);
+      assertThat(fixture.status(late, "/weather/oslo")).isEqualTo(200);
+      assertThat(fixture.status(late, "/nobodys")).isEqualTo(404);
+    } finally {
+      slow.told.countDown();
+    }
+  }
+
+  /** Keeps who asks for its contract waiting. */
+  private static final class SlowToTell implements ServerInterceptor {
+    final CountDownLatch told = new CountDownLatch(1);
+
+    @Override
+    public <Q, P> ServerCall.Listener<Q> interceptCall(
+        ServerCall<Q, P> call, Metadata headers, ServerCallHandler<Q, P> next) {
+      try {
+        told.await();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+      return next.startCall(call, headers);
+    }
+  }
+
+  @Test
+  void isReadyThoughAServiceThatIsThereTellsNoContract(@TempDir Path folder) throws Exception {
+    fixture.add(
+        TestBackend.start(
+            fixture.consul, "silent", List.of(new WeatherService("1").bindService())));
+
+    try (EdgeServer late = fixture.another(folder)) {
+      await().atMost(Duration.ofSeconds(5)).until(late::ready);
+    }
+  }
+
+  @Test
+  void isNeitherReadyNorRegisteredBeforeItHasTheIssuersKeys(@TempDir Path folder) throws Exception {
+    await().until(() -> fixture.consul.instances(EdgeConfig.SERVICE).size() == 1);
+    fixture.issuerKnown.set(false);
+    try (EdgeServer late = fixture.another(folder)) {
+      await().until(() -> fixture.status(late, "/library/books/b1") == 200);
+      assertThat(late.ready()).isFalse();
+      assertThat(fixture.status(late, "/nobodys")).isEqualTo(503);
+      assertThat(fixture.consul.instances(EdgeConfig.SERVICE)).hasSize(1);
+
+      fixture.issuerKnown.set(true);
+
+      await().until(late::ready);
+      await().until(() -> fixture.consul.instances(EdgeConfig.SERVICE).size() == 2);
+      assertThat(fixture.status(late, "/nobodys")).isEqualTo(404);
     }
   }
 
