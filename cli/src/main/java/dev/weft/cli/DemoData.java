@@ -15,7 +15,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Accounts and a catalogue to play with, made over REST like anybody would. Every step can be
@@ -172,7 +171,7 @@ final class DemoData {
     }
     Account customer = accounts.customer();
     Http.Answer registered =
-        post(
+        http.post(
             edge + "/v1/users",
             json(
                 Map.of(
@@ -196,7 +195,7 @@ final class DemoData {
 
   private Product add(Article article, String token) {
     Http.Answer created =
-        post(
+        http.post(
             edge + "/v1/products",
             json(
                 Map.of(
@@ -220,7 +219,7 @@ final class DemoData {
     String id = text(created, "productId");
     if (article.stock() > 0) {
       Http.Answer restocked =
-          post(
+          http.post(
               edge + "/v1/products/" + id + ":restock",
               json(Map.of("quantity", article.stock())),
               token,
@@ -233,7 +232,7 @@ final class DemoData {
   }
 
   private String login(Account account) {
-    Http.Answer answer = post(edge + "/v1/auth:login", json(account), null, null);
+    Http.Answer answer = http.post(edge + "/v1/auth:login", json(account), null, null);
     if (!answer.ok()) {
       throw refused("logging in as " + account.email(), answer);
     }
@@ -259,32 +258,33 @@ final class DemoData {
     }
   }
 
-  // In the first seconds a service may not know another one yet, such as whose keys tokens are
-  // signed with. It says so with 503, and every request here may be repeated.
-  private Http.Answer post(String url, String json, @Nullable String token, @Nullable String key) {
-    long end = System.nanoTime() + ROUTES_LIMIT.toNanos();
-    while (true) {
-      Http.Answer answer = http.post(url, json, token, key);
-      if (answer.status() != 503 || System.nanoTime() > end) {
-        return answer;
-      }
-      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(100));
-    }
+  private static Trouble refused(String what, Http.Answer answer) {
+    return new Trouble(what + " was refused: " + answer.status() + " " + reason(answer));
   }
 
-  private static Trouble refused(String what, Http.Answer answer) {
-    return new Trouble(what + " was refused: " + answer.status() + " " + answer.body());
+  // Never the body: the answer to a login holds tokens, and who is no edge may answer anything.
+  private static String reason(Http.Answer answer) {
+    if (answer.status() == 0) {
+      return answer.body();
+    }
+    try {
+      JsonNode problem = JSON.readTree(answer.body());
+      String title = problem.path("title").asText("(no problem document)");
+      return problem.path("reason").asText(title);
+    } catch (JsonProcessingException e) {
+      return "(no problem document)";
+    }
   }
 
   private static String text(Http.Answer answer, String field) {
     try {
       JsonNode value = JSON.readTree(answer.body()).path(field);
       if (!value.isTextual()) {
-        throw new Trouble("an answer lacks " + field + ": " + answer.body());
+        throw new Trouble("an answer with status " + answer.status() + " lacks " + field);
       }
       return value.textValue();
     } catch (JsonProcessingException e) {
-      throw new Trouble("an answer is no JSON: " + answer.body());
+      throw new Trouble("an answer with status " + answer.status() + " is no JSON");
     }
   }
 
