@@ -29,7 +29,7 @@ final class IssuerKeys {
   static final Duration FIRST = Duration.ofMillis(250);
 
   /** How long it is no news that there are no keys: the issuer may be starting, too. */
-  static final Duration QUIET = Duration.ofSeconds(5);
+  static final Duration QUIET = Duration.ofSeconds(10);
 
   private static final Logger log = LoggerFactory.getLogger(IssuerKeys.class);
 
