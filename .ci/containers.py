@@ -16,6 +16,7 @@ MANAGEMENT = {"user-svc": "10101", "order-svc": "10102", "payment-svc": "10103",
 def breaches(project):
     services = project["services"]
     staged = pathlib.Path("weft").read_text().split("modules=(")[1].split(")")[0].split()
+    version = re.search("<version>(.+?)</version>", pathlib.Path("pom.xml").read_text())[1]
     if set(services) != MODULES | BACKING | ONE_SHOT:
         yield "services", f"are {sorted(services)}"
     for name, service in services.items():
@@ -23,6 +24,8 @@ def breaches(project):
         one_shot = name in ONE_SHOT
         if not re.search(r":\d+\.\d+\.?\d*(-[a-z]+)?$", service["image"]):
             yield name, f"its image is not pinned to a version: {service['image']}"
+        if ours and service["image"] != f"weft:{version}":
+            yield name, f"its image is {service['image']}, and this is version {version}"
         if service.get("restart") != ("no" if one_shot else "unless-stopped"):
             yield name, f"restarts {service.get('restart')}"
         if not one_shot and "healthcheck" not in service:

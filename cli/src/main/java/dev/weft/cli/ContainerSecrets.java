@@ -28,8 +28,8 @@ final class ContainerSecrets {
 
   /** Makes what is missing; what was made once stays. */
   void make() {
-    List<String> services = new ArrayList<>(Supervisor.SERVICES);
-    services.add(Supervisor.EDGE);
+    List<String> services = new ArrayList<>(Programs.SERVICES);
+    services.add(Programs.EDGE);
     ServiceKeys keys = ServiceKeys.in(root.folder("keys"), services);
     for (String service : services) {
       Path own = root.folder(service);
@@ -37,7 +37,7 @@ final class ContainerSecrets {
       copy(keys.set(), own.resolve("services.jwks.json"));
     }
     password("postgres", "postgres");
-    for (String service : Supervisor.SERVICES) {
+    for (String service : Programs.SERVICES) {
       String role = service.replace('-', '_');
       StateDir.write(
           root.folder(service).resolve("database.url"),
@@ -45,7 +45,7 @@ final class ContainerSecrets {
               .formatted(role, password("postgres", role)));
     }
     String admin = DemoData.bootstrapAdmin(demo());
-    copy(Path.of(admin), root.folder(Supervisor.USER).resolve("bootstrap-admin.json"));
+    copy(Path.of(admin), root.folder(Programs.USER).resolve("bootstrap-admin.json"));
     share(
         "rabbitmq",
         "rabbitmq.conf",

@@ -30,12 +30,12 @@ final class DemoCommand implements Callable<Integer> {
     DemoData.Accounts accounts = new DemoData(dir, new Http(), edge).seed();
     // Where the containers' ports are published, which is not where this one sees them.
     Ports ports = Ports.fixed();
-    String registry = "http://localhost:" + ports.of(Supervisor.REGISTRY);
+    String registry = "http://localhost:" + ports.of(Programs.REGISTRY);
     Map<String, String> urls =
         Map.of(
-            "edge", "http://localhost:" + ports.of(Supervisor.EDGE),
+            "edge", "http://localhost:" + ports.of(Programs.EDGE),
             "registryPage", registry + "/ui",
-            "services", "http://localhost:" + ports.managementOf(Supervisor.EDGE) + "/services");
+            "services", "http://localhost:" + ports.managementOf(Programs.EDGE) + "/services");
     System.out.println(
         Welcome.text(urls, accounts, "the volume of secrets", "docker compose down"));
     return 0;

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 
 /**
  * Where everything listens, by the name of the process: the fixed defaults, or free ports.
@@ -25,20 +26,20 @@ record Ports(Map<String, Integer> main, Map<String, Integer> management) {
 
   static Ports fixed() {
     Map<String, Integer> main = new LinkedHashMap<>();
-    main.put(Supervisor.EDGE, 8080);
-    main.put(Supervisor.USER, 9101);
-    main.put(Supervisor.ORDER, 9102);
-    main.put(Supervisor.PAYMENT, 9103);
-    main.put(Supervisor.INVENTORY, 9104);
-    main.put(Supervisor.CARD_NETWORK, 9105);
-    main.put(Supervisor.REGISTRY, 8500);
-    main.put(Supervisor.DATABASE, 9432);
+    main.put(Programs.EDGE, 8080);
+    main.put(Programs.USER, 9101);
+    main.put(Programs.ORDER, 9102);
+    main.put(Programs.PAYMENT, 9103);
+    main.put(Programs.INVENTORY, 9104);
+    main.put(Programs.CARD_NETWORK, 9105);
+    main.put(Programs.REGISTRY, 8500);
+    main.put(Programs.DATABASE, 9432);
     main.put("consul-server", 8300);
     main.put("consul-serf-lan", 8301);
     main.put("consul-serf-wan", 8302);
     Map<String, Integer> management = new LinkedHashMap<>();
-    management.put(Supervisor.EDGE, 8081);
-    for (String service : Supervisor.SERVICES) {
+    management.put(Programs.EDGE, 8081);
+    for (String service : Programs.SERVICES) {
       management.put(service, main.getOrDefault(service, 0) + 1000);
     }
     return new Ports(main, management);
@@ -70,22 +71,28 @@ record Ports(Map<String, Integer> main, Map<String, Integer> management) {
     return management.getOrDefault(process, 0);
   }
 
-  /** Throws {@link Trouble} that names the first port somebody else listens on, and who. */
-  void insistOnFree(boolean realConsul) {
+  /**
+   * Throws {@link Trouble} that names the first port somebody else listens on, and who.
+   *
+   * @param bind the address a process will listen on
+   * @param bindManagement the address of the management ports
+   */
+  void insistOnFree(
+      boolean realConsul, Function<String, InetAddress> bind, InetAddress bindManagement) {
     for (var port : main.entrySet()) {
       if (realConsul || !CONSUL_EXTRA.contains(port.getKey())) {
-        insistOnFree(port.getKey(), port.getValue());
+        insistOnFree(port.getKey(), bind.apply(port.getKey()), port.getValue());
       }
     }
     for (var port : management.entrySet()) {
-      insistOnFree(port.getKey() + " management", port.getValue());
+      insistOnFree(port.getKey() + " management", bindManagement, port.getValue());
     }
   }
 
-  private static void insistOnFree(String name, int port) {
+  private static void insistOnFree(String name, InetAddress bind, int port) {
     try (ServerSocket socket = new ServerSocket()) {
       socket.setReuseAddress(true);
-      socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
+      socket.bind(new InetSocketAddress(bind, port));
     } catch (IOException e) {
       throw new Trouble(
           "port "

@@ -38,7 +38,10 @@ final class StagedBuild {
     if (run == null) {
       throw new Trouble("WEFT_RUN is not set: start this through ./weft");
     }
-    Path folder = Path.of(run);
+    return in(Path.of(run));
+  }
+
+  static StagedBuild in(Path folder) {
     return new StagedBuild(folder, lock(folder.resolve("archives.lock")));
   }
 

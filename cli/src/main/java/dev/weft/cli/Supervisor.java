@@ -1,5 +1,11 @@
 package dev.weft.cli;
 
+import static dev.weft.cli.Programs.CARD_NETWORK;
+import static dev.weft.cli.Programs.DATABASE;
+import static dev.weft.cli.Programs.EDGE;
+import static dev.weft.cli.Programs.REGISTRY;
+import static dev.weft.cli.Programs.SERVICES;
+
 import dev.weft.durable.LocalPostgres;
 import dev.weft.durable.LocalPostgresException;
 import java.io.IOException;
@@ -10,7 +16,6 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -18,7 +23,6 @@ import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -30,36 +34,16 @@ import org.jspecify.annotations.Nullable;
  * end with it too, also when it is killed.
  */
 final class Supervisor implements AutoCloseable {
-  static final String EDGE = "edge-gateway";
-  static final String USER = "user-svc";
-  static final String ORDER = "order-svc";
-  static final String PAYMENT = "payment-svc";
-  static final String INVENTORY = "inventory-svc";
-  static final String CARD_NETWORK = "card-network";
-  static final String REGISTRY = "registry";
-  static final String DATABASE = "postgres";
-  static final List<String> SERVICES = List.of(USER, ORDER, PAYMENT, INVENTORY);
-
-  private static final Map<String, String> MAIN =
-      Map.of(
-          EDGE, "dev.weft.edge.EdgeServer",
-          USER, "dev.weft.user.UserServer",
-          ORDER, "dev.weft.order.OrderServer",
-          PAYMENT, "dev.weft.payment.PaymentServer",
-          INVENTORY, "dev.weft.inventory.InventoryServer",
-          CARD_NETWORK, "dev.weft.card.CardNetworkServer");
-  private static final int HEAP_MEGABYTES = 96;
   private static final Duration READY_LIMIT = Duration.ofSeconds(90);
   private static final Duration LEFTOVERS_LIMIT = Duration.ofSeconds(45);
   private static final Duration STOP_LIMIT = Duration.ofSeconds(30);
   private static final Duration PAUSE = Duration.ofMillis(20);
 
   private final StateDir dir;
-  private final Ports ports;
-  private final RegistryChoice registry;
+  private final Programs programs;
   private final Console console;
-  private final StagedBuild build;
   private final Http http = new Http();
+  private final Probe probe;
   private final Map<String, Child> children = new LinkedHashMap<>();
   private final Object stateFile = new Object();
   private final CountDownLatch stopped = new CountDownLatch(1);
@@ -68,34 +52,37 @@ final class Supervisor implements AutoCloseable {
   private volatile boolean ready;
   private volatile boolean closing;
 
-  Supervisor(
-      StateDir dir, Ports ports, RegistryChoice registry, Console console, StagedBuild build) {
+  Supervisor(StateDir dir, Programs programs, Console console) {
     this.dir = dir;
-    this.ports = ports;
-    this.registry = registry;
+    this.programs = programs;
     this.console = console;
-    this.build = build;
+    this.probe = new Probe(http, programs);
   }
 
   /** Starts everything and returns when the first order can be placed. */
   DemoData.Accounts start() {
     lock = lock();
     clearLeftovers();
-    ports.insistOnFree(registry.isLocalConsul());
-    startRegistry();
-    startCardNetwork();
+    programs.insistOnFreePorts();
+    if (programs.startsRegistry()) {
+      launch(programs.registry());
+      awaitReady(REGISTRY);
+    }
+    launch(programs.cardNetwork());
     Map<String, String> databases = startDatabase();
     ServiceKeys keys = ServiceKeys.in(dir.folder("identity"), withEdge());
     for (String service : SERVICES) {
-      startJava(service, serviceEnvironment(service, keys, databases));
+      String database = databases.get(database(service));
+      if (database == null) {
+        throw new IllegalStateException("no database for " + service);
+      }
+      launch(programs.service(service, keys, database));
     }
-    startJava(EDGE, edgeEnvironment(keys));
-    for (String service : SERVICES) {
-      awaitReady(service, () -> passing(service));
-    }
-    awaitReady(EDGE, () -> http.get(managementUrl(EDGE) + "/readyz").ok());
-    awaitReady(CARD_NETWORK, () -> http.get(url(CARD_NETWORK) + "/livez").ok());
-    var accounts = new DemoData(dir, http, url(EDGE)).seed();
+    launch(programs.edge(keys));
+    SERVICES.forEach(this::awaitReady);
+    awaitReady(EDGE);
+    awaitReady(CARD_NETWORK);
+    var accounts = new DemoData(dir, http, programs.url(EDGE)).seed();
     ready = true;
     writeState();
     Thread.ofVirtual().name("readiness").start(this::watchRestarted);
@@ -109,25 +96,26 @@ final class Supervisor implements AutoCloseable {
 
   SystemState state() {
     List<SystemState.Running> running = new ArrayList<>();
-    synchronized (children) {
-      for (Child child : children.values()) {
-        String name = child.name();
-        Instant started = child.startTime();
-        running.add(
-            new SystemState.Running(
-                name,
-                child.pid(),
-                started == null ? 0 : started.toEpochMilli(),
-                child.state().name().toLowerCase(Locale.ROOT),
-                ports.of(name),
-                ports.managementOf(name),
-                child.restarts()));
-      }
+    for (Child child : all()) {
+      String name = child.name();
+      Instant started = child.startTime();
+      running.add(
+          new SystemState.Running(
+              name,
+              child.pid(),
+              started == null ? 0 : started.toEpochMilli(),
+              child.state().name().toLowerCase(Locale.ROOT),
+              programs.port(name),
+              programs.managementPort(name),
+              child.restarts()));
     }
-    return new SystemState(self(), ready, running, urls());
+    return new SystemState(self(), ready, running, programs.urls());
   }
 
-  /** Stops the edge first, so that nothing new comes in, then what it called. */
+  /**
+   * Stops the edge first, so that nothing new comes in; then the services, which may need each
+   * other for what still runs; then what only they used.
+   */
   @Override
   public void close() {
     synchronized (this) {
@@ -136,20 +124,13 @@ final class Supervisor implements AutoCloseable {
       }
       closing = true;
     }
-    List<Child> all;
-    synchronized (children) {
-      all = List.copyOf(children.values());
-    }
-    stop(all, List.of(EDGE));
-    stop(all, SERVICES);
-    stop(all, List.of(CARD_NETWORK));
+    stop(List.of(EDGE));
+    stop(SERVICES);
+    stop(List.of(CARD_NETWORK, DATABASE, REGISTRY));
     LocalPostgres server = postgres;
-    Child serverProcess = child(DATABASE);
-    if (server != null && serverProcess != null) {
-      serverProcess.stop(STOP_LIMIT);
+    if (server != null) {
       server.close();
     }
-    stop(all, List.of(REGISTRY));
     if (lock != null) {
       ready = false;
       writeState();
@@ -157,12 +138,10 @@ final class Supervisor implements AutoCloseable {
     stopped.countDown();
   }
 
-  private void stop(List<Child> all, List<String> names) {
+  private void stop(List<String> names) {
     List<Thread> stops = new ArrayList<>();
-    for (Child child : all) {
-      if (names.contains(child.name())) {
-        stops.add(Thread.ofVirtual().start(() -> child.stop(STOP_LIMIT)));
-      }
+    for (String name : names) {
+      child(name, child -> stops.add(Thread.ofVirtual().start(() -> child.stop(STOP_LIMIT))));
     }
     for (Thread stop : stops) {
       try {
@@ -222,36 +201,15 @@ final class Supervisor implements AutoCloseable {
     }
   }
 
-  private void startRegistry() {
-    if (registry.isExternal()) {
-      return;
-    }
-    launch(registry.process(dir, ports, build));
-    awaitReady(REGISTRY, () -> http.get(registryUrl() + "/v1/status/leader").body().length() > 2);
-  }
-
-  private void startCardNetwork() {
-    Map<String, String> environment = common(CARD_NETWORK);
-    environment.put("WEFT_DATA_DIR", dir.folder("card-network").toString());
-    startJava(CARD_NETWORK, environment);
-  }
-
   private Map<String, String> startDatabase() {
     try {
-      var server = LocalPostgres.prepare(dir.folder("postgres"), ports.of(DATABASE));
+      var server = LocalPostgres.prepare(dir.folder("postgres"), programs.port(DATABASE));
       postgres = server;
-      launch(
-          new ProcessSpec(
-              DATABASE, server.command(), server.environment(), dir.folder("postgres"), "INT"));
+      launch(programs.database(server));
       server.awaitReady(READY_LIMIT);
       child(DATABASE, Child::ready);
       console.ready(DATABASE);
-      Map<String, String> urls = new HashMap<>();
-      for (var url :
-          server.provision(SERVICES.stream().map(Supervisor::database).toList()).entrySet()) {
-        urls.put(url.getKey(), url.getValue());
-      }
-      return urls;
+      return server.provision(SERVICES.stream().map(Supervisor::database).toList());
     } catch (LocalPostgresException e) {
       throw new Trouble("PostgreSQL: " + e.getMessage());
     }
@@ -259,63 +217,6 @@ final class Supervisor implements AutoCloseable {
 
   private static String database(String service) {
     return service.replace('-', '_');
-  }
-
-  private Map<String, String> serviceEnvironment(
-      String service, ServiceKeys keys, Map<String, String> databases) {
-    Map<String, String> environment = environment(service, keys);
-    String database = databases.get(database(service));
-    if (database == null) {
-      throw new IllegalStateException("no database for " + service);
-    }
-    environment.put("DATABASE_URL", database);
-    if (service.equals(USER)) {
-      environment.put("WEFT_BOOTSTRAP_ADMIN_FILE", DemoData.bootstrapAdmin(dir));
-    }
-    if (service.equals(PAYMENT)) {
-      environment.put("WEFT_CARD_NETWORK_URL", url(CARD_NETWORK));
-    }
-    return environment;
-  }
-
-  private Map<String, String> edgeEnvironment(ServiceKeys keys) {
-    Map<String, String> environment = environment(EDGE, keys);
-    // Where it keeps contracts, so that a restarted edge knows the routes of services still down.
-    environment.put("WEFT_CACHE_DIR", dir.folder("edge").toString());
-    return environment;
-  }
-
-  private Map<String, String> environment(String process, ServiceKeys keys) {
-    Map<String, String> environment = common(process);
-    environment.put("WEFT_MANAGEMENT_PORT", "" + ports.managementOf(process));
-    environment.put("CONSUL_HTTP_ADDR", registryUrl());
-    environment.put("WEFT_SERVICE_KEY_FILE", keys.privateKey(process).toString());
-    environment.put("WEFT_SERVICE_KEYS_FILE", keys.set().toString());
-    return environment;
-  }
-
-  private Map<String, String> common(String process) {
-    Map<String, String> environment = new HashMap<>();
-    environment.put("PORT", "" + ports.of(process));
-    environment.put("WEFT_BIND", "127.0.0.1");
-    // A person reads these logs; a fleet sets LOG_FORMAT=json.
-    environment.put("LOG_FORMAT", System.getenv().getOrDefault("LOG_FORMAT", "text"));
-    environment.put("WEFT_VERSION", "0.1.0");
-    return environment;
-  }
-
-  private void startJava(String process, Map<String, String> environment) {
-    String main = MAIN.get(process);
-    if (main == null) {
-      throw new IllegalArgumentException(process);
-    }
-    launch(
-        new ProcessSpec(
-            process,
-            build.java(process, main, HEAP_MEGABYTES),
-            environment,
-            dir.folder("work"),
-            "TERM"));
   }
 
   private void launch(ProcessSpec spec) {
@@ -327,9 +228,9 @@ final class Supervisor implements AutoCloseable {
     writeState();
   }
 
-  private void awaitReady(String name, BooleanSupplier answers) {
+  private void awaitReady(String name) {
     long end = System.nanoTime() + READY_LIMIT.toNanos();
-    while (!answers.getAsBoolean()) {
+    while (!probe.answers(name)) {
       Child process = child(name);
       if (closing) {
         throw new Trouble("stopped before everything was ready");
@@ -359,27 +260,18 @@ final class Supervisor implements AutoCloseable {
             + String.join("\n  ", tail));
   }
 
-  // What died and was started again becomes ready again when the registry says so.
+  // What died and was started again is ready again when it answers.
   private void watchRestarted() {
     while (!closing) {
-      for (String service : SERVICES) {
-        Child child = child(service);
-        if (child != null && child.state() == Child.State.STARTING && passing(service)) {
+      for (Child child : all()) {
+        if (child.state() == Child.State.STARTING
+            && !child.name().equals(DATABASE)
+            && probe.answers(child.name())) {
           child.ready();
         }
       }
-      markReady(EDGE, managementUrl(EDGE) + "/readyz");
-      markReady(CARD_NETWORK, url(CARD_NETWORK) + "/livez");
-      markReady(REGISTRY, registryUrl() + "/v1/status/leader");
       markDatabaseReady();
       LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(500));
-    }
-  }
-
-  private void markReady(String name, String url) {
-    Child child = child(name);
-    if (child != null && child.state() == Child.State.STARTING && http.get(url).ok()) {
-      child.ready();
     }
   }
 
@@ -397,32 +289,10 @@ final class Supervisor implements AutoCloseable {
     }
   }
 
-  private boolean passing(String service) {
-    Http.Answer answer = http.get(registryUrl() + "/v1/health/service/" + service + "?passing");
-    return answer.ok()
-        && answer.body().contains("\"Service\"")
-        && http.get(managementUrl(service) + "/readyz").ok();
-  }
-
-  private Map<String, String> urls() {
-    Map<String, String> urls = new LinkedHashMap<>();
-    urls.put("edge", url(EDGE));
-    urls.put("registry", registryUrl());
-    urls.put("registryPage", registryUrl() + "/ui");
-    urls.put("services", managementUrl(EDGE) + "/services");
-    return urls;
-  }
-
-  private String url(String process) {
-    return "http://127.0.0.1:" + ports.of(process);
-  }
-
-  private String managementUrl(String process) {
-    return "http://127.0.0.1:" + ports.managementOf(process);
-  }
-
-  private String registryUrl() {
-    return registry.url(ports);
+  private List<Child> all() {
+    synchronized (children) {
+      return List.copyOf(children.values());
+    }
   }
 
   private @Nullable Child child(String name) {

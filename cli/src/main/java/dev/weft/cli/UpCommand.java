@@ -58,13 +58,14 @@ final class UpCommand implements Callable<Integer> {
       return detached(dir);
     }
     var console = new Console(System.out);
-    var supervisor =
-        new Supervisor(
+    var programs =
+        new Programs(
             dir,
             isolated ? Ports.free() : Ports.fixed(),
             RegistryChoice.of(registry),
-            console,
-            StagedBuild.current());
+            StagedBuild.current(),
+            System.getenv());
+    var supervisor = new Supervisor(dir, programs, console);
     Runtime.getRuntime().addShutdownHook(new Thread(supervisor::close, "stop"));
     try {
       DemoData.Accounts accounts = supervisor.start();

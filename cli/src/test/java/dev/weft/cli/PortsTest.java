@@ -10,12 +10,14 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class PortsTest {
+  private static final InetAddress LOOPBACK = InetAddress.getLoopbackAddress();
+
   @Test
   void aTakenPortIsNamedWithItsOwnerAndTheWayOut() throws Exception {
-    try (var taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+    try (var taken = new ServerSocket(0, 1, LOOPBACK)) {
       var ports = new Ports(Map.of("order-svc", taken.getLocalPort()), Map.of());
 
-      assertThatThrownBy(() -> ports.insistOnFree(false))
+      assertThatThrownBy(() -> ports.insistOnFree(false, process -> LOOPBACK, LOOPBACK))
           .isInstanceOf(Trouble.class)
           .hasMessageContainingAll(
               "port " + taken.getLocalPort() + " (order-svc) is taken",

@@ -1,13 +1,19 @@
 package dev.weft.durable;
 
+import java.util.Objects;
 import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.configuration.FluentConfiguration;
+import org.flywaydb.core.api.output.MigrateResult;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Two histories in one schema: this module's tables and the service's own, each with numbers of its
  * own, so that neither has to know the other's.
  */
 final class Migrations {
+  private static final Logger log = LoggerFactory.getLogger(Migrations.class);
+
   private final DatabaseConfig config;
 
   Migrations(DatabaseConfig config) {
@@ -15,11 +21,25 @@ final class Migrations {
   }
 
   void run() {
-    migrate("classpath:db/durable", "durable_history");
-    migrate("classpath:db/migration", "service_history");
+    MigrateResult shared = migrate("classpath:db/durable", "durable_history");
+    MigrateResult own = migrate("classpath:db/migration", "service_history");
+    log.info(
+        "database is at version {} of its own tables and {} of the shared ones: {} migrations"
+            + " applied in {} ms",
+        version(own),
+        version(shared),
+        own.migrationsExecuted + shared.migrationsExecuted,
+        own.getTotalMigrationTime() + shared.getTotalMigrationTime());
   }
 
-  private void migrate(String location, String history) {
+  // Flyway names a target only when it had something to do.
+  private static String version(MigrateResult result) {
+    return Objects.requireNonNullElse(
+        result.migrationsExecuted > 0 ? result.targetSchemaVersion : result.initialSchemaVersion,
+        "0");
+  }
+
+  private MigrateResult migrate(String location, String history) {
     FluentConfiguration flyway =
         Flyway.configure(Migrations.class.getClassLoader())
             .dataSource(config.jdbcUrl(), config.user(), config.password())
@@ -31,6 +51,6 @@ final class Migrations {
             .baselineOnMigrate(true)
             .baselineVersion("0")
             .validateMigrationNaming(true);
-    flyway.load().migrate();
+    return flyway.load().migrate();
   }
 }

@@ -3,6 +3,8 @@ package dev.weft.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -53,6 +55,17 @@ final class PagesTest {
     assertThat(Visitor.fetch(management + "/readyz").status()).isEqualTo(200);
     assertThat(Visitor.fetch(management + "/info").body()).contains(process);
     assertThat(Visitor.fetch(management + "/metrics").body()).contains("# TYPE ");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"edge-gateway", "user-svc"})
+  void theVersionIsTheOneOfTheBuild(String process) throws IOException {
+    String pom = Files.readString(Command.ROOT.resolve("pom.xml"));
+    String version = pom.replaceFirst("(?s).*?<version>([^<]+)</version>.*", "$1");
+
+    Answer info = Visitor.fetch("http://127.0.0.1:" + weft.managementPort(process) + "/info");
+
+    assertThat(info.json().path("version").textValue()).isEqualTo(version);
   }
 
   @Test

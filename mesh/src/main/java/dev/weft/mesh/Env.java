@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.format.DateTimeParseException;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
@@ -32,6 +33,16 @@ public final class Env {
   /** An environment of the given variables and nothing else. */
   public static Env of(Map<String, String> variables) {
     return new Env(variables);
+  }
+
+  /** The same with one more variable, unless that is set already. */
+  Env withDefault(String name, String value) {
+    if (optional(name).isPresent()) {
+      return this;
+    }
+    Map<String, String> more = new HashMap<>(variables);
+    more.put(name, value);
+    return new Env(more);
   }
 
   /** The value of a variable that has to be set. */

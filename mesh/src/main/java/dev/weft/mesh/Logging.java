@@ -8,6 +8,7 @@ import ch.qos.logback.classic.spi.Configurator;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.ConsoleAppender;
 import ch.qos.logback.core.spi.ContextAwareBase;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import org.slf4j.LoggerFactory;
@@ -24,6 +25,9 @@ public final class Logging extends ContextAwareBase implements Configurator {
   private static final String LEVEL = "LOG_LEVEL";
   private static final String FORMAT = "LOG_FORMAT";
 
+  /** What these say at INFO is a page per start, and whoever uses them sums it up in a line. */
+  private static final List<String> CHATTY = List.of("org.flywaydb");
+
   /** Used by Logback. */
   public Logging() {}
 
@@ -39,7 +43,7 @@ public final class Logging extends ContextAwareBase implements Configurator {
     return ExecutionStatus.DO_NOT_INVOKE_NEXT_IF_ANY;
   }
 
-  private static void configure(LoggerContext context, Level level, LogLine.Format format) {
+  static void configure(LoggerContext context, Level level, LogLine.Format format) {
     LogLine encoder = new LogLine(format);
     encoder.setContext(context);
     encoder.start();
@@ -51,6 +55,9 @@ public final class Logging extends ContextAwareBase implements Configurator {
     Logger root = context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
     root.setLevel(level);
     root.addAppender(console);
+    if (level.equals(Level.INFO)) {
+      CHATTY.forEach(library -> context.getLogger(library).setLevel(Level.WARN));
+    }
 
     // Without it, JUL would build every record only for Logback to drop it.
     LevelChangePropagator levels = new LevelChangePropagator();

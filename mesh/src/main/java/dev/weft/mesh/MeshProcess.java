@@ -31,6 +31,9 @@ public final class MeshProcess {
 
   private static final Logger log = LoggerFactory.getLogger(MeshProcess.class);
 
+  private static final StackWalker CALLERS =
+      StackWalker.getInstance(StackWalker.Option.RETAIN_CLASS_REFERENCE);
+
   private final String name;
   private final PrintStream err;
   private final IntConsumer exit;
@@ -47,13 +50,21 @@ public final class MeshProcess {
   /**
    * Runs a process until it is asked to stop. Call it from {@code main} and do nothing after it.
    *
+   * <p>Its version, unless {@code WEFT_VERSION} says another, is the one that the manifest of the
+   * calling class's jar has as {@code Implementation-Version}.
+   *
    * @param name the service's name, as in the registry
    * @param wiring makes the process from its environment; throws {@link ConfigException} before it
    *     opens anything if a variable is wrong
    */
   public static void run(String name, Function<Env, ? extends RunningProcess> wiring) {
     new MeshProcess(name, System.err, Runtime.getRuntime()::halt, Duration.ofSeconds(CLOSE_SECONDS))
-        .runUntilStopped(Env.system(), wiring);
+        .runUntilStopped(withVersionOf(CALLERS.getCallerClass(), Env.system()), wiring);
+  }
+
+  static Env withVersionOf(Class<?> main, Env env) {
+    String version = main.getPackage().getImplementationVersion();
+    return version == null ? env : env.withDefault("WEFT_VERSION", version);
   }
 
   private void runUntilStopped(Env env, Function<Env, ? extends RunningProcess> wiring) {

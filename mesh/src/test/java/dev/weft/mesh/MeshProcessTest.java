@@ -23,6 +23,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.slf4j.Logger;
 
 /** Real processes that are really asked to stop. */
 @Timeout(60)
@@ -61,6 +62,21 @@ class MeshProcessTest {
 
   private static String rest(BufferedReader reader) {
     return String.join("\n", reader.lines().toList());
+  }
+
+  @Test
+  void theVersionIsTheOneOfTheJarUnlessTheEnvironmentSaysAnother() {
+    Class<?> inAJar = Logger.class;
+    String version = inAJar.getPackage().getImplementationVersion();
+
+    assertThat(version).isNotNull();
+    assertThat(MeshProcess.withVersionOf(inAJar, Env.of(Map.of())).or("WEFT_VERSION", "dev"))
+        .isEqualTo(version);
+    Env canary = Env.of(Map.of("WEFT_VERSION", "canary"));
+    assertThat(MeshProcess.withVersionOf(inAJar, canary).or("WEFT_VERSION", "dev"))
+        .isEqualTo("canary");
+    assertThat(MeshProcess.withVersionOf(getClass(), Env.of(Map.of())).or("WEFT_VERSION", "dev"))
+        .isEqualTo("dev");
   }
 
   @Test

@@ -1,0 +1,37 @@
+package dev.weft.cli;
+
+/** Whether a process can be used, seen from outside. Thread-safe. */
+final class Probe {
+  private final Http http;
+  private final Programs programs;
+
+  Probe(Http http, Programs programs) {
+    this.http = http;
+    this.programs = programs;
+  }
+
+  /** A service is ready when it says so and the registry does, too. */
+  boolean answers(String process) {
+    return switch (process) {
+      case Programs.REGISTRY -> hasLeader();
+      case Programs.CARD_NETWORK -> http.get(programs.url(process) + "/livez").ok();
+      case Programs.EDGE -> saysReady(process);
+      default -> passing(process) && saysReady(process);
+    };
+  }
+
+  private boolean hasLeader() {
+    Http.Answer answer = http.get(programs.registryUrl() + "/v1/status/leader");
+    return answer.ok() && answer.body().length() > 2; // else it is "" in quotes
+  }
+
+  private boolean passing(String service) {
+    Http.Answer answer =
+        http.get(programs.registryUrl() + "/v1/health/service/" + service + "?passing");
+    return answer.ok() && answer.body().contains("\"Service\"");
+  }
+
+  private boolean saysReady(String process) {
+    return http.get(programs.managementUrl(process) + "/readyz").ok();
+  }
+}

@@ -1,0 +1,202 @@
+package dev.weft.cli;
+
+import dev.weft.durable.LocalPostgres;
+import java.net.Inet6Address;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The processes a system is made of: the command and the environment of each, and where it answers.
+ *
+ * <p>{@code WEFT_BIND} is where they listen (127.0.0.1), except for the registry and the database,
+ * which never leave loopback, and for the edge's public port if {@code WEFT_BIND_PUBLIC} says
+ * otherwise.
+ */
+final class Programs {
+  static final String EDGE = "edge-gateway";
+  static final String USER = "user-svc";
+  static final String ORDER = "order-svc";
+  static final String PAYMENT = "payment-svc";
+  static final String INVENTORY = "inventory-svc";
+  static final String CARD_NETWORK = "card-network";
+  static final String REGISTRY = "registry";
+  static final String DATABASE = "postgres";
+  static final List<String> SERVICES = List.of(USER, ORDER, PAYMENT, INVENTORY);
+
+  private static final Map<String, String> MAIN =
+      Map.of(
+          EDGE, "dev.weft.edge.EdgeServer",
+          USER, "dev.weft.user.UserServer",
+          ORDER, "dev.weft.order.OrderServer",
+          PAYMENT, "dev.weft.payment.PaymentServer",
+          INVENTORY, "dev.weft.inventory.InventoryServer",
+          CARD_NETWORK, "dev.weft.card.CardNetworkServer");
+  private static final String BIND = "WEFT_BIND";
+  private static final String BIND_PUBLIC = "WEFT_BIND_PUBLIC";
+  private static final String LOOPBACK = "127.0.0.1";
+  private static final int HEAP_MEGABYTES = 96;
+
+  private final StateDir dir;
+  private final Ports ports;
+  private final RegistryChoice registry;
+  private final StagedBuild build;
+  private final Map<String, String> given;
+  private final InetAddress bind;
+  private final InetAddress bindPublic;
+
+  /**
+   * Throws {@link Trouble} if an address in the environment is none.
+   *
+   * @param given the environment of {@code ./weft} itself, which every process inherits
+   */
+  Programs(
+      StateDir dir,
+      Ports ports,
+      RegistryChoice registry,
+      StagedBuild build,
+      Map<String, String> given) {
+    this.dir = dir;
+    this.ports = ports;
+    this.registry = registry;
+    this.build = build;
+    this.given = given;
+    this.bind = address(BIND, LOOPBACK);
+    this.bindPublic = address(BIND_PUBLIC, bind.getHostAddress());
+  }
+
+  /** Throws {@link Trouble} that names the first port somebody else listens on, and who. */
+  void insistOnFreePorts() {
+    ports.insistOnFree(
+        registry.isLocalConsul(),
+        process ->
+            switch (process) {
+              case EDGE -> bindPublic;
+              case USER, ORDER, PAYMENT, INVENTORY, CARD_NETWORK -> bind;
+              default -> InetAddress.getLoopbackAddress();
+            },
+        bind);
+  }
+
+  boolean startsRegistry() {
+    return !registry.isExternal();
+  }
+
+  ProcessSpec registry() {
+    return registry.process(dir, ports, build);
+  }
+
+  ProcessSpec database(LocalPostgres server) {
+    return new ProcessSpec(
+        DATABASE, server.command(), server.environment(), dir.folder("postgres"), "INT");
+  }
+
+  ProcessSpec cardNetwork() {
+    Map<String, String> environment = common(CARD_NETWORK);
+    environment.put("WEFT_DATA_DIR", dir.folder("card-network").toString());
+    return java(CARD_NETWORK, environment);
+  }
+
+  ProcessSpec service(String service, ServiceKeys keys, String databaseUrl) {
+    Map<String, String> environment = onTheMesh(service, keys);
+    environment.put("DATABASE_URL", databaseUrl);
+    if (service.equals(USER)) {
+      environment.put("WEFT_BOOTSTRAP_ADMIN_FILE", DemoData.bootstrapAdmin(dir));
+    }
+    if (service.equals(PAYMENT)) {
+      environment.put("WEFT_CARD_NETWORK_URL", url(CARD_NETWORK));
+    }
+    return java(service, environment);
+  }
+
+  ProcessSpec edge(ServiceKeys keys) {
+    Map<String, String> environment = onTheMesh(EDGE, keys);
+    // Where it keeps contracts, so that a restarted edge knows the routes of services still down.
+    environment.put("WEFT_CACHE_DIR", dir.folder("edge").toString());
+    // To go on serving after the goodbye is for callers that have another edge to turn to.
+    environment.put("WEFT_DRAIN_WAIT", given.getOrDefault("WEFT_DRAIN_WAIT", "PT0.1S"));
+    return java(EDGE, environment);
+  }
+
+  int port(String process) {
+    return ports.of(process);
+  }
+
+  int managementPort(String process) {
+    return ports.managementOf(process);
+  }
+
+  /** From this machine. */
+  String url(String process) {
+    return url(process.equals(EDGE) ? bindPublic : bind, ports.of(process));
+  }
+
+  String managementUrl(String process) {
+    return url(bind, ports.managementOf(process));
+  }
+
+  String registryUrl() {
+    return registry.url(ports);
+  }
+
+  /** Where a person goes, by what is there. */
+  Map<String, String> urls() {
+    Map<String, String> urls = new LinkedHashMap<>();
+    urls.put("edge", url(EDGE));
+    urls.put("registry", registryUrl());
+    urls.put("registryPage", registryUrl() + "/ui");
+    urls.put("services", managementUrl(EDGE) + "/services");
+    return urls;
+  }
+
+  private Map<String, String> onTheMesh(String process, ServiceKeys keys) {
+    Map<String, String> environment = common(process);
+    environment.put("WEFT_MANAGEMENT_PORT", "" + ports.managementOf(process));
+    environment.put("CONSUL_HTTP_ADDR", registryUrl());
+    environment.put("WEFT_SERVICE_KEY_FILE", keys.privateKey(process).toString());
+    environment.put("WEFT_SERVICE_KEYS_FILE", keys.set().toString());
+    return environment;
+  }
+
+  private Map<String, String> common(String process) {
+    Map<String, String> environment = new HashMap<>();
+    environment.put("PORT", "" + ports.of(process));
+    environment.put(BIND, bind.getHostAddress());
+    // A person reads these logs; a fleet sets LOG_FORMAT=json.
+    environment.put("LOG_FORMAT", given.getOrDefault("LOG_FORMAT", "text"));
+    return environment;
+  }
+
+  private ProcessSpec java(String process, Map<String, String> environment) {
+    String main = MAIN.get(process);
+    if (main == null) {
+      throw new IllegalArgumentException(process);
+    }
+    return new ProcessSpec(
+        process,
+        build.java(process, main, HEAP_MEGABYTES),
+        environment,
+        dir.folder("work"),
+        "TERM");
+  }
+
+  private InetAddress address(String variable, String otherwise) {
+    String value = given.getOrDefault(variable, "");
+    try {
+      return InetAddress.getByName(value.isEmpty() ? otherwise : value);
+    } catch (UnknownHostException e) {
+      throw new Trouble(variable + ": " + value + " (expected: an address of this host)");
+    }
+  }
+
+  private static String url(InetAddress bound, int port) {
+    String host = bound.isAnyLocalAddress() ? LOOPBACK : bound.getHostAddress();
+    return "http://"
+        + (bound instanceof Inet6Address && !bound.isAnyLocalAddress() ? "[" + host + "]" : host)
+        + ":"
+        + port;
+  }
+}

@@ -1,0 +1,105 @@
+package dev.weft.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ProgramsTest {
+  private StateDir dir;
+  private StagedBuild build;
+
+  @BeforeEach
+  void stage(@TempDir Path temporary) throws IOException {
+    dir = new StateDir(temporary.resolve("state")).create();
+    Path staged = Files.createDirectories(temporary.resolve("staged"));
+    for (String process :
+        List.of("edge-gateway", "user-svc", "payment-svc", "card-network", "consul-dev-agent")) {
+      Files.writeString(staged.resolve(process + ".classpath"), process + ".jar\n");
+    }
+    build = StagedBuild.in(staged);
+  }
+
+  @Test
+  void everythingListensOnLoopbackUnlessToldOtherwise() {
+    Programs programs = programs(Map.of());
+
+    assertThat(programs.cardNetwork().environment()).containsEntry("WEFT_BIND", "127.0.0.1");
+    assertThat(service(programs, Programs.PAYMENT))
+        .containsEntry("WEFT_BIND", "127.0.0.1")
+        .containsEntry("WEFT_CARD_NETWORK_URL", "http://127.0.0.1:9105");
+    assertThat(programs.urls())
+        .containsEntry("edge", "http://127.0.0.1:8080")
+        .containsEntry("services", "http://127.0.0.1:8081/services");
+  }
+
+  @Test
+  void theAddressToListenOnIsPassedOnToAllButTheRegistry() {
+    Programs programs = programs(Map.of("WEFT_BIND", "127.0.0.2"));
+
+    assertThat(programs.cardNetwork().environment()).containsEntry("WEFT_BIND", "127.0.0.2");
+    assertThat(service(programs, Programs.PAYMENT))
+        .containsEntry("WEFT_BIND", "127.0.0.2")
+        .containsEntry("WEFT_CARD_NETWORK_URL", "http://127.0.0.2:9105")
+        .containsEntry("CONSUL_HTTP_ADDR", "http://127.0.0.1:8500");
+    assertThat(programs.registry().environment()).containsEntry("WEFT_BIND", "127.0.0.1");
+    assertThat(programs.managementUrl(Programs.USER)).isEqualTo("http://127.0.0.2:10101");
+    assertThat(programs.url(Programs.EDGE)).isEqualTo("http://127.0.0.2:8080");
+  }
+
+  @Test
+  void whatListensEverywhereIsReachedOverLoopback() {
+    Programs programs = programs(Map.of("WEFT_BIND", "0.0.0.0"));
+
+    assertThat(service(programs, Programs.USER)).containsEntry("WEFT_BIND", "0.0.0.0");
+    assertThat(programs.url(Programs.EDGE)).isEqualTo("http://127.0.0.1:8080");
+  }
+
+  @Test
+  void theEdgesPublicPortHasAnAddressOfItsOwn() {
+    Programs programs = programs(Map.of("WEFT_BIND_PUBLIC", "::1"));
+
+    assertThat(programs.url(Programs.EDGE)).isEqualTo("http://[0:0:0:0:0:0:0:1]:8080");
+    assertThat(programs.managementUrl(Programs.EDGE)).isEqualTo("http://127.0.0.1:8081");
+  }
+
+  @Test
+  void anAddressThatIsNoneIsRefusedInOneLine() {
+    assertThatThrownBy(() -> programs(Map.of("WEFT_BIND", "256.1.1.1")))
+        .isInstanceOf(Trouble.class)
+        .hasMessage("WEFT_BIND: 256.1.1.1 (expected: an address of this host)");
+  }
+
+  @Test
+  void aPortIsLookedForWhereItWillBeListenedOn() throws IOException {
+    try (var taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      var ports = new Ports(Map.of(Programs.ORDER, taken.getLocalPort()), Map.of());
+
+      assertThatThrownBy(() -> programs(ports, Map.of()).insistOnFreePorts())
+          .hasMessageContaining("(order-svc) is taken");
+      programs(ports, Map.of("WEFT_BIND", "127.0.0.2")).insistOnFreePorts();
+    }
+  }
+
+  private Programs programs(Map<String, String> environment) {
+    return programs(Ports.fixed(), environment);
+  }
+
+  private Programs programs(Ports ports, Map<String, String> environment) {
+    return new Programs(dir, ports, new RegistryChoice(null, null), build, environment);
+  }
+
+  private Map<String, String> service(Programs programs, String name) {
+    ServiceKeys keys = ServiceKeys.in(dir.folder("identity"), List.of(name));
+    return programs.service(name, keys, "postgresql://x@127.0.0.1/x").environment();
+  }
+}
