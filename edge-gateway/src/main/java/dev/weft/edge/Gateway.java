@@ -453,7 +453,9 @@ final class Gateway {
     HttpHeaders headers = exchange.request().headers();
     Metadata metadata = MetadataRules.toMetadata(headers, exchange.peer());
     if (exchange.user().isPresent() && tokenServices.contains(rpc.service())) {
-      metadata.put(AUTHORIZATION, headers.get("authorization"));
+      // In the one form that every service knows, however the client wrote it.
+      bearer(headers.get("authorization"))
+          .ifPresent(token -> metadata.put(AUTHORIZATION, "Bearer " + token));
     }
     return metadata;
   }

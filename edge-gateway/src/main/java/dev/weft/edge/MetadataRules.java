@@ -3,6 +3,7 @@ package dev.weft.edge;
 import io.grpc.Metadata;
 import io.netty.handler.codec.http.HttpHeaders;
 import java.util.Base64;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -54,35 +55,53 @@ final class MetadataRules {
           "x-user",
           "x-weft");
 
-  /**
-   * Metadata of a reply that may become headers; all else of the names HTTP knows is the edge's.
-   */
-  private static final Set<String> NOT_ANSWERED =
+  /** Metadata of a reply that becomes a header: what only the service can know. */
+  private static final Set<String> ANSWERED =
       Set.of(
-          "allow",
-          "connection",
-          "content-encoding",
-          "content-length",
-          "content-security-policy",
-          "content-type",
-          "date",
-          "keep-alive",
+          "content-language",
+          "deprecation",
+          "etag",
+          "last-modified",
+          "link",
+          "ratelimit",
+          "ratelimit-policy",
           "retry-after",
-          "server",
-          "set-cookie",
-          "strict-transport-security",
-          "te",
-          "traceparent",
-          "tracestate",
-          "trailer",
-          "transfer-encoding",
-          "upgrade",
-          "vary",
-          "via",
-          "www-authenticate",
-          "x-content-type-options",
-          "x-request-id",
-          "x-response-time");
+          "sunset");
+
+  private static final Set<String> ANSWERED_PREFIXES = Set.of("ratelimit-", "x-");
+
+  /**
+   * Begins what is no service's to say although it begins with {@code x-}: browsers and proxies
+   * before the edge obey it, or it is the edge's own.
+   */
+  private static final Set<String> NOT_ANSWERED_PREFIXES =
+      Set.of(
+          "x-accel-",
+          "x-auth",
+          "x-cache",
+          "x-client",
+          "x-content-",
+          "x-dns-",
+          "x-download-",
+          "x-envoy-",
+          "x-forwarded",
+          "x-frame-",
+          "x-http-",
+          "x-lighttpd-",
+          "x-original-",
+          "x-permitted-",
+          "x-powered-",
+          "x-real-",
+          "x-request-",
+          "x-response-",
+          "x-rewrite-",
+          "x-robots-",
+          "x-sendfile",
+          "x-ua-",
+          "x-user",
+          "x-webkit-",
+          "x-weft",
+          "x-xss-");
 
   private MetadataRules() {}
 
@@ -93,9 +112,13 @@ final class MetadataRules {
    */
   static Metadata toMetadata(HttpHeaders headers, String peer) {
     Metadata metadata = new Metadata();
+    Set<String> hopByHop = namedByConnection(headers);
     for (Map.Entry<String, String> header : headers) {
       String name = header.getKey().toLowerCase(Locale.ROOT);
       String value = header.getValue();
+      if (hopByHop.contains(name)) {
+        continue;
+      }
       if (PASSED.contains(name)) {
         put(metadata, name, value);
       } else if (name.startsWith(PREFIX)) {
@@ -119,11 +142,7 @@ final class MetadataRules {
   static Map<String, String> toHeaders(Metadata metadata) {
     Map<String, String> headers = new LinkedHashMap<>();
     for (String name : metadata.keys()) {
-      if (NOT_ANSWERED.contains(name)
-          || name.endsWith(Metadata.BINARY_HEADER_SUFFIX)
-          || name.startsWith("grpc-")
-          || name.startsWith("weft-")
-          || name.startsWith("access-control-")) {
+      if (!isAnswered(name)) {
         continue;
       }
       String value = metadata.get(Metadata.Key.of(name, Metadata.ASCII_STRING_MARSHALLER));
@@ -132,6 +151,24 @@ final class MetadataRules {
       }
     }
     return headers;
+  }
+
+  /** What the client says is meant for the edge only. */
+  private static Set<String> namedByConnection(HttpHeaders headers) {
+    Set<String> names = new HashSet<>();
+    for (String value : headers.getAll("connection")) {
+      for (String name : value.split(",", -1)) {
+        names.add(name.strip().toLowerCase(Locale.ROOT));
+      }
+    }
+    return names;
+  }
+
+  private static boolean isAnswered(String name) {
+    String plain = name.replace('_', '-');
+    return !name.endsWith(Metadata.BINARY_HEADER_SUFFIX)
+        && (ANSWERED.contains(name) || ANSWERED_PREFIXES.stream().anyMatch(name::startsWith))
+        && NOT_ANSWERED_PREFIXES.stream().noneMatch(plain::startsWith);
   }
 
   private static boolean isOurs(String name) {

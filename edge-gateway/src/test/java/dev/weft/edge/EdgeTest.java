@@ -3,6 +3,7 @@ package dev.weft.edge;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import java.net.http.HttpHeaders;
 import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
@@ -330,6 +331,94 @@ class EdgeTest {
             "\"color\":\"blue\"",
             "\"traceparent\":\"00-")
         .doesNotContain("forged", "cookie", "x-custom");
+  }
+
+  @Test
+  void passesNothingThatIsMeantForTheEdgeOnly() throws Exception {
+    try (RawHttp client = new RawHttp(fixture.edge.port())) {
+      client.send(
+          "POST /library/books/b1:lend HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+              + "Content-Length: 2\r\nAuthorization: Bearer "
+              + EdgeFixture.USER_TOKEN
+              + "\r\nConnection: keep-alive, X-Hop , TE, Upgrade, Authorization, X-Forwarded-For\r\n"
+              + "Connection: grpc-metadata-named,accept-language\r\n"
+              + "X-Hop: one-hop\r\nTE: one-hop\r\nKeep-Alive: timeout=1, one-hop\r\n"
+              + "Proxy-Authorization: Basic one-hop\r\nProxy-Connection: one-hop\r\n"
+              + "Upgrade: one-hop/1\r\nTrailer: one-hop\r\nAccept-Language: one-hop\r\n"
+              + "Grpc-Metadata-Named: one-hop\r\nGrpc-Metadata-TE: one-hop\r\n"
+              + "Grpc-Metadata-Connection: one-hop\r\nGrpc-Metadata-Keep-Alive: one-hop\r\n"
+              + "Grpc-Metadata-Proxy-Authorization: one-hop\r\nGrpc-Metadata-Upgrade: one-hop\r\n"
+              + "Grpc-Metadata-Transfer-Encoding: one-hop\r\nX-Forwarded-For: 192.0.2.1\r\n"
+              + "Grpc-Metadata-Color: blue\r\n\r\n{}");
+
+      assertThat(client.answer())
+          .startsWith("HTTP/1.1 200 ")
+          .doesNotContain("one-hop")
+          .contains(
+              "\"color\":\"blue\"",
+              "\"authorization\":\"Bearer " + EdgeFixture.USER_TOKEN + "\"",
+              "\"x-forwarded-for\":\"192.0.2.1, 127.0.0.1\"");
+    }
+  }
+
+  @Test
+  void passesATokenInOneFormHoweverItWasWritten() throws Exception {
+    for (String scheme : new String[] {"bearer ", "BEARER   "}) {
+      assertThat(
+              fixture
+                  .post(
+                      "/library/books/b1:lend",
+                      "{}",
+                      "Authorization",
+                      scheme + EdgeFixture.USER_TOKEN)
+                  .body())
+          .as(scheme)
+          .contains("\"authorization\":\"Bearer " + EdgeFixture.USER_TOKEN + "\"");
+    }
+  }
+
+  /** Which of them a service would believe, nobody can know. */
+  @Test
+  void takesTwoAuthorizationsForNone() throws Exception {
+    String user = "Bearer " + EdgeFixture.USER_TOKEN;
+    String admin = "Bearer " + EdgeFixture.ADMIN_TOKEN;
+    for (String second : new String[] {user, admin, "", "Basic dTpw"}) {
+      HttpResponse<String> answer =
+          fixture.post(
+              "/library/books/b1:lend", "{}", "Authorization", user, "Authorization", second);
+      assertThat(answer.statusCode()).as(second).isEqualTo(401);
+      assertThat(answer.body()).contains("TOKEN_INVALID");
+    }
+    assertThat(
+            fixture
+                .get("/library/books/b1", "Authorization", user, "Authorization", admin)
+                .statusCode())
+        .isEqualTo(200);
+  }
+
+  @Test
+  void letsAServiceSayAboutItsAnswerWhatOnlyItCanKnow() throws Exception {
+    HttpHeaders headers =
+        fixture
+            .get(
+                "/library/books/b1",
+                "Grpc-Metadata-Answer-ETag",
+                "\"7\"",
+                "Grpc-Metadata-Answer-X-Shelf",
+                "s1",
+                "Grpc-Metadata-Answer-Cache-Control",
+                "public",
+                "Grpc-Metadata-Answer-Clear-Site-Data",
+                "*",
+                "Grpc-Metadata-Answer-X-Request-Id",
+                "forged")
+            .headers();
+
+    assertThat(headers.firstValue("etag")).contains("\"7\"");
+    assertThat(headers.firstValue("x-shelf")).contains("s1");
+    assertThat(headers.allValues("cache-control")).containsExactly("no-store");
+    assertThat(headers.firstValue("clear-site-data")).isEmpty();
+    assertThat(headers.allValues("x-request-id")).hasSize(1).doesNotContain("forged");
   }
 
   @Test

@@ -7,6 +7,7 @@ import dev.weft.consul.ServiceRegistration;
 import io.grpc.BindableService;
 import io.grpc.Context;
 import io.grpc.Contexts;
+import io.grpc.ForwardingServerCall.SimpleForwardingServerCall;
 import io.grpc.Metadata;
 import io.grpc.Server;
 import io.grpc.ServerCall;
@@ -29,6 +30,9 @@ import java.util.function.IntFunction;
  */
 final class TestBackend implements AutoCloseable {
   static final Context.Key<Metadata> METADATA = Context.key("metadata");
+
+  /** Metadata that begins so comes back as the answer's, without it. */
+  static final String ANSWER = "answer-";
 
   private final Server server;
   private final Registration registration;
@@ -87,12 +91,29 @@ final class TestBackend implements AutoCloseable {
     server.shutdownNow();
   }
 
+  private static Metadata.Key<String> key(String name) {
+    return Metadata.Key.of(name, Metadata.ASCII_STRING_MARSHALLER);
+  }
+
+  /** Keeps the metadata of a call, and answers with what it asks for. */
   private static final class Remember implements ServerInterceptor {
     @Override
     public <Q, P> ServerCall.Listener<Q> interceptCall(
         ServerCall<Q, P> call, Metadata headers, ServerCallHandler<Q, P> next) {
+      ServerCall<Q, P> answering =
+          new SimpleForwardingServerCall<>(call) {
+            @Override
+            public void sendHeaders(Metadata answer) {
+              headers.keys().stream()
+                  .filter(key -> key.startsWith(ANSWER))
+                  .forEach(
+                      key ->
+                          answer.put(key(key.substring(ANSWER.length())), headers.get(key(key))));
+              super.sendHeaders(answer);
+            }
+          };
       return Contexts.interceptCall(
-          Context.current().withValue(METADATA, headers), call, headers, next);
+          Context.current().withValue(METADATA, headers), answering, headers, next);
     }
   }
 }
