@@ -42,8 +42,8 @@ final class Audit {
     LEDGER_BALANCES("the lines of each ledger transaction sum to zero"),
     ONE_CAPTURE_PER_ORDER("no order was paid for twice"),
     MONEY_MATCHES_ORDERS(
-        "what was taken less what was given back is the total of a confirmed order, and nothing of"
-            + " any other"),
+        "what was taken for a confirmed order is its total, of which no more was given back; of any"
+            + " other order nothing was kept"),
     STOCK_NEVER_NEGATIVE("at no time was a product's available, reserved or sold below zero"),
     STOCK_MATCHES_ORDERS(
         "what was sold are the lines of confirmed orders; an order that ended holds nothing back"),
@@ -87,7 +87,8 @@ final class Audit {
   /** What the books say one order did. */
   private static final class Tally {
     int captures;
-    final Map<String, Long> money = new HashMap<>(); // by currency, in minor units
+    final Map<String, Long> captured = new HashMap<>(); // by currency, in minor units
+    final Map<String, Long> refunded = new HashMap<>(); // likewise
     final Map<UUID, Long> held = new HashMap<>(); // by product
     final Map<UUID, Long> sold = new HashMap<>();
   }
@@ -152,9 +153,11 @@ final class Audit {
         return;
       }
       Tally tally = tally(entry.getOrderId());
-      tally.money.merge(amount.getCurrencyCode(), minor, Long::sum);
       if (minor > 0) {
         tally.captures++;
+        tally.captured.merge(amount.getCurrencyCode(), minor, Long::sum);
+      } else if (minor < 0) {
+        tally.refunded.merge(amount.getCurrencyCode(), -minor, Long::sum);
       }
     }
 
@@ -252,13 +255,17 @@ final class Audit {
             "order %s was paid for %d times".formatted(order.id(), tally.captures));
       }
       boolean confirmed = order.state() == OrderState.CONFIRMED;
-      Map<String, Long> due =
-          confirmed ? Map.of(order.total().currency(), order.total().minor()) : Map.of();
-      if (!withoutZeros(tally.money).equals(due)) {
+      if (!(confirmed ? paid(order, tally) : tally.captured.equals(tally.refunded))) {
         violated(
             Promise.MONEY_MATCHES_ORDERS,
-            "order %s is %s: %s is due, %s was taken (minor units)"
-                .formatted(order.id(), order.state(), due, tally.money));
+            "order %s of %d %s is %s: %s was taken, %s given back (minor units)"
+                .formatted(
+                    order.id(),
+                    order.total().minor(),
+                    order.total().currency(),
+                    order.state(),
+                    tally.captured,
+                    tally.refunded));
       }
       Map<UUID, Long> bought = new HashMap<>();
       if (confirmed) {
@@ -279,6 +286,13 @@ final class Audit {
             Promise.SAGAS_MATCH_ORDERS,
             "order %s is %s and its saga %s".formatted(order.id(), order.state(), saga));
       }
+    }
+
+    /** An administrator may give back a part of what a confirmed order cost, or all of it. */
+    private static boolean paid(Order order, Tally tally) {
+      return tally.captured.equals(Map.of(order.total().currency(), order.total().minor()))
+          && tally.refunded.entrySet().stream()
+              .allMatch(back -> back.getValue() <= tally.captured.getOrDefault(back.getKey(), 0L));
     }
 
     // An order may have been placed after the orders were read: that is looked up once more.

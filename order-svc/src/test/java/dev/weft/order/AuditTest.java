@@ -118,6 +118,31 @@ final class AuditTest {
   }
 
   @Test
+  void acceptsThatAnAdministratorGaveBackPartsOfAConfirmedOrder() {
+    ledger.enter("refund-1", bought, -500);
+    assertThat(broken()).isEmpty();
+
+    ledger.enter("refund-2", bought, -3498);
+    assertThat(broken()).isEmpty();
+  }
+
+  @Test
+  void findsMoreMoneyGivenBackThanWasTaken() {
+    ledger.enter("refund-1", bought, -3998);
+    ledger.enter("refund-2", bought, -1);
+
+    assertThat(broken()).containsExactly("MONEY_MATCHES_ORDERS");
+  }
+
+  @Test
+  void findsTooMuchTakenAndGivenBackAgain() {
+    ledger.enter("capture-2", bought, 500);
+    ledger.enter("refund-1", bought, -500);
+
+    assertThat(broken()).containsExactly("ONE_CAPTURE_PER_ORDER", "MONEY_MATCHES_ORDERS");
+  }
+
+  @Test
   void findsAConfirmedOrderThatNobodyPaidFor() {
     ledger.entries.clear();
 
