@@ -131,11 +131,12 @@ final class AccessInterceptor implements ServerInterceptor {
     return single(headers, AUTHORIZATION, TokenVerifier.INVALID)
         .map(
             value -> {
-              if (!value.startsWith(SCHEME)) {
+              // RFC 9110 §11.1: the scheme's name is not case-sensitive.
+              if (!value.regionMatches(true, 0, SCHEME, 0, SCHEME.length())) {
                 throw Rejection.unauthenticated(
                     TokenVerifier.INVALID, "the authorization is not of the form: Bearer <token>");
               }
-              return value.substring(SCHEME.length());
+              return value.substring(SCHEME.length()).strip();
             });
   }
 

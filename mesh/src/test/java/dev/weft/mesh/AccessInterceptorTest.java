@@ -193,6 +193,8 @@ class AccessInterceptorTest {
         Map.entry("empty", authorization("")),
         Map.entry("basic", authorization("Basic dXNlcjpwYXNz")),
         Map.entry("lower case", authorization("bearer " + user)),
+        Map.entry("blanks around", authorization("BEARER   " + user + " ")),
+        Map.entry("scheme's name only", authorization("Bearer")),
         Map.entry("no token", authorization("Bearer ")),
         Map.entry("no scheme", authorization(user)),
         Map.entry("two headers", authorization("Bearer " + user, "Bearer " + admin)),
@@ -219,7 +221,9 @@ class AccessInterceptorTest {
     forged                    | TOKEN_INVALID   | - -             | TOKEN_INVALID   | SERVICE_TOKEN_MISSING | SERVICE_TOKEN_MISSING | SERVICE_TOKEN_MISSING
     empty                     | TOKEN_INVALID   | - -             | TOKEN_INVALID   | SERVICE_TOKEN_MISSING | SERVICE_TOKEN_MISSING | SERVICE_TOKEN_MISSING
     basic                     | TOKEN_INVALID   | - -             | TOKEN_INVALID   | SERVICE_TOKEN_MISSING | SERVICE_TOKEN_MISSING | SERVICE_TOKEN_MISSING
-    lower case                | TOKEN_INVALID   | - -             | TOKEN_INVALID   | SERVICE_TOKEN_MISSING | SERVICE_TOKEN_MISSING | SERVICE_TOKEN_MISSING
+    lower case                | user-1 -        | user-1 -        | ROLE_REQUIRED   | SERVICE_TOKEN_MISSING | SERVICE_TOKEN_MISSING | SERVICE_TOKEN_MISSING
+    blanks around             | user-1 -        | user-1 -        | ROLE_REQUIRED   | SERVICE_TOKEN_MISSING | SERVICE_TOKEN_MISSING | SERVICE_TOKEN_MISSING
+    scheme's name only        | TOKEN_INVALID   | - -             | TOKEN_INVALID   | SERVICE_TOKEN_MISSING | SERVICE_TOKEN_MISSING | SERVICE_TOKEN_MISSING
     no token                  | TOKEN_INVALID   | - -             | TOKEN_INVALID   | SERVICE_TOKEN_MISSING | SERVICE_TOKEN_MISSING | SERVICE_TOKEN_MISSING
     no scheme                 | TOKEN_INVALID   | - -             | TOKEN_INVALID   | SERVICE_TOKEN_MISSING | SERVICE_TOKEN_MISSING | SERVICE_TOKEN_MISSING
     two headers               | TOKEN_INVALID   | - -             | TOKEN_INVALID   | SERVICE_TOKEN_MISSING | SERVICE_TOKEN_MISSING | SERVICE_TOKEN_MISSING
