@@ -71,6 +71,9 @@ public record DatabaseConfig(String jdbcUrl, String user, String password, int p
 
   @Override
   public String toString() {
-    return "DatabaseConfig[" + jdbcUrl + ", user=" + user + ", poolSize=" + poolSize + "]";
+    // Options may hold secrets too, such as a password.
+    int options = jdbcUrl.indexOf('?');
+    String shown = options < 0 ? jdbcUrl : jdbcUrl.substring(0, options) + "?...";
+    return "DatabaseConfig[" + shown + ", user=" + user + ", poolSize=" + poolSize + "]";
   }
 }

@@ -31,6 +31,16 @@ class DatabaseConfigTest {
         .doesNotContain("geheim");
   }
 
+  @Test
+  void keepsOptionsOutOfItsText() {
+    DatabaseConfig config =
+        DatabaseConfig.parse("postgresql://u:p@db/x?sslmode=off&password=geheim");
+    assertThat(config.jdbcUrl()).endsWith("password=geheim");
+    assertThat(config.toString())
+        .startsWith("DatabaseConfig[jdbc:postgresql://db:5432/x?...,")
+        .doesNotContain("geheim");
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
