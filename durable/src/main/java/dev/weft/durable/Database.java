@@ -3,10 +3,12 @@ package dev.weft.durable;
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import java.sql.Connection;
+import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Properties;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
@@ -36,6 +38,9 @@ public final class Database implements Transactions, AutoCloseable {
   private static final String SESSION =
       "-c statement_timeout=2000 -c lock_timeout=300 -c idle_in_transaction_session_timeout=5000"
           + " -c synchronous_commit=on -c TimeZone=UTC";
+
+  /** What a database says that is well, and full. */
+  private static final String TOO_MANY_CONNECTIONS = "53300";
 
   private static final ThreadLocal<@Nullable Hooks> current = new ThreadLocal<>();
 
@@ -123,13 +128,34 @@ public final class Database implements Transactions, AutoCloseable {
     hooks().rolledBack.add(then);
   }
 
-  /** Whether the database answers now. */
+  /**
+   * Whether the database answers now. That all connections are at work does not count against it:
+   * then it is asked on another one. Takes a second at most, or little more.
+   */
   public boolean healthy() {
     try (Connection connection = pool.getConnection()) {
       return connection.isValid(1);
     } catch (SQLException e) {
+      if (pool.getHikariPoolMXBean().getActiveConnections() >= config.poolSize()) {
+        return answersBesidesThePool();
+      }
       log.debug("the database does not answer", e);
       return false;
+    }
+  }
+
+  private boolean answersBesidesThePool() {
+    Properties how = new Properties();
+    how.setProperty("user", config.user());
+    how.setProperty("password", config.password());
+    how.setProperty("connectTimeout", "1");
+    how.setProperty("loginTimeout", "1");
+    how.setProperty("socketTimeout", "1");
+    try (Connection connection = DriverManager.getConnection(config.jdbcUrl(), how)) {
+      return connection.isValid(1);
+    } catch (SQLException e) {
+      log.debug("the database does not answer, and all connections are at work", e);
+      return TOO_MANY_CONNECTIONS.equals(e.getSQLState());
     }
   }
 

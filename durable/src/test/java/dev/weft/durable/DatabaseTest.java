@@ -150,6 +150,15 @@ class DatabaseTest {
     }
   }
 
+  @Test
+  void isHealthyWhileAllConnectionsAreAtWork() {
+    DatabaseConfig one = postgres.config();
+    one = new DatabaseConfig(one.jdbcUrl(), one.user(), one.password(), 1);
+    try (Database busy = Database.open(one)) {
+      busy.inTransactionVoid(_ -> assertThat(busy.healthy()).isTrue());
+    }
+  }
+
   private void transfer(int from, int to, CountDownLatch bothHoldOne, AtomicInteger runs) {
     database.inTransactionVoid(
         tx -> {

@@ -49,7 +49,7 @@ final class TestPostgres implements BeforeAllCallback, AfterAllCallback {
     return config().jdbcUrl() + "?user=" + config().user() + "&password=" + config().password();
   }
 
-  private DatabaseConfig config() {
+  DatabaseConfig config() {
     return Objects.requireNonNull(config);
   }
 }

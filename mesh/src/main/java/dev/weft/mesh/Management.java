@@ -10,6 +10,7 @@ import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -126,6 +127,22 @@ public final class Management implements AutoCloseable {
    */
   public boolean ready() {
     return readiness.report().serves();
+  }
+
+  /**
+   * The critical checks, other than this one, that fail when run now; may take as long as a check,
+   * one second.
+   */
+  List<String> failing(String besides) {
+    return readiness.look().results().stream()
+        .filter(result -> result.critical() && !result.name().equals(besides))
+        .flatMap(result -> result.problem().map(problem -> result.name() + ": " + problem).stream())
+        .toList();
+  }
+
+  /** A check changed its mind, and somebody may be waiting for that. */
+  void changed() {
+    readiness.forget();
   }
 
   /** From now on {@code /readyz} answers 503, for good: the process is about to stop. */

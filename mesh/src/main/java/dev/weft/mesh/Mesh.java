@@ -5,6 +5,7 @@ import io.grpc.BindableService;
 import io.grpc.Channel;
 import io.grpc.ManagedChannel;
 import io.grpc.ServerServiceDefinition;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -106,8 +107,14 @@ public final class Mesh implements AutoCloseable {
 
   /** A server of these services, not started. Closed with this, if not before. */
   public MeshServer server(BindableService... services) {
+    return server(MeshServer.LOOK_EVERY, services);
+  }
+
+  /** One that looks at its readiness this often. */
+  MeshServer server(Duration lookEvery, BindableService... services) {
     MeshServer server =
-        new MeshServer(config, List.of(services), inbound, timer, consul, management, users);
+        new MeshServer(
+            config, List.of(services), inbound, timer, consul, management, users, lookEvery);
     servers.add(server);
     return server;
   }

@@ -24,9 +24,13 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The gRPC server of a service, on virtual threads: with health per service name, reflection,
- * limits, and a place in the registry from the moment it serves and knows the issuer's keys, so
+ * limits, and a place in the registry from the moment it is ready and knows the issuer's keys, so
  * that nobody is sent here whose token it cannot decide on yet. An issuer that does not answer
  * keeps it out for {@link IdentityConfig#issuerWait} at most.
+ *
+ * <p>Its gRPC health, which the registry probes and callers watch, follows the critical checks of
+ * {@link Management#readiness}: they run once a second; three failures in a row take it to
+ * NOT_SERVING, two successes bring it back. Running calls go on.
  *
  * <p>{@link #close} loses no call: it stops to be ready, leaves the registry, goes on serving until
  * everybody has heard of it, then tells its connections to go away and waits for what still runs.
@@ -45,6 +49,11 @@ public final class MeshServer implements AutoCloseable {
   private static final int RESETS_PER_WINDOW = 20_000;
   private static final int RESET_WINDOW_SECONDS = 30;
 
+  static final Duration LOOK_EVERY = Duration.ofSeconds(1);
+
+  /** The check that tells of the registration, which itself waits for all others. */
+  private static final String REGISTRATION = "registration";
+
   // A machine that is busy for a second must not take every instance out of the registry. Who is
   // really gone refuses connections, which callers see at once.
   private static final int SLOW_PROBES = 2;
@@ -55,6 +64,7 @@ public final class MeshServer implements AutoCloseable {
   private final Management management;
   private final TokenVerifier users;
   private final HealthStatusManager health = new HealthStatusManager();
+  private final SteadyHealth steady;
   private final StreamDrain streams = new StreamDrain();
   private final Server server;
   private volatile boolean serving;
@@ -69,12 +79,16 @@ public final class MeshServer implements AutoCloseable {
       Timer timer,
       Consul consul,
       Management management,
-      TokenVerifier users) {
+      TokenVerifier users,
+      Duration lookEvery) {
     this.config = config;
     this.services = services.stream().map(service -> inbound.around(service, streams)).toList();
     this.consul = consul;
     this.management = management;
     this.users = users;
+    this.steady =
+        new SteadyHealth(
+            config.service(), lookEvery, () -> management.failing(REGISTRATION), this::tell);
     this.server =
         NettyServerBuilder.forAddress(new InetSocketAddress(config.bind(), config.port()))
             .executor(timer.threads())
@@ -95,13 +109,13 @@ public final class MeshServer implements AutoCloseable {
             .permitKeepAliveTime(10, TimeUnit.SECONDS)
             .build();
     management.readiness("grpc", this::serves);
-    management.readiness("registration", () -> registration != null);
+    management.readiness(REGISTRATION, () -> registration != null);
   }
 
   /**
-   * Begins to serve, and registers with Consul: now, if tokens can be decided on or need not be
-   * waited for, else in the background. An agent that cannot be reached is told later. The first
-   * probe is not waited for: the server is known to serve.
+   * Begins to serve, and registers with Consul: now, if it is ready and tokens can be decided on or
+   * need not be waited for, else in the background. An agent that cannot be reached is told later.
+   * The first probe is not waited for: the server is known to serve.
    */
   public synchronized void start() {
     if (closed) {
@@ -113,33 +127,33 @@ public final class MeshServer implements AutoCloseable {
       throw new UncheckedIOException(
           config.service() + " cannot listen on " + config.bind() + ":" + config.port(), e);
     }
-    health.setStatus(HealthStatusManager.SERVICE_NAME_ALL_SERVICES, ServingStatus.SERVING);
-    for (ServerServiceDefinition service : services) {
-      health.setStatus(service.getServiceDescriptor().getName(), ServingStatus.SERVING);
-    }
     serving = true;
+    boolean ready = steady.look();
+    steady.start();
     log.info("{} serves on {}:{}", config.service(), config.bind(), port());
-    IdentityConfig identity = config.identity();
-    // The issuing service asks itself for keys: it would wait for its own registration.
-    boolean issues = config.service().equals(identity.issuerService());
-    if (issues || users.ready() || identity.issuerWait().isZero()) {
-      registration = consul.register(description());
+    if (ready && (!waitsForIssuer() || users.ready())) {
+      register();
     } else {
-      registering =
-          Thread.ofVirtual()
-              .name("register")
-              .start(() -> registerOnceTokensCanBeDecidedOn(identity.issuerWait()));
+      registering = Thread.ofVirtual().name("register").start(this::registerOnceReady);
     }
   }
 
-  private void registerOnceTokensCanBeDecidedOn(Duration atMost) {
+  /** The issuing service asks itself for keys: it would wait for its own registration. */
+  private boolean waitsForIssuer() {
+    IdentityConfig identity = config.identity();
+    return !config.service().equals(identity.issuerService()) && !identity.issuerWait().isZero();
+  }
+
+  private void registerOnceReady() {
     try {
-      if (!users.awaitReady(atMost)) {
+      Duration atMost = config.identity().issuerWait();
+      if (waitsForIssuer() && !users.awaitReady(atMost)) {
         log.warn(
             "{} registers without the issuer's keys: none after {} ms",
             config.service(),
             atMost.toMillis());
       }
+      steady.awaitServing();
     } catch (InterruptedException e) {
       // Closed.
       Thread.currentThread().interrupt();
@@ -147,8 +161,21 @@ public final class MeshServer implements AutoCloseable {
     }
     synchronized (this) {
       if (!closed) {
-        registration = consul.register(description());
+        register();
       }
+    }
+  }
+
+  private void register() {
+    registration = consul.register(description());
+    management.changed();
+  }
+
+  private void tell(boolean serves) {
+    ServingStatus status = serves ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
+    health.setStatus(HealthStatusManager.SERVICE_NAME_ALL_SERVICES, status);
+    for (ServerServiceDefinition service : services) {
+      health.setStatus(service.getServiceDescriptor().getName(), status);
     }
   }
 
@@ -187,6 +214,7 @@ public final class MeshServer implements AutoCloseable {
   /** Makes sure that nobody sends new calls here, while it still answers those who do. */
   private void leave() {
     serving = false;
+    steady.close();
     management.drain();
     // Our own channels watch this, and hear of it sooner than the registry.
     health.enterTerminalState();

@@ -73,14 +73,29 @@ final class Readiness {
     draining = true;
   }
 
+  /** What was reported may no longer be true: the next report is a new one. */
+  void forget() {
+    fresh = false;
+  }
+
+  /** The last result, if it is young enough, else a new one. */
   Report report() {
+    return report(false);
+  }
+
+  /** A new result, for who looks at regular times; others may reuse it. */
+  Report look() {
+    return report(true);
+  }
+
+  private Report report(boolean anew) {
     if (draining) {
       return new Report(State.DRAINING, last.results());
     }
     lock.lock();
     try {
       Duration usable = last.serves() || reuse.compareTo(REUSE_BAD) < 0 ? reuse : REUSE_BAD;
-      if (!fresh || System.nanoTime() - lastAt > usable.toNanos()) {
+      if (anew || !fresh || System.nanoTime() - lastAt > usable.toNanos()) {
         last = run(entries);
         lastAt = System.nanoTime();
         fresh = true;
