@@ -100,9 +100,9 @@ final class Exchange {
     user = Optional.of(caller);
   }
 
-  /** Adds a header to whatever the answer will be. */
+  /** Adds a header to whatever the answer will be; to one that is there, another value. */
   void alsoAnswer(String name, String value) {
-    extraHeaders.put(name, value);
+    extraHeaders.merge(name, value, (before, more) -> before + ", " + more);
   }
 
   // The body.

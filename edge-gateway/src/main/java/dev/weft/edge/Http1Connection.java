@@ -393,7 +393,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
             head ? Unpooled.EMPTY_BUFFER : Unpooled.wrappedBuffer(body));
     setHeaders(response, headers);
     // The head of an answer whose length nobody knows says nothing of it.
-    if (status != 204 && !(head && body.length == 0)) {
+    if (status != 204 && status != 304 && !(head && body.length == 0)) {
       response.headers().setInt("Content-Length", body.length);
     }
     written = head ? 0 : body.length;

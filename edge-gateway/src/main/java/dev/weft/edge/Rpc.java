@@ -9,6 +9,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.time.Duration;
 
 /**
  * A method of a service, as its contract describes it to the edge. It is called with bytes.
@@ -19,6 +20,7 @@ import java.io.UncheckedIOException;
  *     since whoever may repeat a write decides that nearer to it
  * @param successStatus of HTTP
  * @param requestBytesMax largest body
+ * @param fresh how long an answer may be reused, in whole seconds; zero means never
  */
 record Rpc(
     String service,
@@ -26,7 +28,8 @@ record Rpc(
     Access access,
     CallPolicy policy,
     int successStatus,
-    int requestBytesMax) {
+    int requestBytesMax,
+    Duration fresh) {
 
   /** {@code package.Service/Method}. */
   String name() {

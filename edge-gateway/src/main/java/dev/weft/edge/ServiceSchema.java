@@ -31,6 +31,7 @@ record ServiceSchema(
   private static final String OPTIONS_FILE = "weft/options/v1/options.proto";
 
   private static final int REQUEST_BYTES_DEFAULT = 64 * 1024;
+  private static final long FRESH_SECONDS_MAX = 24 * 3_600;
   private static final int REQUEST_BYTES_MAX = 10 * 1024 * 1024;
   private static final Duration READ_TIMEOUT = Duration.ofSeconds(2);
   private static final Duration WRITE_TIMEOUT = Duration.ofSeconds(5);
@@ -155,7 +156,18 @@ record ServiceSchema(
         access,
         new CallPolicy(timeout, grpc.isSafe(), stated.streamIdle(), stated.streamMaxAge()),
         status,
-        bytes == 0 ? REQUEST_BYTES_DEFAULT : (int) bytes);
+        bytes == 0 ? REQUEST_BYTES_DEFAULT : (int) bytes,
+        fresh(policy, grpc.isSafe()));
+  }
+
+  /** What has effects is called each time, whatever its contract says. */
+  private static Duration fresh(MethodPolicy policy, boolean safe) {
+    long seconds = policy.getCache().getMaxAge().getSeconds();
+    if (seconds < 0 || seconds > FRESH_SECONDS_MAX) {
+      throw new InvalidRule(
+          "cache.max_age: " + seconds + " s (expected: at most " + FRESH_SECONDS_MAX + ")");
+    }
+    return safe ? Duration.ofSeconds(seconds) : Duration.ZERO;
   }
 
   private static Route route(

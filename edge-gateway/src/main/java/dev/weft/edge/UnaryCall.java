@@ -67,6 +67,11 @@ final class UnaryCall extends ClientCall.Listener<byte[]> {
     }
     Answer answer =
         Answer.of(status, "application/json", route.transcoder().response(message), also);
+    boolean read = exchange.method().equals("GET") || exchange.isHead();
+    if (read && status == 200 && !route.rpc().fresh().isZero()) {
+      exchange.alsoAnswer("Vary", "Authorization");
+      return Reuse.of(answer, route.rpc(), exchange.request().headers());
+    }
     if (status == 201 && route.identifies().isPresent()) {
       Route.Location location = route.identifies().get();
       var id = route.transcoder().resourceField(message, location.idField());

@@ -52,6 +52,41 @@ class EdgeTest {
   }
 
   @Test
+  void saysForHowLongAndByWhomAnAnswerMayBeReused() throws Exception {
+    HttpResponse<String> anybodys = fixture.get("/library/books?pageSize=1");
+    HttpResponse<String> somebodys =
+        fixture.get(
+            "/library/books?pageSize=1", "Authorization", "Bearer " + EdgeFixture.USER_TOKEN);
+    HttpResponse<String> refused = fixture.get("/library/books?pageSize=x");
+
+    assertThat(anybodys.headers().firstValue("cache-control")).contains("public, max-age=5");
+    assertThat(somebodys.headers().firstValue("cache-control")).contains("private, max-age=5");
+    assertThat(refused.headers().firstValue("cache-control")).contains("no-store");
+    assertThat(anybodys.headers().firstValue("vary")).contains("Origin, Authorization");
+  }
+
+  @Test
+  void answers304ToWhoHasTheAnswerAlready() throws Exception {
+    String tag =
+        fixture.get("/library/books?pageSize=1").headers().firstValue("etag").orElseThrow();
+
+    for (String given : new String[] {tag, "W/" + tag, "\"other\", " + tag, "*"}) {
+      HttpResponse<String> same = fixture.get("/library/books?pageSize=1", "If-None-Match", given);
+      assertThat(same.statusCode()).as(given).isEqualTo(304);
+      assertThat(same.body()).isEmpty();
+      assertThat(same.headers().firstValue("content-length")).isEmpty();
+      assertThat(same.headers().firstValue("etag")).contains(tag);
+      assertThat(same.headers().firstValue("cache-control")).contains("public, max-age=5");
+    }
+    HttpResponse<String> another = fixture.get("/library/books?pageSize=2", "If-None-Match", tag);
+    assertThat(another.statusCode()).isEqualTo(200);
+    assertThat(another.headers().firstValue("etag").orElseThrow()).isNotEqualTo(tag);
+    assertThat(fixture.get("/library/books/b1", "If-None-Match", "*").statusCode())
+        .as("nothing of it may be reused")
+        .isEqualTo(200);
+  }
+
+  @Test
   void answersHeadAsGetWithoutTheBody() throws Exception {
     HttpResponse<String> get = fixture.get("/library/books/b1");
     HttpResponse<String> head = fixture.send("HEAD", "/library/books/b1", "");

@@ -8,6 +8,7 @@ import dev.weft.edge.RouteTable.Unknown;
 import dev.weft.edge.RouteTable.WrongMethod;
 import dev.weft.edge.library.LibraryProto;
 import dev.weft.mesh.CallPolicy;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import org.assertj.core.api.InstanceOfAssertFactories;
@@ -169,7 +170,14 @@ class RouteTableTest {
   private static Route route(String method, String template, String service) {
     PathTemplate path = PathTemplate.parse(template);
     Rpc rpc =
-        new Rpc(service, Rpc.bytes(METHOD), new Access.Public(), CallPolicy.DEFAULT, 200, 65_536);
+        new Rpc(
+            service,
+            Rpc.bytes(METHOD),
+            new Access.Public(),
+            CallPolicy.DEFAULT,
+            200,
+            65_536,
+            Duration.ZERO);
     Transcoder transcoder =
         new Transcoder(
             METHOD, Types.STANDARD, false, new Transcoder.Binding(false, path.variables(), "", ""));

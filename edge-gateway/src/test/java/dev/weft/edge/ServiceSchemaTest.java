@@ -67,6 +67,9 @@ class ServiceSchemaTest {
     assertThat(rpc("CreateBook").policy().timeout()).isEqualTo(Duration.ofSeconds(5));
     assertThat(rpc("CreateBook").policy().repeatable()).isFalse();
     assertThat(rpc("CreateBook").successStatus()).isEqualTo(201);
+    assertThat(rpc("ListBooks").fresh()).isEqualTo(Duration.ofSeconds(5));
+    assertThat(rpc("GetBook").fresh()).isZero();
+    assertThat(rpc("Fail").fresh()).as("it has effects").isZero();
   }
 
   @Test
