@@ -38,8 +38,8 @@ record EdgeConfig(
    * Reads what {@link MeshConfig#from} reads, with {@code PORT} being 8080 by default and {@code
    * WEFT_MANAGEMENT_PORT} one more, and {@code WEFT_BIND_PUBLIC} (what {@code WEFT_BIND} says),
    * {@code WEFT_TOKEN_SERVICES}, {@code WEFT_DEFAULT_ACCESS} (authenticated), {@code
-   * WEFT_CACHE_DIR} (none), {@code WEFT_CORS_ORIGINS} (none) and {@code WEFT_STREAMS_PER_PRINCIPAL}
-   * (5).
+   * WEFT_CACHE_DIR} (none), {@code WEFT_CORS_ORIGINS} (none), {@code WEFT_STREAMS_PER_PRINCIPAL}
+   * (5) and {@code WEFT_CONNECTIONS_PER_ADDRESS} (256).
    */
   static EdgeConfig from(Env env) {
     MeshConfig mesh = withOwnManagementPort(MeshConfig.from(env, SERVICE, PORT), env);
@@ -53,12 +53,21 @@ record EdgeConfig(
         env.optional("WEFT_CACHE_DIR", Path::of),
         env.optional("WEFT_CORS_ORIGINS", origins -> new Cors(origins(origins)))
             .orElse(new Cors(Set.of())),
-        HttpLimits.DEFAULT.withStreamsPerPrincipal(
+        limits(env));
+  }
+
+  private static HttpLimits limits(Env env) {
+    HttpLimits limits = HttpLimits.DEFAULT;
+    return limits
+        .withStreamsPerPrincipal(
+            env.integer("WEFT_STREAMS_PER_PRINCIPAL", limits.streamsPerPrincipal(), 1, 10_000))
+        .withConnections(
+            limits.requestsPerConnection(),
             env.integer(
-                "WEFT_STREAMS_PER_PRINCIPAL",
-                HttpLimits.DEFAULT.streamsPerPrincipal(),
+                "WEFT_CONNECTIONS_PER_ADDRESS",
+                limits.connectionsPerAddress(),
                 1,
-                10_000)));
+                limits.connections()));
   }
 
   private static MeshConfig withOwnManagementPort(MeshConfig mesh, Env env) {

@@ -62,8 +62,8 @@ final class Gateway {
   private final HttpTelemetry telemetry;
   private final Executor threads;
   private final AtomicInteger inFlight = new AtomicInteger();
-  private final StreamSlots streamsOfPrincipals;
-  private final StreamSlots streamsOfRoutes;
+  private final Slots streamsOfPrincipals;
+  private final Slots streamsOfRoutes;
 
   /**
    * @param caughtUp whether a path that is not known is nobody's
@@ -87,8 +87,8 @@ final class Gateway {
     this.limits = limits;
     this.telemetry = telemetry;
     this.threads = threads;
-    this.streamsOfPrincipals = new StreamSlots(limits.streamsPerPrincipal());
-    this.streamsOfRoutes = new StreamSlots(limits.streamsPerRoute());
+    this.streamsOfPrincipals = new Slots(limits.streamsPerPrincipal());
+    this.streamsOfRoutes = new Slots(limits.streamsPerRoute());
   }
 
   Observation observe(HttpRequest request) {

@@ -54,6 +54,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
   private final Gateway gateway;
   private final HttpLimits limits;
   private final StrictRequestDecoder decoder;
+  private final boolean welcome;
 
   /**
    * What was read and is not worked on yet: parts of requests, and problems with reading more.
@@ -91,10 +92,15 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
     LINGERING
   }
 
-  Http1Connection(Gateway gateway, HttpLimits limits, StrictRequestDecoder decoder) {
+  /**
+   * @param welcome whether it may ask for anything; else it is told why not, and closed
+   */
+  Http1Connection(
+      Gateway gateway, HttpLimits limits, StrictRequestDecoder decoder, boolean welcome) {
     this.gateway = gateway;
     this.limits = limits;
     this.decoder = decoder;
+    this.welcome = welcome;
   }
 
   // Reading.
@@ -105,7 +111,11 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
     reading = new DeadlineTimer(ctx.channel().eventLoop(), this::tooSlow);
     stalled = new DeadlineTimer(ctx.channel().eventLoop(), this::abort);
     waiting = new DeadlineTimer(ctx.channel().eventLoop(), this::waitedTooLong);
-    await(Awaiting.REQUEST, limits.idle());
+    if (welcome) {
+      await(Awaiting.REQUEST, limits.idle());
+    } else {
+      refuse(Problems.tooManyConnections(limits.connectionsPerAddress()));
+    }
   }
 
   @Override
@@ -159,7 +169,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
       if (next instanceof HttpRequest request) {
         begin(request);
       } else if (next instanceof Problem problem) {
-        malformed(problem);
+        refuse(problem);
       }
     }
     resume();
@@ -200,7 +210,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
   private void begin(HttpRequest request) {
     DecoderResult result = request.decoderResult();
     if (result.isFailure()) {
-      malformed(problemOf(result.cause()));
+      refuse(problemOf(result.cause()));
       return;
     }
     requests++;
@@ -239,7 +249,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
     }
   }
 
-  private void malformed(Problem problem) {
+  private void refuse(Problem problem) {
     state = State.LAST;
     HttpRequest unknown = new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, "/");
     Exchange exchange = new Exchange(this, unknown, gateway.observeMalformed());
@@ -336,7 +346,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
     switch (late) {
       case NOTHING -> {}
       case REQUEST -> close();
-      case HEAD -> malformed(Problems.tooSlow());
+      case HEAD -> refuse(Problems.tooSlow());
       case BODY -> {
         state = State.LAST;
         Exchange exchange = current;

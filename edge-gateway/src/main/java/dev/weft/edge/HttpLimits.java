@@ -16,6 +16,8 @@ import java.time.Duration;
  * @param stalled how long a client may not read what it asked for
  * @param requestsPerConnection after which a connection is closed
  * @param connections open at once; more are closed at once
+ * @param connectionsPerAddress open at once from one address, or from one /64 of IPv6; one more is
+ *     answered 429 and closed
  * @param inFlight unary calls under way at once; more get 503
  * @param streamsPerPrincipal streams one user, or one address without a user, may hold; more get
  *     429
@@ -31,6 +33,7 @@ record HttpLimits(
     Duration stalled,
     int requestsPerConnection,
     int connections,
+    int connectionsPerAddress,
     int inFlight,
     int streamsPerPrincipal,
     int streamsPerRoute) {
@@ -46,6 +49,7 @@ record HttpLimits(
           Duration.ofSeconds(30),
           1_000,
           10_000,
+          256,
           2_000,
           5,
           1_000);
@@ -61,6 +65,24 @@ record HttpLimits(
         stalled,
         requestsPerConnection,
         connections,
+        connectionsPerAddress,
+        inFlight,
+        streamsPerPrincipal,
+        streamsPerRoute);
+  }
+
+  HttpLimits withConnections(int requestsOfEach, int perAddress) {
+    return new HttpLimits(
+        uriBytes,
+        headerBytes,
+        headerFields,
+        headerWithin,
+        bodyWithin,
+        idle,
+        stalled,
+        requestsOfEach,
+        connections,
+        perAddress,
         inFlight,
         streamsPerPrincipal,
         streamsPerRoute);
@@ -77,6 +99,7 @@ record HttpLimits(
         stalled,
         requestsPerConnection,
         connections,
+        connectionsPerAddress,
         inFlight,
         streams,
         streamsPerRoute);

@@ -15,8 +15,10 @@ import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.handler.codec.http.HttpResponseEncoder;
 import io.netty.util.concurrent.GlobalEventExecutor;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.HexFormat;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -35,6 +37,7 @@ final class HttpListener implements AutoCloseable {
   private final Channel server;
 
   private HttpListener(Gateway gateway, HttpLimits limits, InetSocketAddress address) {
+    Slots perAddress = new Slots(limits.connectionsPerAddress());
     ServerBootstrap bootstrap =
         new ServerBootstrap()
             .group(acceptors, loops)
@@ -47,17 +50,24 @@ final class HttpListener implements AutoCloseable {
                 new ChannelInitializer<SocketChannel>() {
                   @Override
                   protected void initChannel(SocketChannel channel) {
-                    if (connections.size() >= limits.connections()) {
+                    InetSocketAddress peer = channel.remoteAddress();
+                    // One that has left already has no address.
+                    if (peer == null || connections.size() >= limits.connections()) {
                       var _ = channel.close();
                       return;
                     }
                     connections.add(channel);
+                    String holder = holder(peer.getAddress());
+                    boolean welcome = perAddress.take(holder);
+                    if (welcome) {
+                      var _ = channel.closeFuture().addListener(_ -> perAddress.release(holder));
+                    }
                     StrictRequestDecoder decoder = new StrictRequestDecoder(limits);
                     channel
                         .pipeline()
                         .addLast(decoder)
                         .addLast(new HttpResponseEncoder())
-                        .addLast(new Http1Connection(gateway, limits, decoder));
+                        .addLast(new Http1Connection(gateway, limits, decoder, welcome));
                   }
                 });
     ChannelFuture bound = bootstrap.bind(address).awaitUninterruptibly();
@@ -74,6 +84,12 @@ final class HttpListener implements AutoCloseable {
   /** Listens. Throws IllegalStateException that says why if the address cannot be had. */
   static HttpListener open(Gateway gateway, HttpLimits limits, InetSocketAddress address) {
     return new HttpListener(gateway, limits, address);
+  }
+
+  /** Whoever has one address of IPv6 has all that share its first half. */
+  static String holder(InetAddress address) {
+    byte[] bytes = address.getAddress();
+    return HexFormat.of().formatHex(bytes, 0, Math.min(bytes.length, 8));
   }
 
   int port() {

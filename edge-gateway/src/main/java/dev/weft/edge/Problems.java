@@ -105,6 +105,15 @@ final class Problems {
         .withRetryAfter(Duration.ofSeconds(5));
   }
 
+  static Problem tooManyConnections(int max) {
+    return Problem.of(
+            429,
+            Code.RESOURCE_EXHAUSTED,
+            "TOO_MANY_CONNECTIONS",
+            max + " connections of this address are open already")
+        .withRetryAfter(Duration.ofSeconds(5));
+  }
+
   static Problem stopping() {
     return Problem.of(503, Code.UNAVAILABLE, "EDGE_STOPS", "this edge stops; connect again");
   }

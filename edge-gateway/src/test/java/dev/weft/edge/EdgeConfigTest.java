@@ -42,7 +42,8 @@ class EdgeConfigTest {
                     "WEFT_ISSUER_SERVICE", "people",
                     "WEFT_CACHE_DIR", "/tmp/edge",
                     "WEFT_CORS_ORIGINS", "https://a.example,http://localhost:3000",
-                    "WEFT_STREAMS_PER_PRINCIPAL", "7")));
+                    "WEFT_STREAMS_PER_PRINCIPAL", "7",
+                    "WEFT_CONNECTIONS_PER_ADDRESS", "900")));
 
     assertThat(config.mesh().managementPort()).isEqualTo(9001);
     assertThat(config.mesh().bind()).isEqualTo("127.0.0.1");
@@ -53,6 +54,9 @@ class EdgeConfigTest {
     assertThat(config.cacheFolder()).contains(Path.of("/tmp/edge"));
     assertThat(config.cors().origins()).hasSize(2);
     assertThat(config.limits().streamsPerPrincipal()).isEqualTo(7);
+    assertThat(config.limits().connectionsPerAddress()).isEqualTo(900);
+    assertThat(config.limits().requestsPerConnection())
+        .isEqualTo(HttpLimits.DEFAULT.requestsPerConnection());
   }
 
   @ParameterizedTest
@@ -61,7 +65,8 @@ class EdgeConfigTest {
     "WEFT_DEFAULT_ACCESS,anyone",
     "WEFT_CORS_ORIGINS,*",
     "WEFT_CORS_ORIGINS,https://a.example/path",
-    "WEFT_STREAMS_PER_PRINCIPAL,0"
+    "WEFT_STREAMS_PER_PRINCIPAL,0",
+    "WEFT_CONNECTIONS_PER_ADDRESS,10001"
   })
   void namesTheVariableAndTheValueThatAreWrong(String variable, String value) {
     assertThatThrownBy(() -> EdgeConfig.from(Env.of(Map.of(variable, value))))

@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import org.junit.jupiter.api.Test;
 
-class StreamSlotsTest {
+class SlotsTest {
   @Test
   void givesEachHolderAsManyAsItMayHaveAtOnce() {
-    StreamSlots slots = new StreamSlots(2);
+    Slots slots = new Slots(2);
 
     assertThat(slots.take("a")).isTrue();
     assertThat(slots.take("a")).isTrue();
@@ -21,7 +21,7 @@ class StreamSlotsTest {
 
   @Test
   void refusingTakesNothing() {
-    StreamSlots slots = new StreamSlots(1);
+    Slots slots = new Slots(1);
     assertThat(slots.take("a")).isTrue();
     for (int i = 0; i < 3; i++) {
       assertThat(slots.take("a")).isFalse();

@@ -3,15 +3,15 @@ package dev.weft.edge;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** Counts the streams of each holder. Remembers none who has none. Thread-safe. */
-final class StreamSlots {
+/** Counts what each holder has, such as streams. Remembers none who has none. Thread-safe. */
+final class Slots {
   private final Map<String, Integer> open = new ConcurrentHashMap<>();
   private final int max;
 
   /**
-   * @param max streams of one holder
+   * @param max of one holder
    */
-  StreamSlots(int max) {
+  Slots(int max) {
     this.max = max;
   }
 
