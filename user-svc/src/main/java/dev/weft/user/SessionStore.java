@@ -3,6 +3,7 @@ package dev.weft.user;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import org.jdbi.v3.core.Handle;
@@ -92,17 +93,17 @@ final class SessionStore {
     tx.createUpdate("DELETE FROM session WHERE user_id = :user").bind("user", userId).execute();
   }
 
-  /** Ends the oldest logins of a user beyond so many. */
-  void deleteOldest(Handle tx, UUID userId, int keep) {
-    tx.createUpdate(
+  /** The oldest logins of a user beyond so many. */
+  List<UUID> beyond(Handle tx, UUID userId, int keep) {
+    return tx.createQuery(
             """
-            DELETE FROM session WHERE session_id IN
-              (SELECT session_id FROM session WHERE user_id = :user
-               ORDER BY session_id DESC OFFSET :keep)
+            SELECT session_id FROM session WHERE user_id = :user
+             ORDER BY session_id DESC OFFSET :keep
             """)
         .bind("user", userId)
         .bind("keep", keep)
-        .execute();
+        .mapTo(UUID.class)
+        .list();
   }
 
   /** Removes what has expired, as many rows as one statement may take. */

@@ -20,7 +20,7 @@ import org.slf4j.LoggerFactory;
  * token that is shown twice.
  *
  * <p>A login lasts {@value #LIFE_DAYS} days, however often it is refreshed. A user has at most
- * {@value #PER_USER}; the oldest ends when there are more.
+ * {@value #PER_USER}; the oldest ends when there are more, and its access tokens are revoked.
  */
 final class Sessions {
   static final long LIFE_DAYS = 30;
@@ -43,6 +43,9 @@ final class Sessions {
 
   /** What a login or a refresh gives. */
   record Grant(AccessToken access, RefreshToken refresh) {}
+
+  /** A login, which may have ended older ones of the same user. */
+  private record Opened(Grant grant, boolean endedOthers) {}
 
   /** What became of a refresh token that was shown. */
   private sealed interface Shown {
@@ -95,12 +98,17 @@ final class Sessions {
       throw wrongCredentials();
     }
     String kept = passwords.outdated(checked) ? passwords.hash(password) : checked;
-    return database
-        .inTransaction(tx -> open(tx, account.get().user().id(), checked, kept, attempts))
-        .orElseThrow(Sessions::wrongCredentials);
+    Opened opened =
+        database
+            .inTransaction(tx -> open(tx, account.get().user().id(), checked, kept, attempts))
+            .orElseThrow(Sessions::wrongCredentials);
+    if (opened.endedOthers) {
+      revocations.tell();
+    }
+    return opened.grant;
   }
 
-  private Optional<Grant> open(
+  private Optional<Opened> open(
       Handle tx, UUID userId, String checked, String kept, List<Throttle.Attempt> attempts) {
     // The password was checked outside; it counts only if it is still the same.
     Optional<Credentials> account =
@@ -118,8 +126,10 @@ final class Sessions {
     UUID sessionId = UuidV7.next();
     RefreshToken refresh = RefreshToken.first(random);
     sessions.insert(tx, sessionId, userId, refresh, now, now.plus(Duration.ofDays(LIFE_DAYS)));
-    sessions.deleteOldest(tx, userId, PER_USER);
-    return Optional.of(grant(tx, sessionId, account.get(), now, refresh));
+    Grant grant = grant(tx, sessionId, account.get(), now, refresh);
+    List<UUID> oldest = sessions.beyond(tx, userId, PER_USER);
+    oldest.forEach(ended -> revocations.endSession(tx, ended));
+    return Optional.of(new Opened(grant, !oldest.isEmpty()));
   }
 
   /**

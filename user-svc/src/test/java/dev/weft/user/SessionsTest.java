@@ -17,7 +17,10 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -93,9 +96,39 @@ class SessionsTest {
     Grant last = login();
 
     refreshIsRefused(first);
+    assertThat(isRevoked(first)).isTrue();
+    assertThat(isRevoked(second)).isFalse();
     assertThat(sessions.refresh(second.refresh().text())).isNotNull();
     assertThat(sessions.refresh(last.refresh().text())).isNotNull();
     assertThat(count("session")).isEqualTo(Sessions.PER_USER);
+  }
+
+  @Test
+  void anUnknownAddressWaitsForItsTurnLikeAKnownOne() throws Exception {
+    CountDownLatch running = new CountDownLatch(1);
+    CountDownLatch finish = new CountDownLatch(1);
+    try (Passwords busy = new Passwords(1, Duration.ofMillis(50))) {
+      Sessions crowded = new Sessions(database, userStore, store, revocations, throttle, busy);
+      Thread.ofVirtual()
+          .start(
+              () ->
+                  busy.inTurn(
+                      () -> {
+                        running.countDown();
+                        finish.await();
+                        return true;
+                      }));
+      assertThat(running.await(10, TimeUnit.SECONDS)).isTrue();
+
+      for (String who : List.of(email, RunningUserSvc.freshEmail(), "no e-mail address")) {
+        assertThatExceptionOfType(Rejection.class)
+            .as(who)
+            .isThrownBy(() -> crowded.login(who, PASSWORD, ADDRESS))
+            .satisfies(refused -> assertThat(refused.reason()).isEqualTo("LOGIN_BUSY"));
+      }
+    } finally {
+      finish.countDown();
+    }
   }
 
   @Test
@@ -167,6 +200,15 @@ class SessionsTest {
     assertThatExceptionOfType(Rejection.class)
         .isThrownBy(() -> sessions.refresh(grant.refresh().text()))
         .satisfies(refusal -> assertThat(refusal.reason()).isEqualTo("REFRESH_TOKEN_INVALID"));
+  }
+
+  private boolean isRevoked(Grant grant) {
+    return database.<Boolean>read(
+        tx ->
+            tx.createQuery("SELECT EXISTS (SELECT FROM revocation WHERE token_id = :token)")
+                .bind("token", grant.access().id())
+                .mapTo(Boolean.class)
+                .one());
   }
 
   private String hash() {
