@@ -1,5 +1,6 @@
 package dev.weft.inventory;
 
+import dev.weft.durable.AppendOnlyTable;
 import dev.weft.inventory.Movement.Kind;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The SQL of stock and of its movements. */
 final class StockStore {
+  static final AppendOnlyTable MOVEMENTS = new AppendOnlyTable("stock_movement", "movement_id");
 
   /**
    * So many of a product.
@@ -123,24 +125,24 @@ final class StockStore {
   }
 
   /**
-   * Movements after the given one, oldest first, of one product or of all.
+   * Movements after the given one up to another, oldest first, of one product or of all.
    *
-   * <p>Call it in a transaction.
+   * @param upTo what {@link #MOVEMENTS} says is settled: one with a smaller id may turn up behind
+   *     it
    */
-  List<Movement> movements(Handle tx, Optional<UUID> productId, long after, int limit) {
-    if (productId.isEmpty()) {
-      // Ids are given out before their transactions commit. Waiting for those that are writing
-      // makes sure that no smaller id turns up behind this page; it takes a moment. The movements
-      // of one product wait for each other anyway.
-      tx.execute("LOCK TABLE stock_movement IN SHARE MODE");
-    }
+  List<Movement> movements(Handle tx, Optional<UUID> productId, long after, long upTo, int limit) {
     var query =
         tx.createQuery(
-            "SELECT * FROM stock_movement WHERE movement_id > :after"
+            "SELECT * FROM stock_movement WHERE movement_id > :after AND movement_id <= :upTo"
                 + (productId.isPresent() ? " AND product_id = :product" : "")
                 + " ORDER BY movement_id LIMIT :limit");
     productId.ifPresent(id -> query.bind("product", id));
-    return query.bind("after", after).bind("limit", limit).map((row, _) -> movement(row)).list();
+    return query
+        .bind("after", after)
+        .bind("upTo", upTo)
+        .bind("limit", limit)
+        .map((row, _) -> movement(row))
+        .list();
   }
 
   private static Stock stock(ResultSet row) throws SQLException {

@@ -1,9 +1,11 @@
 package dev.weft.inventory;
 
 import dev.weft.durable.Database;
+import dev.weft.durable.PageToken;
 import dev.weft.inventory.StockStore.Line;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.UUID;
 import java.util.function.Function;
 
@@ -44,12 +46,24 @@ final class Stocks {
                 }));
   }
 
-  /** Every change of stock, oldest first; of one product or of all. */
+  /**
+   * Every change of stock, oldest first; of one product or of all. While a movement before the
+   * page's end is still being written, the page is empty and the token leads to it once more.
+   */
   Page<Movement> movements(Optional<UUID> productId, Page.Wish page) {
     String[] arguments = {"movements", productId.map(UUID::toString).orElse("")};
     long after = page.after(Long::valueOf, arguments).orElse(0L);
+    // The movements of one product wait for each other: its stock is locked.
+    OptionalLong settled =
+        productId.isPresent()
+            ? OptionalLong.of(Long.MAX_VALUE)
+            : StockStore.MOVEMENTS.settled(database);
+    if (settled.isEmpty()) {
+      return new Page<>(List.of(), PageToken.after(Long.toString(after), arguments));
+    }
     return page.of(
-        database.inTransaction(tx -> store.movements(tx, productId, after, page.limit())),
+        database.read(
+            tx -> store.movements(tx, productId, after, settled.getAsLong(), page.limit())),
         last -> Long.toString(last.id()),
         arguments);
   }

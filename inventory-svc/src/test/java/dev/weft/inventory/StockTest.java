@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.weft.durable.PageToken;
 import dev.weft.durable.UuidV7;
 import dev.weft.shop.inventory.v1.DeleteProductRequest;
 import dev.weft.shop.inventory.v1.ListStockMovementsRequest;
@@ -25,6 +26,11 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -113,6 +119,61 @@ class StockTest {
     assertThat(movements(pot, 0, "").getMovementsList())
         .isEqualTo(all.stream().filter(one -> one.getProductId().equals(pot)).toList())
         .hasSize(4);
+  }
+
+  @Test
+  void listsMovementsBesideAnOpenTransactionWithoutHoldingUpWritersOrMissingItsOwn()
+      throws Exception {
+    String mug = shop.stocked(1);
+    String pot = shop.stocked(1);
+    long before = movements(pot, 0, "").getMovements(0).getMovementId();
+    String from = PageToken.after(Long.toString(before), "movements", "");
+    CountDownLatch moved = new CountDownLatch(1);
+    CountDownLatch commit = new CountDownLatch(1);
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      Future<?> writer =
+          threads.submit(
+              () ->
+                  postgres
+                      .database()
+                      .inTransactionVoid(
+                          tx -> {
+                            new StockStore()
+                                .move(
+                                    tx,
+                                    Movement.Kind.RESTOCK,
+                                    List.of(new StockStore.Line(null, UUID.fromString(mug), 7)));
+                            moved.countDown();
+                            awaitLatch(commit);
+                          }));
+      assertThat(moved.await(10, TimeUnit.SECONDS)).isTrue();
+
+      Future<ListStockMovementsResponse> reader = threads.submit(() -> movements("", 100, from));
+      shop.restock(pot, 3);
+
+      // What has committed lies behind what has not.
+      ListStockMovementsResponse meanwhile = reader.get();
+      assertThat(meanwhile.getMovementsList()).isEmpty();
+      assertThat(meanwhile.getNextPageToken()).isNotEmpty();
+
+      commit.countDown();
+      writer.get();
+      ListStockMovementsResponse rest = movements("", 100, meanwhile.getNextPageToken());
+      assertThat(rest.getNextPageToken()).isEmpty();
+      assertThat(rest.getMovementsList())
+          .extracting(StockMovement::getQuantity)
+          .containsExactly(7L, 3L);
+    } finally {
+      commit.countDown();
+    }
+  }
+
+  private static void awaitLatch(CountDownLatch latch) {
+    try {
+      latch.await(10, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   @Test

@@ -1,5 +1,6 @@
 package dev.weft.payment;
 
+import dev.weft.durable.AppendOnlyTable;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.List;
@@ -17,6 +18,8 @@ import org.jdbi.v3.core.Handle;
 final class Ledger {
   static final String CARD_NETWORK = "card_network";
   static final String REVENUE = "revenue";
+
+  static final AppendOnlyTable TABLE = new AppendOnlyTable("ledger_entry", "entry_id");
 
   /** One line. */
   record Entry(
@@ -39,24 +42,20 @@ final class Ledger {
   }
 
   /**
-   * Lines after the given one, oldest first, of one order or of all.
+   * Lines after the given one up to another, oldest first, of one order or of all.
    *
-   * <p>Call it in a transaction.
+   * @param upTo what {@link #TABLE} says is settled: lines with a smaller id may turn up behind it
    */
-  List<Entry> list(Handle tx, Optional<UUID> orderId, long after, int limit) {
-    if (orderId.isEmpty()) {
-      // Ids are given out before their transactions commit. Waiting for those that are writing
-      // makes sure that no smaller id turns up behind this page; it takes a moment.
-      tx.execute("LOCK TABLE ledger_entry IN SHARE MODE");
-    }
+  List<Entry> list(Handle tx, Optional<UUID> orderId, long after, long upTo, int limit) {
     var query =
         tx.createQuery(
-            "SELECT * FROM ledger_entry WHERE entry_id > :after"
+            "SELECT * FROM ledger_entry WHERE entry_id > :after AND entry_id <= :upTo"
                 + (orderId.isPresent() ? " AND order_id = :orderId" : "")
                 + " ORDER BY entry_id LIMIT :limit");
     orderId.ifPresent(id -> query.bind("orderId", id));
     return query
         .bind("after", after)
+        .bind("upTo", upTo)
         .bind("limit", limit)
         .map(
             (row, _) ->

@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.UUID;
 import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
@@ -170,12 +171,21 @@ final class Payments {
     return page(rows, size, last -> last.id().toString(), arguments);
   }
 
-  /** Lines of the books, oldest first; of one order or of all. */
+  /**
+   * Lines of the books, oldest first; of one order or of all. While a line before the page's end is
+   * still being written, the page is empty and the token leads to it once more.
+   */
   Page<Ledger.Entry> listLedger(Optional<UUID> orderId, int size, String token) {
     String[] arguments = {"ledger", orderId.map(UUID::toString).orElse("")};
     long after = lastKey(token, arguments).map(Payments::numberInToken).orElse(0L);
+    // The lines of one order wait for each other: its payment is locked.
+    OptionalLong settled =
+        orderId.isPresent() ? OptionalLong.of(Long.MAX_VALUE) : Ledger.TABLE.settled(database);
+    if (settled.isEmpty()) {
+      return new Page<>(List.of(), PageToken.after(Long.toString(after), arguments));
+    }
     List<Ledger.Entry> rows =
-        database.inTransaction(tx -> ledger.list(tx, orderId, after, size + 1));
+        database.read(tx -> ledger.list(tx, orderId, after, settled.getAsLong(), size + 1));
     return page(rows, size, last -> Long.toString(last.id()), arguments);
   }
 

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.weft.card.CardNetworkServer;
 import dev.weft.durable.Database;
+import dev.weft.durable.PageToken;
 import dev.weft.durable.RequestIds;
 import dev.weft.durable.UuidV7;
 import dev.weft.mesh.Rejection;
@@ -32,6 +33,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.jdbi.v3.core.Handle;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -573,6 +575,73 @@ final class PaymentsTest {
                 tx -> tx.createQuery("SELECT count(*) FROM ledger_entry").mapTo(Long.class).one());
     assertThat(lines).hasSize((int) inTheTable);
     assertThat(lines.stream().mapToLong(line -> line.amount().minor()).sum()).isZero();
+  }
+
+  @Test
+  void readsTheBooksBesideAnOpenTransactionWithoutHoldingUpWritersOrMissingItsLines()
+      throws Exception {
+    process.payments.authorize(new Payments.Authorization(order, user, PRICE, "card_ok", "do"));
+    Payment captured = capture();
+    long before = process.payments.listLedger(Optional.of(order), 10, "").rows().getLast().id();
+    String from = PageToken.after(Long.toString(before), "ledger", "");
+    CountDownLatch entered = new CountDownLatch(1);
+    CountDownLatch commit = new CountDownLatch(1);
+    try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      Future<?> writer =
+          threads.submit(
+              () ->
+                  postgres
+                      .database()
+                      .inTransactionVoid(
+                          tx -> {
+                            enterAgain(tx, captured);
+                            entered.countDown();
+                            awaitLatch(commit);
+                          }));
+      assertThat(entered.await(10, TimeUnit.SECONDS)).isTrue();
+
+      Future<Payments.Page<Ledger.Entry>> reader =
+          threads.submit(() -> process.payments.listLedger(Optional.empty(), 100, from));
+      Payment other = authorizeAnotherOrder();
+      process.payments.capture(other.orderId(), "do");
+
+      // What has committed lies behind what has not.
+      Payments.Page<Ledger.Entry> meanwhile = reader.get();
+      assertThat(meanwhile.rows()).isEmpty();
+      assertThat(meanwhile.nextToken()).isNotEmpty();
+
+      commit.countDown();
+      writer.get();
+      Payments.Page<Ledger.Entry> rest =
+          process.payments.listLedger(Optional.empty(), 100, meanwhile.nextToken());
+      assertThat(rest.nextToken()).isEmpty();
+      assertThat(rest.rows())
+          .extracting(Ledger.Entry::orderId)
+          .containsExactly(order, order, other.orderId(), other.orderId());
+    } finally {
+      commit.countDown();
+    }
+  }
+
+  private static void enterAgain(Handle tx, Payment payment) {
+    tx.createUpdate(
+            """
+            INSERT INTO ledger_entry
+              (transaction_id, payment_id, order_id, account, amount_minor, currency, create_time)
+            SELECT :again, payment_id, order_id, account, amount_minor, currency, create_time
+              FROM ledger_entry WHERE transaction_id = :payment
+            """)
+        .bind("again", UuidV7.next())
+        .bind("payment", payment.id())
+        .execute();
+  }
+
+  private static void awaitLatch(CountDownLatch latch) {
+    try {
+      latch.await(10, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   @ParameterizedTest
