@@ -1,18 +1,11 @@
 package dev.weft.edge;
 
-import dev.weft.mesh.CallPolicy;
 import dev.weft.mesh.Caller;
 import dev.weft.mesh.Rejection;
-import dev.weft.mesh.RequestId;
-import io.grpc.CallOptions;
-import io.grpc.ClientCall;
-import io.grpc.Deadline;
-import io.grpc.Metadata;
 import io.grpc.MethodDescriptor.MethodType;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpVersion;
-import io.opentelemetry.context.Scope;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,8 +14,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Executor;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
@@ -40,9 +31,6 @@ import org.slf4j.LoggerFactory;
 final class Gateway {
   private static final Logger log = LoggerFactory.getLogger(Gateway.class);
 
-  private static final Metadata.Key<String> AUTHORIZATION =
-      Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
-
   private static final Pattern HOST =
       Pattern.compile("([A-Za-z0-9._-]{1,255}|\\[[0-9A-Fa-f:.]{2,45}])(:[0-9]{1,5})?");
 
@@ -56,14 +44,11 @@ final class Gateway {
   private final Services services;
   private final BooleanSupplier caughtUp;
   private final Tokens tokens;
-  private final Set<String> tokenServices;
+  private final Calls calls;
   private final Cors cors;
   private final HttpLimits limits;
   private final HttpTelemetry telemetry;
   private final Executor threads;
-  private final AtomicInteger inFlight = new AtomicInteger();
-  private final Slots streamsOfPrincipals;
-  private final Slots streamsOfRoutes;
 
   /**
    * @param caughtUp whether a path that is not known is nobody's
@@ -82,13 +67,11 @@ final class Gateway {
     this.services = services;
     this.caughtUp = caughtUp;
     this.tokens = tokens;
-    this.tokenServices = Set.copyOf(tokenServices);
+    this.calls = new Calls(services, tokenServices, limits);
     this.cors = cors;
     this.limits = limits;
     this.telemetry = telemetry;
     this.threads = threads;
-    this.streamsOfPrincipals = new Slots(limits.streamsPerPrincipal());
-    this.streamsOfRoutes = new Slots(limits.streamsPerRoute());
   }
 
   Observation observe(HttpRequest request) {
@@ -166,22 +149,6 @@ final class Gateway {
     }
     cors.preflight(exchange.request().headers(), methods).forEach(exchange::alsoAnswer);
     exchange.answer(Answer.empty(204, Map.of()));
-  }
-
-  /** A request that has a route, and what is known of it before its body. */
-  private record Asked(
-      RouteTable.Found found,
-      RequestTarget target,
-      Accept accept,
-      Optional<String> requestId,
-      Optional<Duration> timeout) {
-    Route route() {
-      return found.route();
-    }
-
-    Rpc rpc() {
-      return found.route().rpc();
-    }
   }
 
   private void found(Exchange exchange, RouteTable.Found found, RequestTarget target) {
@@ -266,7 +233,7 @@ final class Gateway {
   private void authorise(Exchange exchange, Access access, Runnable then) {
     List<String> given = exchange.request().headers().getAll("authorization");
     boolean open = access instanceof Access.Public;
-    Optional<String> token = given.size() == 1 ? bearer(given.getFirst()) : Optional.empty();
+    Optional<String> token = given.size() == 1 ? Tokens.bearer(given.getFirst()) : Optional.empty();
     if (token.isEmpty()) {
       if (!open) {
         throw new Refused(given.isEmpty() ? Problems.tokenMissing() : Problems.tokenInvalid());
@@ -292,12 +259,6 @@ final class Gateway {
           }
           then.run();
         });
-  }
-
-  private static Optional<String> bearer(String authorization) {
-    return authorization.regionMatches(true, 0, "Bearer ", 0, 7)
-        ? Optional.of(authorization.substring(7).strip()).filter(token -> !token.isEmpty())
-        : Optional.empty();
   }
 
   private void verify(
@@ -332,7 +293,7 @@ final class Gateway {
 
   private void transcode(Exchange exchange, Asked asked, byte[] body) {
     if (body.length <= INLINE_BYTES_MAX) {
-      call(exchange, asked, request(asked, body));
+      calls.start(exchange, asked, request(asked, body));
       return;
     }
     threads.execute(
@@ -340,7 +301,7 @@ final class Gateway {
           Runnable then;
           try {
             byte[] request = request(asked, body);
-            then = () -> call(exchange, asked, request);
+            then = () -> calls.start(exchange, asked, request);
           } catch (RuntimeException e) {
             then =
                 () -> {
@@ -359,107 +320,6 @@ final class Gateway {
         .request(asked.found().variables(), asked.target().query(), body, asked.requestId());
   }
 
-  private void call(Exchange exchange, Asked asked, byte[] request) {
-    if (!services.available(asked.rpc().service())) {
-      throw new Refused(Problems.noInstance(asked.rpc().service()));
-    }
-    Once ended = new Once(asked.rpc().serverStreaming() ? takeStream(exchange, asked) : takeCall());
-    try {
-      io.grpc.Context named =
-          RequestId.in(io.grpc.Context.ROOT, exchange.observation().requestId());
-      try (Scope _ = exchange.observation().context().makeCurrent()) {
-        named.run(
-            () -> {
-              if (asked.rpc().serverStreaming()) {
-                startStream(exchange, asked, request, ended);
-              } else {
-                startUnary(exchange, asked, request, ended);
-              }
-            });
-      }
-    } catch (RuntimeException e) {
-      ended.run();
-      throw e;
-    }
-  }
-
-  /** Takes room for a unary call. Returns what gives it back. */
-  private Runnable takeCall() {
-    if (inFlight.incrementAndGet() > limits.inFlight()) {
-      inFlight.decrementAndGet();
-      throw new Refused(Problems.overloaded());
-    }
-    return inFlight::decrementAndGet;
-  }
-
-  /** Takes room for a stream, of the principal's and of the route's. Returns what gives it back. */
-  private Runnable takeStream(Exchange exchange, Asked asked) {
-    String principal = exchange.user().map(user -> "user " + user.id()).orElseGet(exchange::peer);
-    String route = asked.route().key();
-    if (!streamsOfPrincipals.take(principal)) {
-      throw new Refused(Problems.tooManyStreams(limits.streamsPerPrincipal()));
-    }
-    if (!streamsOfRoutes.take(route)) {
-      streamsOfPrincipals.release(principal);
-      throw new Refused(Problems.overloaded());
-    }
-    return () -> {
-      streamsOfPrincipals.release(principal);
-      streamsOfRoutes.release(route);
-    };
-  }
-
-  private void startUnary(Exchange exchange, Asked asked, byte[] request, Runnable ended) {
-    CallPolicy policy = asked.rpc().policy();
-    Duration timeout =
-        asked.timeout().filter(t -> t.compareTo(policy.timeout()) < 0).orElse(policy.timeout());
-    ClientCall<byte[], byte[]> call =
-        services
-            .channel(asked.rpc().service())
-            .newCall(asked.rpc().grpc(), options(exchange, asked, timeout));
-    exchange.onGone(() -> call.cancel("the client left", null));
-    call.start(new UnaryCall(exchange, asked.route(), ended), metadata(exchange, asked.rpc()));
-    call.request(2);
-    call.sendMessage(request);
-    call.halfClose();
-  }
-
-  private void startStream(Exchange exchange, Asked asked, byte[] request, Runnable ended) {
-    CallOptions options =
-        asked
-            .timeout()
-            .map(timeout -> options(exchange, asked, timeout))
-            .orElseGet(() -> options(exchange, asked));
-    ClientCall<byte[], byte[]> call =
-        services.streamChannel(asked.rpc().service()).newCall(asked.rpc().grpc(), options);
-    exchange.onGone(() -> call.cancel("the client left", null));
-    new StreamCall(exchange, asked.route(), StreamFormat.of(asked.accept()), call, ended)
-        .start(metadata(exchange, asked.rpc()), request);
-  }
-
-  private static CallOptions options(Exchange exchange, Asked asked) {
-    // On the loop of the connection: an exchange knows no locks.
-    return CallOptions.DEFAULT
-        .withExecutor(exchange.loop())
-        .withOption(CallPolicy.KEY, asked.rpc().policy());
-  }
-
-  private static CallOptions options(Exchange exchange, Asked asked, Duration timeout) {
-    return options(exchange, asked)
-        .withDeadline(Deadline.after(timeout.toNanos(), TimeUnit.NANOSECONDS));
-  }
-
-  private Metadata metadata(Exchange exchange, Rpc rpc) {
-    HttpHeaders headers = exchange.request().headers();
-    Metadata metadata = MetadataRules.toMetadata(headers, exchange.peer());
-    if (exchange.user().isPresent() && tokenServices.contains(rpc.service())) {
-      // In the one form that every service knows, however the client wrote it.
-      bearer(headers.get("authorization"))
-          .ifPresent(token -> metadata.put(AUTHORIZATION, "Bearer " + token));
-    }
-    return metadata;
-  }
-
   /** Does a part of the work; whatever it throws becomes the answer. */
   private static void guarded(Exchange exchange, Runnable work) {
     if (exchange.over()) {
@@ -472,24 +332,6 @@ final class Gateway {
     } catch (RuntimeException | StackOverflowError e) {
       log.error("a request failed", e);
       exchange.refuse(Problem.internal());
-    }
-  }
-
-  /** Runs once, however often it is asked to. */
-  private static final class Once implements Runnable {
-    private final Runnable action;
-    private boolean done;
-
-    Once(Runnable action) {
-      this.action = action;
-    }
-
-    @Override
-    public synchronized void run() {
-      if (!done) {
-        done = true;
-        action.run();
-      }
     }
   }
 }

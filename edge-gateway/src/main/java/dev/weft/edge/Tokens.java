@@ -2,6 +2,7 @@ package dev.weft.edge;
 
 import dev.weft.mesh.Caller;
 import dev.weft.mesh.TokenVerifier;
+import java.util.Optional;
 
 /** Decides on bearer tokens. */
 interface Tokens {
@@ -28,5 +29,12 @@ interface Tokens {
         return verifier.ready();
       }
     };
+  }
+
+  /** The token in a header of this value, if it holds one. */
+  static Optional<String> bearer(String authorization) {
+    return authorization.regionMatches(true, 0, "Bearer ", 0, 7)
+        ? Optional.of(authorization.substring(7).strip()).filter(token -> !token.isEmpty())
+        : Optional.empty();
   }
 }
