@@ -8,6 +8,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.LockSupport;
@@ -24,17 +25,23 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Limits: 500 ms for a free connection, 2 s for a statement, 300 ms for a lock, 5 s idle inside
  * a transaction, 10 s for an answer on the wire. A transaction that loses a deadlock or a
- * serialization conflict runs again, three times at most. Failures arrive as Jdbi's exceptions with
- * the {@link SQLException} as cause.
+ * serialization conflict runs again, three times at most; one that waits in vain for a lock, twice.
+ * Failures arrive as Jdbi's exceptions with the {@link SQLException} as cause.
  *
  * <p>Thread-safe. Whoever opens it closes it. Do not open a transaction inside another: it would
  * need a second connection while it holds the first, so it is refused.
  */
 public final class Database implements Transactions, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Database.class);
-  private static final int RETRIES_MAX = 3;
+  private static final int CONFLICT_RETRIES_MAX = 3;
   private static final Backoff CONFLICT =
       new Backoff(Duration.ofMillis(10), Duration.ofMillis(100));
+
+  // The server looks for a deadlock after 1 s, so most end as waits for a lock that were too long,
+  // and nothing tells those from a row that is merely busy. Three waits fit into the second that
+  // callers have; a pause as long as a transaction keeps those apart who waited for each other.
+  private static final int LOCK_RETRIES_MAX = 2;
+  private static final Backoff LOCK = new Backoff(Duration.ofMillis(30), Duration.ofMillis(60));
   private static final String SESSION =
       "-c statement_timeout=2000 -c lock_timeout=300 -c idle_in_transaction_session_timeout=5000"
           + " -c synchronous_commit=on -c TimeZone=UTC";
@@ -79,11 +86,12 @@ public final class Database implements Transactions, AutoCloseable {
       try {
         return transaction(work);
       } catch (RuntimeException e) {
-        if (failures > RETRIES_MAX || !lostAConflict(e)) {
+        Optional<Duration> pause = pause(e, failures);
+        if (pause.isEmpty()) {
           throw e;
         }
         log.debug("a transaction lost a conflict (failure {}), it runs again", failures, e);
-        LockSupport.parkNanos(CONFLICT.after(failures, ThreadLocalRandom.current()).toNanos());
+        LockSupport.parkNanos(pause.get().toNanos());
       }
     }
   }
@@ -220,9 +228,19 @@ public final class Database implements Transactions, AutoCloseable {
     return handle;
   }
 
-  private static boolean lostAConflict(Throwable e) {
-    String state = sqlState(e);
-    return "40001".equals(state) || "40P01".equals(state);
+  /** How long to wait before the transaction runs again; empty if it does not. */
+  private static Optional<Duration> pause(Throwable e, int failures) {
+    return switch (sqlState(e)) {
+      case "40001", "40P01" -> pause(CONFLICT, CONFLICT_RETRIES_MAX, failures);
+      case "55P03" -> pause(LOCK, LOCK_RETRIES_MAX, failures);
+      case null, default -> Optional.empty();
+    };
+  }
+
+  private static Optional<Duration> pause(Backoff backoff, int retriesMax, int failures) {
+    return failures > retriesMax
+        ? Optional.empty()
+        : Optional.of(backoff.after(failures, ThreadLocalRandom.current()));
   }
 
   private static boolean connectionLost(Throwable e) {

@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -14,9 +16,12 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class DatabaseTest {
   @RegisterExtension static final TestPostgres postgres = new TestPostgres();
@@ -53,13 +58,18 @@ class DatabaseTest {
     assertThat(amount(1)).isZero();
   }
 
-  @Test
-  void runsALostDeadlockAgain() throws Exception {
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SET LOCAL lock_timeout = '10s'", // above the time after which the server looks for it
+        "SET LOCAL lock_timeout = '300ms'", // the default, at which it is no more than a long wait
+      })
+  void runsALostDeadlockAgain(String patience) throws Exception {
     CountDownLatch bothHoldOne = new CountDownLatch(2);
     AtomicInteger runs = new AtomicInteger();
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
-      Future<?> one = threads.submit(() -> transfer(1, 2, bothHoldOne, runs));
-      Future<?> two = threads.submit(() -> transfer(2, 1, bothHoldOne, runs));
+      Future<?> one = threads.submit(() -> transfer(1, 2, patience, bothHoldOne, runs));
+      Future<?> two = threads.submit(() -> transfer(2, 1, patience, bothHoldOne, runs));
       one.get(20, TimeUnit.SECONDS);
       two.get(20, TimeUnit.SECONDS);
     }
@@ -83,16 +93,57 @@ class DatabaseTest {
   }
 
   @Test
-  void boundsTheWaitForALock() {
-    try (Handle holder = org.jdbi.v3.core.Jdbi.create(postgres.url()).open()) {
+  void givesUpOnALockAfterThreeWaitsThatFitIntoTheSecondACallerHas() {
+    AtomicInteger runs = new AtomicInteger();
+    try (Handle holder = Jdbi.open(postgres.url())) {
       holder.begin();
       add(holder, 1, 1);
       long start = System.nanoTime();
-      assertThatThrownBy(() -> database.inTransactionVoid(tx -> add(tx, 1, 1)))
+      assertThatThrownBy(
+              () ->
+                  database.inTransactionVoid(
+                      tx -> {
+                        runs.incrementAndGet();
+                        add(tx, 1, 1);
+                      }))
           .hasMessageContaining("lock timeout");
+      // A little more than that second on a busy machine, but no fourth wait.
       assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(2));
       holder.rollback();
     }
+    assertThat(runs).hasValue(3);
+  }
+
+  // An interrupt closes the socket under the statement, and with it the connection.
+  @Test
+  void goesOnAfterThreadsWereInterruptedInTheMidstOfTheirStatements() throws Exception {
+    int interrupted = 5;
+    // A table of its own: the server finishes a statement whose client is gone, up to its time-out.
+    database.inTransactionVoid(tx -> tx.execute("CREATE TABLE interrupted (id int)"));
+    List<Throwable> failures = new CopyOnWriteArrayList<>();
+    try (Database single = postgres.another(1)) {
+      for (int i = 0; i < interrupted; i++) {
+        CountDownLatch asks = new CountDownLatch(1);
+        Thread writer =
+            Thread.ofVirtual()
+                .uncaughtExceptionHandler((_, failure) -> failures.add(failure))
+                .start(
+                    () ->
+                        single.inTransactionVoid(
+                            tx -> {
+                              tx.execute("INSERT INTO interrupted VALUES (1)");
+                              asks.countDown();
+                              tx.execute("SELECT pg_sleep(20)");
+                            }));
+        await(asks);
+        writer.interrupt();
+        assertThat(writer.join(Duration.ofSeconds(5))).isTrue();
+        single.inTransactionVoid(tx -> add(tx, 2, 1));
+      }
+    }
+    assertThat(failures).hasSize(interrupted);
+    assertThat(amount(2)).isEqualTo(interrupted);
+    assertThat(database.read(DatabaseTest::leftByInterrupted)).isZero();
   }
 
   @Test
@@ -152,19 +203,17 @@ class DatabaseTest {
 
   @Test
   void isHealthyWhileAllConnectionsAreAtWork() {
-    DatabaseConfig one = postgres.config();
-    one = new DatabaseConfig(one.jdbcUrl(), one.user(), one.password(), 1);
-    try (Database busy = Database.open(one)) {
+    try (Database busy = postgres.another(1)) {
       busy.inTransactionVoid(_ -> assertThat(busy.healthy()).isTrue());
     }
   }
 
-  private void transfer(int from, int to, CountDownLatch bothHoldOne, AtomicInteger runs) {
+  private void transfer(
+      int from, int to, String patience, CountDownLatch bothHoldOne, AtomicInteger runs) {
     database.inTransactionVoid(
         tx -> {
           runs.incrementAndGet();
-          // Above the time after which the server looks for deadlocks.
-          tx.execute("SET LOCAL lock_timeout = '10s'");
+          tx.execute(patience);
           tx.execute("SET LOCAL statement_timeout = '10s'");
           add(tx, from, 1);
           bothHoldOne.countDown();
@@ -179,6 +228,10 @@ class DatabaseTest {
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
     }
+  }
+
+  private static Integer leftByInterrupted(Handle tx) {
+    return tx.createQuery("SELECT count(*) FROM interrupted").mapTo(Integer.class).one();
   }
 
   private static Instant now(Handle tx) {

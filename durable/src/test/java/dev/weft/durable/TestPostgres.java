@@ -44,6 +44,13 @@ final class TestPostgres implements BeforeAllCallback, AfterAllCallback {
     return Database.open(config());
   }
 
+  /** Another pool, of so many connections at most. */
+  Database another(int poolSize) {
+    DatabaseConfig config = config();
+    return Database.open(
+        new DatabaseConfig(config.jdbcUrl(), config.user(), config.password(), poolSize));
+  }
+
   /** For a connection that no pool bounds. */
   String url() {
     return config().jdbcUrl() + "?user=" + config().user() + "&password=" + config().password();
