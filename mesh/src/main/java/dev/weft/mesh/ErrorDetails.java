@@ -16,6 +16,9 @@ final class ErrorDetails {
       Metadata.Key.of(
           "grpc-status-details-bin", ProtoUtils.metadataMarshaller(Status.getDefaultInstance()));
 
+  /** ErrorInfo metadata: who is to blame instead of the service that answered. */
+  static final String CAUSED_BY = "caused_by";
+
   /**
    * Trailers hold the details in base64 beside the message in percent encoding, and a client drops
    * a call whose trailers pass 8 KiB. Half of that leaves room for both.

@@ -148,6 +148,14 @@ public abstract sealed class Rejection extends RuntimeException {
   /** The same refusal with one more entry of ErrorInfo metadata, such as {@code http_status}. */
   public abstract Rejection with(String metadataKey, String value);
 
+  /**
+   * The same refusal, for the fault of something else that this service needs, such as another
+   * service: this one is well, so the circuits to it stay closed.
+   */
+  public final Rejection causedBy(String service) {
+    return with(ErrorDetails.CAUSED_BY, service);
+  }
+
   /** The reason as in ErrorInfo: UPPER_SNAKE, part of the contract. */
   public final String reason() {
     return reason;

@@ -15,6 +15,7 @@ import io.grpc.Deadline;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.grpc.Status;
+import java.nio.channels.ClosedChannelException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -31,10 +32,11 @@ import org.jspecify.annotations.Nullable;
  * only, after a fully jittered pause, within the deadline and the {@link RetryBudget}.
  *
  * <p>Breaks the circuit: UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL and UNKNOWN, when the target is
- * to blame. It is not when it passed on what a service behind it answered, not when the caller had
- * left it less than half of the time the contract gives it, and not when there was no connection to
- * send the call on: that fails at once without a circuit, and an open one would refuse the first
- * calls to an instance that came back. A refusal never counts, nor does a cancelled call.
+ * to blame. It is not when it passed on what a service behind it answered or says that another one
+ * is the cause ({@link Rejection#causedBy}), not when the caller had left it less than half of the
+ * time the contract gives it, and not when there was no connection to send the call on: that fails
+ * at once without a circuit, and an open one would refuse the first calls to an instance that came
+ * back. A refusal never counts, nor does a cancelled call.
  *
  * <p>A retry of a call whose answer was lost may be refused by the open circuit. Then the caller
  * gets the first answer: "not sent" would not be true.
@@ -255,7 +257,7 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
         Status status =
             tooMany && received.isOk()
                 ? Status.INTERNAL.withDescription("more than one reply to a unary call")
-                : received;
+                : withoutConnection(received);
         Duration took = Duration.ofNanos(nanoTime.getAsLong() - startedAt);
         boolean mayRetry;
         synchronized (ResilientCall.this) {
@@ -275,6 +277,14 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
       }
     }
 
+    /** A connection that was cut is UNAVAILABLE, also where gRPC saw only that it is closed. */
+    private static Status withoutConnection(Status status) {
+      return status.getCode() == Status.Code.UNKNOWN
+              && status.getCause() instanceof ClosedChannelException
+          ? Status.UNAVAILABLE.withDescription(status.getDescription()).withCause(status.getCause())
+          : status;
+    }
+
     private boolean isToBlame(
         Status status, Metadata trailers, Duration took, Departure departure) {
       return switch (status.getCode()) {
@@ -283,8 +293,9 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
           if (status.getCode() == Status.Code.UNAVAILABLE && !departure.seen) {
             yield false;
           }
-          String domain = RemoteError.of(status, trailers).domain();
-          yield domain.isEmpty() || domain.equals(ErrorDetails.domain(target));
+          RemoteError error = RemoteError.of(status, trailers);
+          yield !error.metadata().containsKey(ErrorDetails.CAUSED_BY)
+              && (error.domain().isEmpty() || error.domain().equals(ErrorDetails.domain(target)));
         }
         default -> false;
       };

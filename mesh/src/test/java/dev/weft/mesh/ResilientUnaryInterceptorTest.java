@@ -15,6 +15,8 @@ import io.grpc.ClientCall;
 import io.grpc.ClientInterceptor;
 import io.grpc.ClientInterceptors;
 import io.grpc.Context;
+import io.grpc.ForwardingClientCall.SimpleForwardingClientCall;
+import io.grpc.ForwardingClientCallListener.SimpleForwardingClientCallListener;
 import io.grpc.ForwardingServerCall.SimpleForwardingServerCall;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
@@ -30,6 +32,7 @@ import io.grpc.inprocess.InProcessChannelBuilder;
 import io.grpc.inprocess.InProcessServerBuilder;
 import io.opentelemetry.context.ContextKey;
 import java.io.IOException;
+import java.nio.channels.ClosedChannelException;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -461,6 +464,56 @@ class ResilientUnaryInterceptorTest {
 
     assertThat(circuit.breaker().getState()).isEqualTo(State.CLOSED);
     assertThat(echo.calls).as("retried where it happened").hasValue(50);
+  }
+
+  @Test
+  void whatTheTargetCannotDoForWantOfAnotherDoesNotOpenTheCircuitToIt() {
+    echo.answer =
+        _ -> {
+          throw Status.UNAVAILABLE.asRuntimeException(
+              ErrorDetails.trailers("echo-svc", busy().causedBy("other-svc")));
+        };
+    for (int i = 0; i < 50; i++) {
+      assertThat(errorOf(() -> stub.write(REQUEST)).metadata()).containsValue("other-svc");
+    }
+
+    assertThat(circuit.breaker().getState()).isEqualTo(State.CLOSED);
+  }
+
+  @Test
+  void aConnectionThatIsCutIsUnavailableThoughGrpcDoesNotCallItSo() {
+    Status cut =
+        Status.UNKNOWN.withDescription("channel closed").withCause(new ClosedChannelException());
+    Channel cutOff =
+        with(
+            new ResilientUnaryInterceptor("echo-svc", circuit, budget, timer, now::get),
+            new EndingInterceptor(cut));
+
+    RemoteError error = errorOf(() -> EchoServiceGrpc.newBlockingStub(cutOff).read(REQUEST));
+
+    assertThat(error.code()).isEqualTo(Status.Code.UNAVAILABLE);
+    assertThat(echo.calls).as("repeated as any call that was cut").hasValue(2);
+  }
+
+  /** Has every call end like this, whatever the server says. */
+  private record EndingInterceptor(Status status) implements ClientInterceptor {
+    @Override
+    public <ReqT, RespT> ClientCall<ReqT, RespT> interceptCall(
+        MethodDescriptor<ReqT, RespT> method, CallOptions options, Channel next) {
+      return new SimpleForwardingClientCall<>(next.newCall(method, options)) {
+        @Override
+        public void start(Listener<RespT> listener, Metadata headers) {
+          super.start(
+              new SimpleForwardingClientCallListener<>(listener) {
+                @Override
+                public void onClose(Status ignored, Metadata trailers) {
+                  super.onClose(status, trailers);
+                }
+              },
+              headers);
+        }
+      };
+    }
   }
 
   @Test

@@ -43,7 +43,7 @@ final class BooksClient {
             payments.listLedgerEntries(
                 ListLedgerEntriesRequest.newBuilder().setPageSize(PAGE).setPageToken(next).build());
       } catch (StatusRuntimeException e) {
-        throw unreadable("the ledger", e);
+        throw unreadable("payment-svc", "the ledger", e);
       }
       page.getEntriesList().forEach(reader);
       next = page.getNextPageToken();
@@ -63,15 +63,16 @@ final class BooksClient {
                     .setPageToken(next)
                     .build());
       } catch (StatusRuntimeException e) {
-        throw unreadable("the stock movements", e);
+        throw unreadable("inventory-svc", "the stock movements", e);
       }
       page.getMovementsList().forEach(reader);
       next = page.getNextPageToken();
     } while (!next.isEmpty());
   }
 
-  private static Rejection unreadable(String what, StatusRuntimeException e) {
+  private static Rejection unreadable(String service, String what, StatusRuntimeException e) {
     log.warn("{} cannot be read: {}", what, e.getStatus());
-    return Rejection.unavailable("BOOKS_UNAVAILABLE", what + " cannot be read now", RETRY_AFTER);
+    return Rejection.unavailable("BOOKS_UNAVAILABLE", what + " cannot be read now", RETRY_AFTER)
+        .causedBy(service);
   }
 }

@@ -361,6 +361,7 @@ final class Payments {
 
   private static Rejection unknown() {
     return Rejection.unavailable(
-        "CARD_NETWORK_UNAVAILABLE", "the card network has not said what happened", RETRY_AFTER);
+            "CARD_NETWORK_UNAVAILABLE", "the card network has not said what happened", RETRY_AFTER)
+        .causedBy("card-network");
   }
 }
