@@ -2,13 +2,15 @@ package dev.weft.inventory;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Parser;
-import com.google.protobuf.Timestamp;
 import com.google.type.Money;
 import dev.weft.durable.RequestIds;
 import dev.weft.inventory.Product.Change;
 import dev.weft.inventory.Product.Description;
+import dev.weft.mesh.MinorUnits;
 import dev.weft.mesh.Rejection;
 import dev.weft.mesh.Rejection.FieldViolation;
+import dev.weft.mesh.Timestamps;
+import dev.weft.mesh.UuidText;
 import dev.weft.shop.inventory.v1.ItemQuantity;
 import dev.weft.shop.inventory.v1.ListProductsResponse;
 import dev.weft.shop.inventory.v1.ListStockMovementsResponse;
@@ -20,8 +22,6 @@ import dev.weft.shop.inventory.v1.UpdateProductRequest;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.time.Instant;
-import java.util.Currency;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -31,7 +31,6 @@ import java.util.TreeSet;
 import java.util.UUID;
 import java.util.function.Function;
 import java.util.function.IntPredicate;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -39,10 +38,6 @@ import java.util.stream.Stream;
  * From the contract's messages to the domain and back. Pure; refuses what is not in the contract.
  */
 final class InventoryMessages {
-  private static final Pattern UUID_TEXT =
-      Pattern.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}");
-  private static final int NANO_DIGITS = 9;
-
   /** What a mask may name although it changes nothing: clients send back what they were given. */
   private static final Set<String> NOT_CHANGED =
       Set.of("product_id", "available_quantity", "etag", "create_time", "update_time");
@@ -53,28 +48,16 @@ final class InventoryMessages {
   private InventoryMessages() {}
 
   static UUID productId(String value) {
-    return uuid("product_id", value);
+    return UuidText.parse("product_id", value);
   }
 
   /** Empty for the empty string, which means that the field was not set. */
   static Optional<UUID> productIdIfSet(String value) {
-    return value.isEmpty() ? Optional.empty() : Optional.of(productId(value));
+    return UuidText.parseIfSet("product_id", value);
   }
 
   static UUID orderId(String value) {
-    return uuid("order_id", value);
-  }
-
-  private static UUID uuid(String field, String value) {
-    if (!UUID_TEXT.matcher(value).matches()) {
-      throw Rejection.invalid(field, "must be a UUID");
-    }
-    return UUID.fromString(value);
-  }
-
-  /** Size 0 means the default; more than the maximum means the maximum. */
-  static Page.Wish page(int size, int defaultSize, int maxSize, String token) {
-    return new Page.Wish(size == 0 ? defaultSize : Math.min(size, maxSize), token);
+    return UuidText.parse("order_id", value);
   }
 
   /** Text of one line. */
@@ -119,7 +102,9 @@ final class InventoryMessages {
     if (!product.hasPrice()) {
       throw Rejection.invalid("product.price", "is required");
     }
-    return price("product.price", product.getPrice());
+    return new Price(
+        MinorUnits.positive("product.price", product.getPrice()),
+        product.getPrice().getCurrencyCode());
   }
 
   /** What to change: the fields that the mask names or, without one, those that are set. */
@@ -205,41 +190,8 @@ final class InventoryMessages {
     }
   }
 
-  /** A positive amount in whole minor units of a currency in use. */
-  static Price price(String field, Money money) {
-    int digits = digits(field, money.getCurrencyCode());
-    int nanosPerMinor = Math.powExact(10, NANO_DIGITS - digits);
-    boolean signsDiffer = Long.signum(money.getUnits()) * Integer.signum(money.getNanos()) < 0;
-    if (signsDiffer || Math.abs((long) money.getNanos()) > 999_999_999) {
-      throw Rejection.invalid(field + ".nanos", "is no fraction of these units");
-    }
-    if (money.getNanos() % nanosPerMinor != 0) {
-      throw Rejection.invalid(
-          field + ".nanos", "is finer than the minor unit of " + money.getCurrencyCode());
-    }
-    long minor;
-    try {
-      minor =
-          Math.addExact(
-              Math.multiplyExact(money.getUnits(), (long) Math.powExact(10, digits)),
-              money.getNanos() / nanosPerMinor);
-    } catch (ArithmeticException e) {
-      throw Rejection.invalid(field + ".units", "is too much");
-    }
-    if (minor <= 0) {
-      throw Rejection.invalid(field, "must be positive");
-    }
-    return new Price(minor, money.getCurrencyCode());
-  }
-
-  static Money money(Price price) {
-    int digits = digits("price", price.currency());
-    long minorPerUnit = Math.powExact(10, digits);
-    return Money.newBuilder()
-        .setCurrencyCode(price.currency())
-        .setUnits(price.minor() / minorPerUnit)
-        .setNanos((int) (price.minor() % minorPerUnit * Math.powExact(10, NANO_DIGITS - digits)))
-        .build();
+  private static Money money(Price price) {
+    return MinorUnits.money(price.minor(), price.currency());
   }
 
   static dev.weft.shop.inventory.v1.Product product(Product product) {
@@ -253,8 +205,8 @@ final class InventoryMessages {
         .setPrice(money(description.price()))
         .setAvailableQuantity(product.available())
         .setEtag(product.etag())
-        .setCreateTime(timestamp(product.createTime()))
-        .setUpdateTime(timestamp(product.updateTime()))
+        .setCreateTime(Timestamps.of(product.createTime()))
+        .setUpdateTime(Timestamps.of(product.updateTime()))
         .build();
   }
 
@@ -302,7 +254,7 @@ final class InventoryMessages {
                     ReservationLine.newBuilder()
                         .setProductId(productId.toString())
                         .setQuantity(quantity)));
-    reservation.expireTime().ifPresent(time -> message.setExpireTime(timestamp(time)));
+    reservation.expireTime().ifPresent(time -> message.setExpireTime(Timestamps.of(time)));
     return message.build();
   }
 
@@ -320,7 +272,7 @@ final class InventoryMessages {
         .setKind(kind(movement.kind()))
         .setQuantity(movement.quantity())
         .setOrderId(movement.orderId().map(UUID::toString).orElse(""))
-        .setCreateTime(timestamp(movement.createTime()))
+        .setCreateTime(Timestamps.of(movement.createTime()))
         .build();
   }
 
@@ -342,25 +294,6 @@ final class InventoryMessages {
       case RELEASED -> dev.weft.shop.inventory.v1.Reservation.State.STATE_RELEASED;
       case EXPIRED -> dev.weft.shop.inventory.v1.Reservation.State.STATE_EXPIRED;
     };
-  }
-
-  private static int digits(String field, String currencyCode) {
-    try {
-      int digits = Currency.getInstance(currencyCode).getDefaultFractionDigits();
-      if (digits >= 0) {
-        return digits;
-      }
-    } catch (IllegalArgumentException e) {
-      // Refused below, together with gold and other currencies without a minor unit.
-    }
-    throw Rejection.invalid(field + ".currency_code", "must be a currency of ISO 4217");
-  }
-
-  private static Timestamp timestamp(Instant instant) {
-    return Timestamp.newBuilder()
-        .setSeconds(instant.getEpochSecond())
-        .setNanos(instant.getNano())
-        .build();
   }
 
   private static byte[] sha256(String text) {

@@ -1,6 +1,7 @@
 package dev.weft.inventory;
 
 import dev.weft.mesh.Caller;
+import dev.weft.mesh.PageSize;
 import dev.weft.shop.inventory.v1.ConfirmReservationRequest;
 import dev.weft.shop.inventory.v1.ConfirmReservationResponse;
 import dev.weft.shop.inventory.v1.CreateProductRequest;
@@ -39,6 +40,9 @@ import java.util.UUID;
 
 /** The gRPC face; decides nothing. */
 final class InventoryService extends InventoryServiceGrpc.InventoryServiceImplBase {
+  private static final PageSize PRODUCTS = new PageSize(50, 200);
+  private static final PageSize MOVEMENTS = new PageSize(200, 1_000);
+
   private final Catalogue catalogue;
   private final Stocks stocks;
   private final StockFeed feed;
@@ -54,7 +58,7 @@ final class InventoryService extends InventoryServiceGrpc.InventoryServiceImplBa
   @Override
   public void listProducts(
       ListProductsRequest request, StreamObserver<ListProductsResponse> reply) {
-    Page.Wish wish = InventoryMessages.page(request.getPageSize(), 50, 200, request.getPageToken());
+    Page.Wish wish = new Page.Wish(PRODUCTS.of(request.getPageSize()), request.getPageToken());
     String typed = InventoryMessages.line("query", request.getQuery());
     Page<Product> page =
         typed.isBlank()
@@ -229,8 +233,7 @@ final class InventoryService extends InventoryServiceGrpc.InventoryServiceImplBa
         InventoryMessages.movements(
             stocks.movements(
                 InventoryMessages.productIdIfSet(request.getProductId()),
-                InventoryMessages.page(
-                    request.getPageSize(), 200, 1_000, request.getPageToken()))));
+                new Page.Wish(MOVEMENTS.of(request.getPageSize()), request.getPageToken()))));
   }
 
   private static String principal() {

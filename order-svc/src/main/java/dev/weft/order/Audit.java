@@ -4,6 +4,7 @@ import com.google.type.Money;
 import dev.weft.durable.Database;
 import dev.weft.durable.Saga;
 import dev.weft.durable.SagaRunner;
+import dev.weft.mesh.MinorUnits;
 import dev.weft.mesh.Rejection;
 import dev.weft.shop.inventory.v1.StockMovement;
 import dev.weft.shop.payment.v1.LedgerEntry;
@@ -143,7 +144,7 @@ final class Audit {
 
     void read(LedgerEntry entry) {
       Money amount = entry.getAmount();
-      long minor = Monies.signedMinor(amount);
+      long minor = MinorUnits.of(amount);
       transactions.add(entry.getTransactionId());
       unbalanced.merge(
           entry.getTransactionId() + " in " + amount.getCurrencyCode(),

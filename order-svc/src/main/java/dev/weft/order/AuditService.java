@@ -1,5 +1,6 @@
 package dev.weft.order;
 
+import dev.weft.mesh.Timestamps;
 import dev.weft.shop.order.v1.AuditServiceGrpc;
 import dev.weft.shop.order.v1.CheckInvariantsRequest;
 import dev.weft.shop.order.v1.CheckInvariantsResponse;
@@ -25,7 +26,7 @@ final class AuditService extends AuditServiceGrpc.AuditServiceImplBase {
             .addAllInvariants(report.invariants().stream().map(AuditService::invariant).toList())
             .setJudgedOrders(report.judged())
             .setOpenOrders(report.open())
-            .setAuditTime(OrderMessages.timestamp(report.at()))
+            .setAuditTime(Timestamps.of(report.at()))
             .build());
   }
 

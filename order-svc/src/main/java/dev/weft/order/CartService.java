@@ -3,6 +3,7 @@ package dev.weft.order;
 import static dev.weft.order.OrderService.answer;
 import static dev.weft.order.OrderService.callerId;
 
+import dev.weft.mesh.UuidText;
 import dev.weft.shop.order.v1.CartServiceGrpc;
 import dev.weft.shop.order.v1.CheckoutRequest;
 import dev.weft.shop.order.v1.CheckoutResponse;
@@ -37,7 +38,7 @@ final class CartService extends CartServiceGrpc.CartServiceImplBase {
   @Override
   public void setCartItem(SetCartItemRequest request, StreamObserver<SetCartItemResponse> reply) {
     Item item =
-        new Item(OrderMessages.uuid("product_id", request.getProductId()), request.getQuantity());
+        new Item(UuidText.parse("product_id", request.getProductId()), request.getQuantity());
     answer(
         reply,
         SetCartItemResponse.newBuilder()
@@ -48,7 +49,7 @@ final class CartService extends CartServiceGrpc.CartServiceImplBase {
   @Override
   public void removeCartItem(
       RemoveCartItemRequest request, StreamObserver<RemoveCartItemResponse> reply) {
-    UUID productId = OrderMessages.uuid("product_id", request.getProductId());
+    UUID productId = UuidText.parse("product_id", request.getProductId());
     answer(
         reply,
         RemoveCartItemResponse.newBuilder()

@@ -1,5 +1,6 @@
 package dev.weft.order;
 
+import dev.weft.mesh.MinorUnits;
 import dev.weft.mesh.Rejection;
 import dev.weft.mesh.RemoteError;
 import dev.weft.shop.inventory.v1.ConfirmReservationRequest;
@@ -51,9 +52,9 @@ final class InventoryClient {
                         UUID.fromString(line.getProductId()),
                         line.getTitle(),
                         line.getQuantity(),
-                        Monies.amount(line.getUnitPrice()).minor()))
+                        MinorUnits.of(line.getUnitPrice())))
             .toList(),
-        Monies.amount(quoted.getTotal()));
+        new Amount(MinorUnits.of(quoted.getTotal()), quoted.getTotal().getCurrencyCode()));
   }
 
   /** Holds all items for the order, or none. */
@@ -120,9 +121,10 @@ final class InventoryClient {
                   || error.code() == Status.Code.DEADLINE_EXCEEDED
                   || error.code() == Status.Code.RESOURCE_EXHAUSTED
               ? Rejection.unavailable(
-                  "INVENTORY_UNAVAILABLE",
-                  "prices cannot be read at the moment",
-                  error.retryAfter().orElse(RETRY_AFTER))
+                      "INVENTORY_UNAVAILABLE",
+                      "prices cannot be read at the moment",
+                      error.retryAfter().orElse(RETRY_AFTER))
+                  .causedBy("inventory-svc")
               : e;
     };
   }

@@ -1,9 +1,12 @@
 package dev.weft.order;
 
 import com.google.protobuf.Message;
-import com.google.protobuf.Timestamp;
+import com.google.type.Money;
 import dev.weft.durable.RequestIds;
+import dev.weft.mesh.MinorUnits;
 import dev.weft.mesh.Rejection;
+import dev.weft.mesh.Timestamps;
+import dev.weft.mesh.UuidText;
 import dev.weft.shop.order.v1.CheckoutRequest;
 import dev.weft.shop.order.v1.CreateOrderRequest;
 import dev.weft.shop.order.v1.ListOrdersResponse;
@@ -11,7 +14,6 @@ import dev.weft.shop.order.v1.NewOrderItem;
 import dev.weft.shop.order.v1.OrderItem;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.HexFormat;
@@ -19,17 +21,11 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
-import java.util.regex.Pattern;
 
 /**
  * From the contract's messages to the domain and back. Pure; refuses what is not in the contract.
  */
 final class OrderMessages {
-  private static final Pattern UUID_TEXT =
-      Pattern.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}");
-  private static final int PAGE_DEFAULT = 50;
-  private static final int PAGE_MAX = 200;
-
   private OrderMessages() {}
 
   static List<Item> items(CreateOrderRequest request) {
@@ -38,7 +34,7 @@ final class OrderMessages {
     for (int i = 0; i < request.getItemsCount(); i++) {
       NewOrderItem item = request.getItems(i);
       String field = "items[" + i + "].product_id";
-      UUID productId = uuid(field, item.getProductId());
+      UUID productId = UuidText.parse(field, item.getProductId());
       if (!seen.add(productId)) {
         throw Rejection.invalid(field, "has a line already");
       }
@@ -67,26 +63,6 @@ final class OrderMessages {
         new RequestIds.Key(userId.toString(), method, requestId), sha256(content.toByteArray()));
   }
 
-  static UUID uuid(String field, String value) {
-    if (!UUID_TEXT.matcher(value).matches()) {
-      throw Rejection.invalid(field, "must be a UUID");
-    }
-    return UUID.fromString(value);
-  }
-
-  /** Empty for the empty string, which means that the field was not set. */
-  static Optional<UUID> uuidIfSet(String field, String value) {
-    return value.isEmpty() ? Optional.empty() : Optional.of(uuid(field, value));
-  }
-
-  /** 0 means the default; more than the maximum means the maximum. */
-  static int pageSize(int asked) {
-    if (asked < 0) {
-      throw Rejection.invalid("page_size", "must not be negative");
-    }
-    return asked == 0 ? PAGE_DEFAULT : Math.min(asked, PAGE_MAX);
-  }
-
   static Optional<OrderState> state(dev.weft.shop.order.v1.Order.State state) {
     return switch (state) {
       case STATE_UNSPECIFIED -> Optional.empty();
@@ -106,12 +82,12 @@ final class OrderMessages {
             .setOrderId(order.id().toString())
             .setUserId(order.userId().toString())
             .addAllItems(order.lines().stream().map(line -> item(line, currency)).toList())
-            .setTotal(Monies.money(order.total()))
+            .setTotal(money(order.total()))
             .setState(state(order.state()))
             .setShippingAddress(address(order.address()))
             .setPaymentMethod(order.paymentMethod())
-            .setCreateTime(timestamp(order.createTime()))
-            .setUpdateTime(timestamp(order.updateTime()))
+            .setCreateTime(Timestamps.of(order.createTime()))
+            .setUpdateTime(Timestamps.of(order.updateTime()))
             .setEtag("\"" + order.version() + "\"");
     order.cancelReason().ifPresent(reason -> message.setCancelReason(reason(reason)));
     order.paymentId().ifPresent(id -> message.setPaymentId(id.toString()));
@@ -138,16 +114,9 @@ final class OrderMessages {
                   .build()
               : item(quote.lines().getFirst(), quote.total().currency()));
     }
-    priced.total().ifPresent(total -> message.setTotal(Monies.money(total)));
-    priced.cart().updateTime().ifPresent(time -> message.setUpdateTime(timestamp(time)));
+    priced.total().ifPresent(total -> message.setTotal(money(total)));
+    priced.cart().updateTime().ifPresent(time -> message.setUpdateTime(Timestamps.of(time)));
     return message.build();
-  }
-
-  static Timestamp timestamp(Instant instant) {
-    return Timestamp.newBuilder()
-        .setSeconds(instant.getEpochSecond())
-        .setNanos(instant.getNano())
-        .build();
   }
 
   private static OrderItem item(OrderLine line, String currency) {
@@ -155,9 +124,13 @@ final class OrderMessages {
         .setProductId(line.productId().toString())
         .setTitle(line.title())
         .setQuantity(line.quantity())
-        .setUnitPrice(Monies.money(line.unitMinor(), currency))
-        .setLineTotal(Monies.money(line.totalMinor(), currency))
+        .setUnitPrice(MinorUnits.money(line.unitMinor(), currency))
+        .setLineTotal(MinorUnits.money(line.totalMinor(), currency))
         .build();
+  }
+
+  private static Money money(Amount amount) {
+    return MinorUnits.money(amount.minor(), amount.currency());
   }
 
   private static Address address(dev.weft.shop.order.v1.Address address) {

@@ -5,7 +5,9 @@ import dev.weft.durable.RequestIds;
 import dev.weft.durable.Saga;
 import dev.weft.durable.SagaRunner;
 import dev.weft.mesh.Caller;
+import dev.weft.mesh.PageSize;
 import dev.weft.mesh.Rejection;
+import dev.weft.mesh.UuidText;
 import dev.weft.shop.order.v1.CancelOrderRequest;
 import dev.weft.shop.order.v1.CancelOrderResponse;
 import dev.weft.shop.order.v1.CartServiceGrpc;
@@ -36,6 +38,7 @@ import java.util.stream.Stream;
 
 /** The gRPC face of orders; decides nothing but whose orders a caller may see. */
 final class OrderService extends OrderServiceGrpc.OrderServiceImplBase {
+  private static final PageSize PAGE = new PageSize(50, 200);
   private static final String CREATE = OrderServiceGrpc.getCreateOrderMethod().getFullMethodName();
   private static final String CANCEL = OrderServiceGrpc.getCancelOrderMethod().getFullMethodName();
 
@@ -66,7 +69,7 @@ final class OrderService extends OrderServiceGrpc.OrderServiceImplBase {
 
   @Override
   public void getOrder(GetOrderRequest request, StreamObserver<GetOrderResponse> reply) {
-    Order order = orders.get(OrderMessages.uuid("order_id", request.getOrderId()), visibleTo());
+    Order order = orders.get(UuidText.parse("order_id", request.getOrderId()), visibleTo());
     answer(reply, GetOrderResponse.newBuilder().setOrder(OrderMessages.order(order)).build());
   }
 
@@ -75,13 +78,12 @@ final class OrderService extends OrderServiceGrpc.OrderServiceImplBase {
     Orders.Filter filter =
         new Orders.Filter(
             visibleTo(),
-            OrderMessages.uuidIfSet("user_id", request.getUserId()),
+            UuidText.parseIfSet("user_id", request.getUserId()),
             OrderMessages.state(request.getState()));
     answer(
         reply,
         OrderMessages.orders(
-            orders.list(
-                filter, OrderMessages.pageSize(request.getPageSize()), request.getPageToken())));
+            orders.list(filter, PAGE.of(request.getPageSize()), request.getPageToken())));
   }
 
   @Override
@@ -92,7 +94,7 @@ final class OrderService extends OrderServiceGrpc.OrderServiceImplBase {
             CANCEL,
             request.getRequestId(),
             request.toBuilder().clearRequestId().build());
-    UUID id = OrderMessages.uuid("order_id", request.getOrderId());
+    UUID id = UuidText.parse("order_id", request.getOrderId());
     answer(
         reply,
         CancelOrderResponse.newBuilder().setOrder(orders.cancel(key, id, visibleTo())).build());
@@ -100,7 +102,7 @@ final class OrderService extends OrderServiceGrpc.OrderServiceImplBase {
 
   @Override
   public void watchOrder(WatchOrderRequest request, StreamObserver<WatchOrderResponse> reply) {
-    UUID id = OrderMessages.uuid("order_id", request.getOrderId());
+    UUID id = UuidText.parse("order_id", request.getOrderId());
     Optional<UUID> visibleTo = visibleTo();
     orders.get(id, visibleTo);
     // Listens before the first look, so that no change falls in between.
@@ -134,7 +136,7 @@ final class OrderService extends OrderServiceGrpc.OrderServiceImplBase {
 
   @Override
   public void listSagas(ListSagasRequest request, StreamObserver<ListSagasResponse> reply) {
-    int size = OrderMessages.pageSize(request.getPageSize());
+    int size = PAGE.of(request.getPageSize());
     Optional<Saga.State> state = SagaMessages.state(request.getState());
     Optional<String> definition =
         Optional.of(request.getDefinition()).filter(name -> !name.isEmpty());
@@ -157,14 +159,14 @@ final class OrderService extends OrderServiceGrpc.OrderServiceImplBase {
   public void getSaga(GetSagaRequest request, StreamObserver<GetSagaResponse> reply) {
     Saga saga =
         sagas
-            .find(OrderMessages.uuid("saga_id", request.getSagaId()))
+            .find(UuidText.parse("saga_id", request.getSagaId()))
             .orElseThrow(OrderService::noSaga);
     answer(reply, GetSagaResponse.newBuilder().setSaga(SagaMessages.saga(saga)).build());
   }
 
   @Override
   public void retrySaga(RetrySagaRequest request, StreamObserver<RetrySagaResponse> reply) {
-    UUID id = OrderMessages.uuid("saga_id", request.getSagaId());
+    UUID id = UuidText.parse("saga_id", request.getSagaId());
     if (sagas.find(id).orElseThrow(OrderService::noSaga).state().ended()) {
       throw Rejection.wrongState("SAGA_ENDED", "the saga has ended");
     }
@@ -179,7 +181,7 @@ final class OrderService extends OrderServiceGrpc.OrderServiceImplBase {
 
   /** The caller's own id. */
   static UUID callerId() {
-    return OrderMessages.uuid("the token's subject", Caller.current().requireUser().id());
+    return UuidText.parse("the token's subject", Caller.current().requireUser().id());
   }
 
   static <T> void answer(StreamObserver<T> reply, T message) {

@@ -1,5 +1,6 @@
 package dev.weft.order;
 
+import dev.weft.mesh.MinorUnits;
 import dev.weft.mesh.RemoteError;
 import dev.weft.shop.payment.v1.AuthorizeRequest;
 import dev.weft.shop.payment.v1.CaptureRequest;
@@ -24,7 +25,7 @@ final class PaymentClient {
         AuthorizeRequest.newBuilder()
             .setOrderId(order.id().toString())
             .setUserId(order.userId().toString())
-            .setAmount(Monies.money(order.total()))
+            .setAmount(MinorUnits.money(order.total().minor(), order.total().currency()))
             .setPaymentMethod(order.paymentMethod())
             .setCommandId(commandId)
             .build();

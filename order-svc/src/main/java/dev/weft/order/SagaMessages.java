@@ -2,6 +2,7 @@ package dev.weft.order;
 
 import dev.weft.durable.Saga;
 import dev.weft.mesh.Rejection;
+import dev.weft.mesh.Timestamps;
 import dev.weft.shop.order.v1.SagaStep;
 import java.util.Optional;
 
@@ -18,9 +19,9 @@ final class SagaMessages {
             .setVersion(saga.version())
             .setState(state(saga.state()))
             .addAllSteps(saga.steps().stream().map(SagaMessages::step).toList())
-            .setCreateTime(OrderMessages.timestamp(saga.createdAt()))
-            .setUpdateTime(OrderMessages.timestamp(saga.updatedAt()));
-    saga.nextRunAt().ifPresent(at -> message.setNextRunTime(OrderMessages.timestamp(at)));
+            .setCreateTime(Timestamps.of(saga.createdAt()))
+            .setUpdateTime(Timestamps.of(saga.updatedAt()));
+    saga.nextRunAt().ifPresent(at -> message.setNextRunTime(Timestamps.of(at)));
     return message.build();
   }
 

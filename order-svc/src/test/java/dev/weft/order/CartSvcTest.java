@@ -3,6 +3,7 @@ package dev.weft.order;
 import static dev.weft.order.Refused.refused;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.weft.mesh.MinorUnits;
 import dev.weft.order.Faults.When;
 import dev.weft.shop.order.v1.Cart;
 import dev.weft.shop.order.v1.CheckoutRequest;
@@ -54,9 +55,9 @@ final class CartSvcTest {
         .extracting(OrderItem::getProductId)
         .containsExactly(shirt.toString(), cap.toString());
     assertThat(cart.getItems(0).getQuantity()).isEqualTo(2);
-    assertThat(cart.getTotal()).isEqualTo(Monies.money(5498, "EUR"));
+    assertThat(cart.getTotal()).isEqualTo(MinorUnits.money(5498, "EUR"));
     shop.inventory.price(cap, new Amount(100, "EUR"));
-    assertThat(cart().getTotal()).isEqualTo(Monies.money(4298, "EUR"));
+    assertThat(cart().getTotal()).isEqualTo(MinorUnits.money(4298, "EUR"));
     assertThat(
             shop.cartAs(UUID.randomUUID()).getCart(GetCartRequest.getDefaultInstance()).getCart())
         .isEqualTo(Cart.getDefaultInstance());
@@ -83,7 +84,7 @@ final class CartSvcTest {
     Order placed = shop.cartAs(ann).checkout(request).getOrder();
 
     assertThat(placed.getState()).isEqualTo(State.STATE_PENDING);
-    assertThat(placed.getTotal()).isEqualTo(Monies.money(4498, "EUR"));
+    assertThat(placed.getTotal()).isEqualTo(MinorUnits.money(4498, "EUR"));
     assertThat(cart().getItemsList()).isEmpty();
     Order order = shop.ended(placed);
     assertThat(order.getState()).isEqualTo(State.STATE_CONFIRMED);
@@ -109,7 +110,7 @@ final class CartSvcTest {
 
     // It was priced once more, and ordered whole.
     assertThat(placed.getItemsList()).hasSize(2);
-    assertThat(placed.getTotal()).isEqualTo(Monies.money(2499, "EUR"));
+    assertThat(placed.getTotal()).isEqualTo(MinorUnits.money(2499, "EUR"));
     assertThat(cart().getItemsList()).isEmpty();
   }
 
@@ -123,7 +124,7 @@ final class CartSvcTest {
 
     assertThat(cart.getItems(0).hasUnitPrice()).isFalse();
     assertThat(cart.getItems(0).getProductId()).isEqualTo(shirt.toString());
-    assertThat(cart.getTotal()).isEqualTo(Monies.money(500, "EUR"));
+    assertThat(cart.getTotal()).isEqualTo(MinorUnits.money(500, "EUR"));
     refused(
         Status.Code.NOT_FOUND, "PRODUCT_NOT_FOUND", () -> shop.cartAs(ann).checkout(checkout()));
     remove(shirt);

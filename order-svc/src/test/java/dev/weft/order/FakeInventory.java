@@ -1,5 +1,6 @@
 package dev.weft.order;
 
+import dev.weft.mesh.MinorUnits;
 import dev.weft.mesh.Rejection;
 import dev.weft.shop.inventory.v1.ConfirmReservationRequest;
 import dev.weft.shop.inventory.v1.ConfirmReservationResponse;
@@ -161,10 +162,10 @@ final class FakeInventory extends InventoryServiceGrpc.InventoryServiceImplBase 
               .setProductId(item.getProductId())
               .setTitle("Product " + item.getProductId().substring(0, 4))
               .setQuantity(item.getQuantity())
-              .setUnitPrice(Monies.money(price))
-              .setLineTotal(Monies.money(price.minor() * item.getQuantity(), currency)));
+              .setUnitPrice(MinorUnits.money(price.minor(), price.currency()))
+              .setLineTotal(MinorUnits.money(price.minor() * item.getQuantity(), currency)));
     }
-    return quote.setTotal(Monies.money(total, currency)).build();
+    return quote.setTotal(MinorUnits.money(total, currency)).build();
   }
 
   private synchronized Reservation reserve(ReserveStockRequest request) {

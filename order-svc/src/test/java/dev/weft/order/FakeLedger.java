@@ -1,5 +1,6 @@
 package dev.weft.order;
 
+import dev.weft.mesh.MinorUnits;
 import dev.weft.shop.payment.v1.LedgerEntry;
 import dev.weft.shop.payment.v1.ListLedgerEntriesRequest;
 import dev.weft.shop.payment.v1.ListLedgerEntriesResponse;
@@ -21,7 +22,7 @@ final class FakeLedger extends PaymentServiceGrpc.PaymentServiceImplBase {
   }
 
   void line(String transaction, String order, String account, long minor) {
-    var amount = Monies.money(Math.abs(minor), "EUR").toBuilder();
+    var amount = MinorUnits.money(Math.abs(minor), "EUR").toBuilder();
     if (minor < 0) {
       amount.setUnits(-amount.getUnits()).setNanos(-amount.getNanos());
     }

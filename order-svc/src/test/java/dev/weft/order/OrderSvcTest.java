@@ -6,6 +6,7 @@ import static dev.weft.order.Shop.order;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import dev.weft.mesh.MinorUnits;
 import dev.weft.mesh.RemoteError;
 import dev.weft.order.Faults.Hold;
 import dev.weft.order.Faults.When;
@@ -72,9 +73,9 @@ final class OrderSvcTest {
     assertThat(placed.getState()).isEqualTo(State.STATE_PENDING);
     assertThat(placed.getUserId()).isEqualTo(ann.toString());
     assertThat(placed.getShippingAddress()).isEqualTo(Shop.ADDRESS);
-    assertThat(placed.getTotal()).isEqualTo(Monies.money(4498, "EUR"));
-    assertThat(placed.getItems(0).getUnitPrice()).isEqualTo(Monies.money(1999, "EUR"));
-    assertThat(placed.getItems(0).getLineTotal()).isEqualTo(Monies.money(3998, "EUR"));
+    assertThat(placed.getTotal()).isEqualTo(MinorUnits.money(4498, "EUR"));
+    assertThat(placed.getItems(0).getUnitPrice()).isEqualTo(MinorUnits.money(1999, "EUR"));
+    assertThat(placed.getItems(0).getLineTotal()).isEqualTo(MinorUnits.money(3998, "EUR"));
     Order order = shop.ended(placed);
     assertThat(order.getState()).isEqualTo(State.STATE_CONFIRMED);
     assertThat(order.getPaymentId()).isNotEmpty();

@@ -1,9 +1,10 @@
 package dev.weft.payment;
 
-import com.google.protobuf.Timestamp;
 import com.google.type.Money;
 import dev.weft.durable.RequestIds;
-import dev.weft.mesh.Rejection;
+import dev.weft.mesh.MinorUnits;
+import dev.weft.mesh.Timestamps;
+import dev.weft.mesh.UuidText;
 import dev.weft.shop.payment.v1.AuthorizeRequest;
 import dev.weft.shop.payment.v1.LedgerEntry;
 import dev.weft.shop.payment.v1.ListLedgerEntriesResponse;
@@ -12,27 +13,20 @@ import dev.weft.shop.payment.v1.RefundPaymentRequest;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.time.Instant;
-import java.util.Currency;
 import java.util.HexFormat;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.regex.Pattern;
 
 /**
  * From the contract's messages to the domain and back. Pure; refuses what is not in the contract.
  */
 final class PaymentMessages {
-  private static final Pattern UUID_TEXT =
-      Pattern.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}");
-  private static final int NANO_DIGITS = 9;
-
   private PaymentMessages() {}
 
   static Payments.Authorization authorization(AuthorizeRequest request) {
     return new Payments.Authorization(
-        uuid("order_id", request.getOrderId()),
-        uuid("user_id", request.getUserId()),
+        UuidText.parse("order_id", request.getOrderId()),
+        UuidText.parse("user_id", request.getUserId()),
         amount("amount", request.getAmount()),
         request.getPaymentMethod(),
         request.getCommandId());
@@ -40,7 +34,7 @@ final class PaymentMessages {
 
   static Payments.RefundWish refundWish(
       RefundPaymentRequest request, String principal, String method) {
-    UUID paymentId = uuid("payment_id", request.getPaymentId());
+    UUID paymentId = UuidText.parse("payment_id", request.getPaymentId());
     Optional<Amount> amount =
         request.hasAmount() ? Optional.of(amount("amount", request.getAmount())) : Optional.empty();
     String canonical =
@@ -52,61 +46,12 @@ final class PaymentMessages {
         sha256(canonical));
   }
 
-  static UUID uuid(String field, String value) {
-    if (!UUID_TEXT.matcher(value).matches()) {
-      throw Rejection.invalid(field, "must be a UUID");
-    }
-    return UUID.fromString(value);
+  private static Amount amount(String field, Money money) {
+    return new Amount(MinorUnits.positive(field, money), money.getCurrencyCode());
   }
 
-  /** Empty for the empty string, which means that the field was not set. */
-  static Optional<UUID> uuidIfSet(String field, String value) {
-    return value.isEmpty() ? Optional.empty() : Optional.of(uuid(field, value));
-  }
-
-  /** 0 means the default; more than the maximum means the maximum. */
-  static int pageSize(int asked, int defaultSize, int maxSize) {
-    if (asked < 0) {
-      throw Rejection.invalid("page_size", "must not be negative");
-    }
-    return asked == 0 ? defaultSize : Math.min(asked, maxSize);
-  }
-
-  /** A positive amount in whole minor units of a currency in use. */
-  static Amount amount(String field, Money money) {
-    int digits = digits(field, money.getCurrencyCode());
-    int nanosPerMinor = Math.powExact(10, NANO_DIGITS - digits);
-    boolean signsDiffer = Long.signum(money.getUnits()) * Integer.signum(money.getNanos()) < 0;
-    if (signsDiffer || Math.abs((long) money.getNanos()) > 999_999_999) {
-      throw Rejection.invalid(field + ".nanos", "is no fraction of these units");
-    }
-    if (money.getNanos() % nanosPerMinor != 0) {
-      throw Rejection.invalid(
-          field + ".nanos", "is finer than the minor unit of " + money.getCurrencyCode());
-    }
-    long minor;
-    try {
-      minor =
-          Math.addExact(
-              Math.multiplyExact(money.getUnits(), (long) Math.powExact(10, digits)),
-              money.getNanos() / nanosPerMinor);
-    } catch (ArithmeticException e) {
-      throw Rejection.invalid(field + ".units", "is too much");
-    }
-    if (minor <= 0) {
-      throw Rejection.invalid(field, "must be positive");
-    }
-    return new Amount(minor, money.getCurrencyCode());
-  }
-
-  static Money money(Amount amount) {
-    int digits = digits("amount", amount.currency());
-    long minorPerUnit = Math.powExact(10, digits);
-    return Money.newBuilder()
-        .setCurrencyCode(amount.currency())
-        .setUnits(amount.minor() / minorPerUnit)
-        .setNanos((int) (amount.minor() % minorPerUnit * Math.powExact(10, NANO_DIGITS - digits)))
-        .build();
+  private static Money money(Amount amount) {
+    return MinorUnits.money(amount.minor(), amount.currency());
   }
 
   static dev.weft.shop.payment.v1.Payment payment(Payment payment) {
@@ -119,8 +64,8 @@ final class PaymentMessages {
         .setRefundedAmount(money(payment.amount().withMinor(payment.refundedMinor())))
         .setState(state(payment.state()))
         .setDeclineReason(payment.declineReason().orElse(""))
-        .setCreateTime(timestamp(payment.createTime()))
-        .setUpdateTime(timestamp(payment.updateTime()))
+        .setCreateTime(Timestamps.of(payment.createTime()))
+        .setUpdateTime(Timestamps.of(payment.updateTime()))
         .build();
   }
 
@@ -146,7 +91,7 @@ final class PaymentMessages {
         .setOrderId(entry.orderId().toString())
         .setAccount(entry.account())
         .setAmount(money(entry.amount()))
-        .setCreateTime(timestamp(entry.createTime()))
+        .setCreateTime(Timestamps.of(entry.createTime()))
         .build();
   }
 
@@ -160,25 +105,6 @@ final class PaymentMessages {
       case DECLINED -> dev.weft.shop.payment.v1.Payment.State.STATE_DECLINED;
       case REFUNDED -> dev.weft.shop.payment.v1.Payment.State.STATE_REFUNDED;
     };
-  }
-
-  private static int digits(String field, String currencyCode) {
-    try {
-      int digits = Currency.getInstance(currencyCode).getDefaultFractionDigits();
-      if (digits >= 0) {
-        return digits;
-      }
-    } catch (IllegalArgumentException e) {
-      // Refused below, together with gold and other currencies without a minor unit.
-    }
-    throw Rejection.invalid(field + ".currency_code", "must be a currency of ISO 4217");
-  }
-
-  private static Timestamp timestamp(Instant instant) {
-    return Timestamp.newBuilder()
-        .setSeconds(instant.getEpochSecond())
-        .setNanos(instant.getNano())
-        .build();
   }
 
   private static String sha256(String text) {

@@ -1,6 +1,8 @@
 package dev.weft.payment;
 
 import dev.weft.mesh.Caller;
+import dev.weft.mesh.PageSize;
+import dev.weft.mesh.UuidText;
 import dev.weft.shop.payment.v1.AuthorizeRequest;
 import dev.weft.shop.payment.v1.AuthorizeResponse;
 import dev.weft.shop.payment.v1.CaptureRequest;
@@ -24,6 +26,9 @@ import java.util.UUID;
 
 /** The gRPC face; decides nothing but whose payments a caller may see. */
 final class PaymentService extends PaymentServiceGrpc.PaymentServiceImplBase {
+  private static final PageSize PAYMENTS = new PageSize(50, 200);
+  private static final PageSize LEDGER_ENTRIES = new PageSize(200, 1_000);
+
   private final Payments payments;
 
   PaymentService(Payments payments) {
@@ -33,7 +38,7 @@ final class PaymentService extends PaymentServiceGrpc.PaymentServiceImplBase {
   @Override
   public void getPayment(GetPaymentRequest request, StreamObserver<GetPaymentResponse> reply) {
     Payment payment =
-        payments.get(PaymentMessages.uuid("payment_id", request.getPaymentId()), visibleUser());
+        payments.get(UuidText.parse("payment_id", request.getPaymentId()), visibleUser());
     answer(
         reply,
         GetPaymentResponse.newBuilder().setPayment(PaymentMessages.payment(payment)).build());
@@ -47,8 +52,8 @@ final class PaymentService extends PaymentServiceGrpc.PaymentServiceImplBase {
         PaymentMessages.payments(
             payments.list(
                 visibleUser(),
-                PaymentMessages.uuidIfSet("order_id", request.getOrderId()),
-                PaymentMessages.pageSize(request.getPageSize(), 50, 200),
+                UuidText.parseIfSet("order_id", request.getOrderId()),
+                PAYMENTS.of(request.getPageSize()),
                 request.getPageToken())));
   }
 
@@ -76,8 +81,7 @@ final class PaymentService extends PaymentServiceGrpc.PaymentServiceImplBase {
   @Override
   public void capture(CaptureRequest request, StreamObserver<CaptureResponse> reply) {
     Payment payment =
-        payments.capture(
-            PaymentMessages.uuid("order_id", request.getOrderId()), request.getCommandId());
+        payments.capture(UuidText.parse("order_id", request.getOrderId()), request.getCommandId());
     answer(
         reply, CaptureResponse.newBuilder().setPayment(PaymentMessages.payment(payment)).build());
   }
@@ -86,14 +90,14 @@ final class PaymentService extends PaymentServiceGrpc.PaymentServiceImplBase {
   public void void_(VoidRequest request, StreamObserver<VoidResponse> reply) {
     VoidResponse.Builder response = VoidResponse.newBuilder();
     payments
-        .release(PaymentMessages.uuid("order_id", request.getOrderId()), request.getCommandId())
+        .release(UuidText.parse("order_id", request.getOrderId()), request.getCommandId())
         .ifPresent(payment -> response.setPayment(PaymentMessages.payment(payment)));
     answer(reply, response.build());
   }
 
   @Override
   public void refund(RefundRequest request, StreamObserver<RefundResponse> reply) {
-    Payment payment = payments.refundOrder(PaymentMessages.uuid("order_id", request.getOrderId()));
+    Payment payment = payments.refundOrder(UuidText.parse("order_id", request.getOrderId()));
     answer(reply, RefundResponse.newBuilder().setPayment(PaymentMessages.payment(payment)).build());
   }
 
@@ -104,8 +108,8 @@ final class PaymentService extends PaymentServiceGrpc.PaymentServiceImplBase {
         reply,
         PaymentMessages.ledger(
             payments.listLedger(
-                PaymentMessages.uuidIfSet("order_id", request.getOrderId()),
-                PaymentMessages.pageSize(request.getPageSize(), 200, 1_000),
+                UuidText.parseIfSet("order_id", request.getOrderId()),
+                LEDGER_ENTRIES.of(request.getPageSize()),
                 request.getPageToken())));
   }
 
@@ -114,7 +118,7 @@ final class PaymentService extends PaymentServiceGrpc.PaymentServiceImplBase {
     Caller.User user = Caller.current().requireUser();
     return user.admin()
         ? Optional.empty()
-        : Optional.of(PaymentMessages.uuid("the token's subject", user.id()));
+        : Optional.of(UuidText.parse("the token's subject", user.id()));
   }
 
   private static <T> void answer(StreamObserver<T> reply, T message) {

@@ -1,6 +1,5 @@
 package dev.weft.user;
 
-import com.google.protobuf.Timestamp;
 import dev.weft.identity.v1.IdentityServiceGrpc;
 import dev.weft.identity.v1.ListKeysRequest;
 import dev.weft.identity.v1.ListKeysResponse;
@@ -8,10 +7,10 @@ import dev.weft.identity.v1.Revocation;
 import dev.weft.identity.v1.SubjectRevocation;
 import dev.weft.identity.v1.WatchRevocationsRequest;
 import dev.weft.identity.v1.WatchRevocationsResponse;
+import dev.weft.mesh.Timestamps;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.time.Duration;
-import java.time.Instant;
 
 /** The face of the issuer towards the mesh: keys and revocations. */
 final class IdentityService extends IdentityServiceGrpc.IdentityServiceImplBase {
@@ -59,22 +58,17 @@ final class IdentityService extends IdentityServiceGrpc.IdentityServiceImplBase 
 
   private Revocation proto(dev.weft.mesh.Revocation revocation) {
     Revocation.Builder proto =
-        Revocation.newBuilder().setIssuer(issuer).setExpireTime(timestamp(revocation.expiresAt()));
+        Revocation.newBuilder()
+            .setIssuer(issuer)
+            .setExpireTime(Timestamps.of(revocation.expiresAt()));
     switch (revocation) {
       case dev.weft.mesh.Revocation.Token token -> proto.setTokenId(token.tokenId());
       case dev.weft.mesh.Revocation.Subject subject ->
           proto.setSubject(
               SubjectRevocation.newBuilder()
                   .setSubject(subject.subject())
-                  .setIssuedBefore(timestamp(subject.issuedBefore())));
+                  .setIssuedBefore(Timestamps.of(subject.issuedBefore())));
     }
     return proto.build();
-  }
-
-  private static Timestamp timestamp(Instant time) {
-    return Timestamp.newBuilder()
-        .setSeconds(time.getEpochSecond())
-        .setNanos(time.getNano())
-        .build();
   }
 }

@@ -1,10 +1,11 @@
 package dev.weft.user;
 
-import com.google.protobuf.Timestamp;
 import com.nimbusds.jose.jwk.ECKey;
 import dev.weft.durable.PageToken;
+import dev.weft.mesh.PageSize;
 import dev.weft.mesh.Rejection;
 import dev.weft.mesh.Rejection.FieldViolation;
+import dev.weft.mesh.Timestamps;
 import dev.weft.shop.user.v1.BatchGetUsersResponse;
 import dev.weft.shop.user.v1.JsonWebKey;
 import dev.weft.shop.user.v1.ListUsersRequest;
@@ -20,7 +21,6 @@ import dev.weft.user.User.Preferences;
 import dev.weft.user.User.Profile;
 import dev.weft.user.User.Role;
 import dev.weft.user.User.State;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.LinkedHashSet;
@@ -33,8 +33,7 @@ import java.util.UUID;
 
 /** Between messages and the domain. Refuses what the rules beside the fields cannot say. */
 final class UserMessages {
-  private static final int PAGE_DEFAULT = 50;
-  private static final int PAGE_MAX = 200;
+  private static final PageSize PAGE = new PageSize(50, 200);
 
   /** What each path of an update mask stands for. */
   private static final Map<String, Set<Field>> UPDATABLE =
@@ -58,14 +57,6 @@ final class UserMessages {
   record Page(Optional<State> state, Optional<UUID> before, int size) {
     private String[] arguments() {
       return new String[] {state.map(Enum::name).orElse("")};
-    }
-  }
-
-  static UUID id(String field, String text) {
-    try {
-      return UUID.fromString(text);
-    } catch (IllegalArgumentException e) {
-      throw Rejection.invalid(field, "has to be a UUID");
     }
   }
 
@@ -161,8 +152,7 @@ final class UserMessages {
           case STATE_DELETED, UNRECOGNIZED ->
               throw Rejection.invalid("state", "has to be active or disabled");
         };
-    int size =
-        request.getPageSize() == 0 ? PAGE_DEFAULT : Math.min(request.getPageSize(), PAGE_MAX);
+    int size = PAGE.of(request.getPageSize());
     Page first = new Page(state, Optional.empty(), size);
     try {
       return PageToken.lastKey(request.getPageToken(), first.arguments())
@@ -219,8 +209,8 @@ final class UserMessages {
             dev.weft.shop.user.v1.Preferences.newBuilder()
                 .setLanguage(language(user.preferences().language()))
                 .setNewsletter(user.preferences().newsletter()))
-        .setCreateTime(timestamp(user.createTime()))
-        .setUpdateTime(timestamp(user.updateTime()))
+        .setCreateTime(Timestamps.of(user.createTime()))
+        .setUpdateTime(Timestamps.of(user.updateTime()))
         .setEtag(user.etag())
         .build();
   }
@@ -292,12 +282,5 @@ final class UserMessages {
 
   private static boolean unprintable(String text) {
     return text.chars().anyMatch(Character::isISOControl);
-  }
-
-  private static Timestamp timestamp(Instant time) {
-    return Timestamp.newBuilder()
-        .setSeconds(time.getEpochSecond())
-        .setNanos(time.getNano())
-        .build();
   }
 }

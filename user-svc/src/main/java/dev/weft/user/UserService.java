@@ -1,6 +1,7 @@
 package dev.weft.user;
 
 import dev.weft.mesh.Caller;
+import dev.weft.mesh.UuidText;
 import dev.weft.shop.user.v1.BatchGetUsersRequest;
 import dev.weft.shop.user.v1.BatchGetUsersResponse;
 import dev.weft.shop.user.v1.ChangePasswordRequest;
@@ -64,14 +65,14 @@ final class UserService extends UserServiceGrpc.UserServiceImplBase {
 
   @Override
   public void getUser(GetUserRequest request, StreamObserver<GetUserResponse> replies) {
-    User user = users.get(Caller.current(), UserMessages.id("user_id", request.getUserId()));
+    User user = users.get(Caller.current(), UuidText.parse("user_id", request.getUserId()));
     replies.onNext(GetUserResponse.newBuilder().setUser(UserMessages.user(user)).build());
     replies.onCompleted();
   }
 
   @Override
   public void updateUser(UpdateUserRequest request, StreamObserver<UpdateUserResponse> replies) {
-    UUID id = UserMessages.id("user_id", request.getUserId());
+    UUID id = UuidText.parse("user_id", request.getUserId());
     User.Change change = UserMessages.change(request);
     User user = users.update(Caller.current(), id, change, request.getUser().getEtag());
     replies.onNext(UpdateUserResponse.newBuilder().setUser(UserMessages.user(user)).build());
@@ -80,7 +81,7 @@ final class UserService extends UserServiceGrpc.UserServiceImplBase {
 
   @Override
   public void deleteUser(DeleteUserRequest request, StreamObserver<DeleteUserResponse> replies) {
-    users.delete(Caller.current(), UserMessages.id("user_id", request.getUserId()));
+    users.delete(Caller.current(), UuidText.parse("user_id", request.getUserId()));
     replies.onNext(DeleteUserResponse.getDefaultInstance());
     replies.onCompleted();
   }
@@ -95,14 +96,14 @@ final class UserService extends UserServiceGrpc.UserServiceImplBase {
 
   @Override
   public void disableUser(DisableUserRequest request, StreamObserver<DisableUserResponse> replies) {
-    User user = users.disable(UserMessages.id("user_id", request.getUserId()));
+    User user = users.disable(UuidText.parse("user_id", request.getUserId()));
     replies.onNext(DisableUserResponse.newBuilder().setUser(UserMessages.user(user)).build());
     replies.onCompleted();
   }
 
   @Override
   public void enableUser(EnableUserRequest request, StreamObserver<EnableUserResponse> replies) {
-    User user = users.enable(UserMessages.id("user_id", request.getUserId()));
+    User user = users.enable(UuidText.parse("user_id", request.getUserId()));
     replies.onNext(EnableUserResponse.newBuilder().setUser(UserMessages.user(user)).build());
     replies.onCompleted();
   }
@@ -111,7 +112,7 @@ final class UserService extends UserServiceGrpc.UserServiceImplBase {
   public void setRoles(SetRolesRequest request, StreamObserver<SetRolesResponse> replies) {
     User user =
         users.setRoles(
-            UserMessages.id("user_id", request.getUserId()),
+            UuidText.parse("user_id", request.getUserId()),
             UserMessages.roles(request.getRolesList()));
     replies.onNext(SetRolesResponse.newBuilder().setUser(UserMessages.user(user)).build());
     replies.onCompleted();
@@ -121,7 +122,7 @@ final class UserService extends UserServiceGrpc.UserServiceImplBase {
   public void batchGetUsers(
       BatchGetUsersRequest request, StreamObserver<BatchGetUsersResponse> replies) {
     List<UUID> ids =
-        request.getUserIdsList().stream().map(id -> UserMessages.id("user_ids", id)).toList();
+        request.getUserIdsList().stream().map(id -> UuidText.parse("user_ids", id)).toList();
     replies.onNext(UserMessages.summaries(ids, users.states(ids)));
     replies.onCompleted();
   }
