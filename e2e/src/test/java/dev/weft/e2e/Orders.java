@@ -4,7 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.math.BigDecimal;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Currency;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -46,11 +50,38 @@ final class Orders {
         .until(() -> customer.get("/v1/orders/" + orderId).json(), Orders::ended);
   }
 
+  /** All orders of a customer who placed these and no others, once each has ended; 200 at most. */
+  static List<JsonNode> awaitEnds(Visitor customer, Collection<String> ids) {
+    return await("the end of " + ids.size() + " orders")
+        .atMost(LIMIT)
+        .ignoreExceptions()
+        .until(
+            () -> {
+              List<JsonNode> orders = new ArrayList<>();
+              customer.get("/v1/orders?pageSize=200").json().path("orders").forEach(orders::add);
+              return orders;
+            },
+            orders -> orders.size() == ids.size() && orders.stream().allMatch(Orders::ended));
+  }
+
   static boolean ended(JsonNode order) {
     return FINAL.contains(order.path("state").asText());
   }
 
   static boolean confirmed(JsonNode order) {
     return order.path("state").asText().equals("STATE_CONFIRMED");
+  }
+
+  /** What an order costs. */
+  static BigDecimal amount(JsonNode order) {
+    return BigDecimal.valueOf(order.at("/total/units").asLong())
+        .add(BigDecimal.valueOf(order.at("/total/nanos").asLong(), 9));
+  }
+
+  /** What an order costs as the card network writes it, such as {@code 333 EUR}. */
+  static String minorUnits(JsonNode order) {
+    String currency = order.at("/total/currencyCode").textValue();
+    int digits = Currency.getInstance(currency).getDefaultFractionDigits();
+    return amount(order).movePointRight(digits).longValueExact() + " " + currency;
   }
 }
