@@ -9,7 +9,7 @@ import java.util.UUID;
  * What one customer bought, or tried to.
  *
  * @param cancelReason when CANCELLED
- * @param cancelRequested whether its customer wants to turn it back; heeded until the capture
+ * @param cancelRequested whether its customer turned it back, which is possible until the capture
  * @param paymentId from the capture on
  * @param paymentMethod what the card network knows the card by
  * @param version grows with every write
@@ -31,6 +31,18 @@ record Order(
 
   Order {
     lines = List.copyOf(lines);
+  }
+
+  /** Whether it is too late to turn a PENDING order back: its money is on its way. */
+  boolean captureBegun() {
+    return state == OrderState.PENDING && paymentId.isPresent();
+  }
+
+  /** Why the order was cancelled, or is about to be as far as its customer has a say in it. */
+  Optional<CancelReason> shownCancelReason() {
+    return state == OrderState.PENDING && cancelRequested
+        ? Optional.of(CancelReason.REQUESTED)
+        : cancelReason;
   }
 
   List<Item> items() {

@@ -89,7 +89,7 @@ final class OrderMessages {
             .setCreateTime(Timestamps.of(order.createTime()))
             .setUpdateTime(Timestamps.of(order.updateTime()))
             .setEtag("\"" + order.version() + "\"");
-    order.cancelReason().ifPresent(reason -> message.setCancelReason(reason(reason)));
+    order.shownCancelReason().ifPresent(reason -> message.setCancelReason(reason(reason)));
     order.paymentId().ifPresent(id -> message.setPaymentId(id.toString()));
     return message.build();
   }

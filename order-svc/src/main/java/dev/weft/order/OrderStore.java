@@ -136,7 +136,7 @@ final class OrderStore {
         .one();
   }
 
-  /** Notes that the customer wants a PENDING order back. */
+  /** Notes that a PENDING order, whose capture has not begun, was called off. */
   void requestCancel(Handle tx, UUID id) {
     int updated =
         tx.createUpdate(
@@ -144,6 +144,7 @@ final class OrderStore {
                 UPDATE customer_order
                    SET cancel_requested = true, version = version + 1, update_time = weft_now()
                  WHERE order_id = :id AND state = 'PENDING' AND NOT cancel_requested
+                   AND payment_id IS NULL
                 """)
             .bind("id", id)
             .execute();

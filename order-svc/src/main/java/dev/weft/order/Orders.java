@@ -100,7 +100,10 @@ final class Orders {
     throw Rejection.conflict("CART_CHANGED", "the cart keeps changing");
   }
 
-  /** Calls an order off, if its money is not taken first. */
+  /**
+   * Calls an order off for good. The order stays locked meanwhile, as it does when the capture
+   * begins: of the two only one can come first.
+   */
   dev.weft.shop.order.v1.Order cancel(RequestKey request, UUID id, Optional<UUID> visibleTo) {
     return database.inTransaction(
         tx ->
@@ -110,8 +113,11 @@ final class Orders {
                 () -> {
                   Order order = visible(store.lock(tx, id), visibleTo);
                   if (order.state() != OrderState.PENDING) {
-                    throw Rejection.wrongState(
-                        "ORDER_NOT_CANCELLABLE", "the order is not PENDING any more");
+                    throw notCancellable("the order is not PENDING any more");
+                  }
+                  if (order.captureBegun()) {
+                    throw notCancellable(
+                        "too late: the money for the order is being taken right now");
                   }
                   if (order.cancelRequested()) {
                     return order;
@@ -231,6 +237,10 @@ final class Orders {
     return order
         .filter(one -> visibleTo.isEmpty() || visibleTo.get().equals(one.userId()))
         .orElseThrow(() -> Rejection.notFound("ORDER_NOT_FOUND", "no such order"));
+  }
+
+  private static Rejection notCancellable(String why) {
+    return Rejection.wrongState("ORDER_NOT_CANCELLABLE", why);
   }
 
   /** The cart is not as it was when it was priced. */

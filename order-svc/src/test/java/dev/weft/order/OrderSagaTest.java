@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.weft.durable.Database;
+import dev.weft.mesh.RemoteError;
 import dev.weft.order.Faults.Hold;
 import dev.weft.order.Faults.When;
 import dev.weft.shop.inventory.v1.Reservation;
@@ -23,14 +24,18 @@ import dev.weft.shop.payment.v1.Payment;
 import dev.weft.testkit.PostgresExtension;
 import io.grpc.Metadata;
 import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import io.grpc.stub.MetadataUtils;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -237,10 +242,13 @@ final class OrderSagaTest {
 
     CancelOrderRequest cancel = cancel(placed);
     Order noted = shop.ordersAs(ann).cancelOrder(cancel).getOrder();
+    assertThat(shop.get(placed.getOrderId())).isEqualTo(noted);
+    assertThat(shop.ordersAs(ann).cancelOrder(cancel(placed)).getOrder()).isEqualTo(noted);
     hold.release();
     Order order = shop.ended(placed);
 
     assertThat(noted.getState()).isEqualTo(State.STATE_PENDING);
+    assertThat(noted.getCancelReason()).isEqualTo(CancelReason.CANCEL_REASON_REQUESTED);
     assertThat(order.getState()).isEqualTo(State.STATE_CANCELLED);
     assertThat(order.getCancelReason()).isEqualTo(CancelReason.CANCEL_REASON_REQUESTED);
     assertThat(shop.payments.state(order.getOrderId())).isEqualTo(Payment.State.STATE_VOIDED);
@@ -249,29 +257,35 @@ final class OrderSagaTest {
   }
 
   @Test
-  void confirmsAnOrderThatIsCalledOffWhileItsMoneyIsTaken() {
+  void refusesToCallOffAnOrderWhoseMoneyIsBeingTaken() {
     shop.start(postgres.database());
     Hold hold = shop.faults.hold("capture", When.BEFORE);
     Order placed = shop.place(ann, order("card_ok", product));
     hold.awaitCall();
+    CancelOrderRequest cancel = cancel(placed);
 
-    shop.ordersAs(ann).cancelOrder(cancel(placed));
+    RemoteError refusal = tooLate(() -> shop.ordersAs(ann).cancelOrder(cancel));
+    assertThat(refusal.message()).contains("the money for the order is being taken");
+    assertThat(refusal.metadata()).containsEntry("http_status", "409");
+    Order pending = shop.get(placed.getOrderId());
+    assertThat(pending.getState()).isEqualTo(State.STATE_PENDING);
+    assertThat(pending.getCancelReason()).isEqualTo(CancelReason.CANCEL_REASON_UNSPECIFIED);
+
     hold.release();
     Order order = shop.ended(placed);
-
     assertThat(order.getState()).isEqualTo(State.STATE_CONFIRMED);
     shop.assertBooksAgree(order);
-    refused(
-        Status.Code.FAILED_PRECONDITION,
-        "ORDER_NOT_CANCELLABLE",
-        () -> shop.ordersAs(ann).cancelOrder(cancel(placed)));
+    tooLate(() -> shop.ordersAs(ann).cancelOrder(cancel));
+    tooLate(() -> shop.ordersAs(ann).cancelOrder(cancel(placed)));
   }
 
   @Test
-  void letsExactlyOneOfConfirmAndCancelWinAtAnyMoment() throws InterruptedException {
+  void cancelsExactlyTheOrdersWhoseCancelWasAcceptedAtAnyMoment() throws InterruptedException {
     shop.start(postgres.database());
     List<Thread> cancels = new ArrayList<>();
     List<Order> placed = new ArrayList<>();
+    Set<String> accepted = ConcurrentHashMap.newKeySet();
+    Set<String> tooLate = ConcurrentHashMap.newKeySet();
     UUID plenty = shop.inventory.product(100, 100, "EUR");
     for (int i = 0; i < 24; i++) {
       Order order = shop.place(ann, order("card_ok", plenty));
@@ -284,8 +298,9 @@ final class OrderSagaTest {
                     TimeUnit.MILLISECONDS.toNanos(ThreadLocalRandom.current().nextInt(60)));
                 try {
                   orders.cancelOrder(cancel(order));
-                } catch (io.grpc.StatusRuntimeException e) {
-                  // It came too late.
+                  accepted.add(order.getOrderId());
+                } catch (StatusRuntimeException e) {
+                  tooLate.add(order.getOrderId());
                 }
               }));
     }
@@ -296,7 +311,9 @@ final class OrderSagaTest {
     for (Order one : placed) {
       Order order = shop.ended(one);
       shop.assertBooksAgree(order);
-      confirmed += order.getState() == State.STATE_CONFIRMED ? 1 : 0;
+      boolean sold = order.getState() == State.STATE_CONFIRMED;
+      assertThat(sold ? tooLate : accepted).contains(order.getOrderId());
+      confirmed += sold ? 1 : 0;
     }
     assertThat(shop.payments.captures()).isEqualTo((int) confirmed);
     assertThat(shop.inventory.sold(plenty)).isEqualTo(confirmed);
@@ -394,6 +411,10 @@ final class OrderSagaTest {
 
   private static boolean backward(SagaStep step) {
     return step.getDirection() == SagaStep.Direction.DIRECTION_BACKWARD;
+  }
+
+  private static RemoteError tooLate(ThrowingCallable call) {
+    return refused(Status.Code.FAILED_PRECONDITION, "ORDER_NOT_CANCELLABLE", call);
   }
 
   private static CancelOrderRequest cancel(Order order) {

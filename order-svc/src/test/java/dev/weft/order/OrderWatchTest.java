@@ -9,6 +9,7 @@ import static org.awaitility.Awaitility.await;
 import dev.weft.order.Faults.Hold;
 import dev.weft.order.Faults.When;
 import dev.weft.shop.order.v1.Order;
+import dev.weft.shop.order.v1.Order.CancelReason;
 import dev.weft.shop.order.v1.Order.State;
 import dev.weft.shop.order.v1.WatchOrderRequest;
 import dev.weft.shop.order.v1.WatchOrderResponse;
@@ -86,6 +87,7 @@ final class OrderWatchTest {
 
     Order changed = changes.next().getOrder();
     assertThat(changed.getState()).isEqualTo(State.STATE_PENDING);
+    assertThat(changed.getCancelReason()).isEqualTo(CancelReason.CANCEL_REASON_REQUESTED);
     assertThat(changed.getEtag()).isNotEqualTo(placed.getEtag());
     hold.release();
     assertThat(changes.next().getOrder().getState()).isEqualTo(State.STATE_CANCELLED);
