@@ -25,17 +25,28 @@ final class Catalogue {
   private static final int SERVICES_MAX = 2_000;
 
   private final Optional<ContractFile> file;
+  private final Optional<OwnersFile> ownersFile;
 
   /** In the order they were first seen: who has a route keeps it. */
   private final Map<String, ServiceSchema> schemas = new LinkedHashMap<>();
 
   private RouteOwners owners;
+  private Optional<String> ownersKept;
   private Set<String> knownConflicts = Set.of();
   private volatile RouteTable table;
 
-  Catalogue(RouteOwners owners, Optional<ContractFile> file, Access foreignDefault) {
-    this.owners = owners;
+  /**
+   * @param builtIn owners, until more are known
+   */
+  Catalogue(
+      RouteOwners builtIn,
+      Optional<ContractFile> file,
+      Optional<OwnersFile> ownersFile,
+      Access foreignDefault) {
     this.file = file;
+    this.ownersFile = ownersFile;
+    this.ownersKept = ownersFile.flatMap(OwnersFile::read);
+    this.owners = known(builtIn, ownersKept);
     this.table = RouteTable.empty(owners);
     for (ContractFile.Kept kept : file.map(ContractFile::read).orElse(List.of())) {
       try {
@@ -48,6 +59,15 @@ final class Catalogue {
     if (!schemas.isEmpty()) {
       rebuild();
       log.info("{} services are known from before", schemas.size());
+    }
+  }
+
+  private static RouteOwners known(RouteOwners builtIn, Optional<String> kept) {
+    try {
+      return builtIn.with(kept);
+    } catch (IllegalArgumentException e) {
+      log.warn("the owners kept of paths cannot be used: {}", e.getMessage());
+      return builtIn;
     }
   }
 
@@ -98,14 +118,19 @@ final class Catalogue {
     }
   }
 
-  /** From now on these paths belong to these services, if that can be read. */
+  /** From now on these paths belong to these services, also after a restart, if it can be read. */
   synchronized void owners(Optional<String> json) {
     try {
       owners = owners.with(json);
-      rebuild();
     } catch (IllegalArgumentException e) {
       log.warn(
           "{} is not followed, what it said before stands; {}", RouteOwners.KEY, e.getMessage());
+      return;
+    }
+    rebuild();
+    if (!json.equals(ownersKept)) {
+      ownersKept = json;
+      ownersFile.ifPresent(kept -> kept.write(json));
     }
   }
 

@@ -17,7 +17,7 @@ import java.util.stream.Collectors;
  * @param foreignDefault who may call what has an HTTP rule in a contract that does not know our
  *     options
  * @param owners paths that belong to one service
- * @param cacheFolder where contracts are kept over a restart; without it they are not
+ * @param cacheFolder where contracts and owners are kept over a restart; without it they are not
  */
 record EdgeConfig(
     MeshConfig mesh,

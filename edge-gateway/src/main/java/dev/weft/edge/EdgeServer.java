@@ -61,6 +61,7 @@ public final class EdgeServer implements RunningProcess {
             new Catalogue(
                 config.owners(),
                 config.cacheFolder().map(ContractFile::new),
+                config.cacheFolder().map(OwnersFile::new),
                 config.foreignDefault()),
             config.foreignDefault());
     this.gateway =

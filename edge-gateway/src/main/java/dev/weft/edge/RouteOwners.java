@@ -12,8 +12,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Path prefixes that belong to one service, whoever registers first: a service that takes logins
- * over could read passwords.
+ * Path prefixes that belong to one service, whoever registers first: a service that takes over
+ * where people log in, sign up or change their password could read it.
  *
  * <p>A prefix covers its path with and without a verb, and all below; of several the longest
  * counts. What belongs to the issuer of tokens cannot be given away. Immutable.
@@ -25,7 +25,8 @@ final class RouteOwners {
   static final String KEY = "weft/routes/owners";
 
   private static final int OWNERS_MAX = 1_000;
-  private static final List<String> OF_THE_ISSUER = List.of("/v1/auth", "/.well-known");
+  private static final List<String> OF_THE_ISSUER =
+      List.of("/v1/auth", "/v1/users", "/v1/me", "/.well-known");
   private static final JsonFactory JSON = new JsonFactory();
 
   private final String issuer;

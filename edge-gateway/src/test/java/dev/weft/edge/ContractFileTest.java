@@ -56,7 +56,8 @@ class ContractFileTest {
   @Test
   void doesNotStopTheEdgeWhenItCannotBeWritten() throws Exception {
     Files.writeString(temporary.resolve("a"), "in the way");
-    Catalogue catalogue = new Catalogue(Contracts.OWNERS, Optional.of(file), new Access.Public());
+    Catalogue catalogue =
+        new Catalogue(Contracts.OWNERS, Optional.of(file), Optional.empty(), new Access.Public());
 
     catalogue.put(Contracts.library(), _ -> true);
 

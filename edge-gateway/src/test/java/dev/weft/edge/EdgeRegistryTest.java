@@ -233,6 +233,27 @@ class EdgeRegistryTest {
     }
   }
 
+  /** Otherwise whoever was once refused a path would be known as its owner. */
+  @Test
+  void knowsOwnersFromBeforeItsRestartWithoutTheRegistry(@TempDir Path folder) throws Exception {
+    fixture.consul.kv().put(RouteOwners.KEY, "{\"/weather\": \"weather\"}");
+    fixture.add("impostor", new WeatherService("impostor"));
+    try (EdgeServer before = fixture.another(folder)) {
+      await().until(() -> fixture.status(before, "/anywhere/jwks.json") == 200);
+      await().until(() -> fixture.status(before, "/weather/oslo") == 404);
+    }
+
+    fixture.agent.close();
+
+    try (EdgeServer after = fixture.another(folder);
+        RawHttp client = new RawHttp(after.port())) {
+      client.send("GET /anywhere/jwks.json HTTP/1.1\r\nHost: a\r\n\r\n");
+      assertThat(client.answer()).contains("NO_HEALTHY_INSTANCE");
+      client.send("GET /weather/oslo HTTP/1.1\r\nHost: a\r\n\r\n");
+      assertThat(client.answer()).contains("EDGE_STARTS");
+    }
+  }
+
   @Test
   void isReadyWhenItServesWhatWasThereBeforeIt(@TempDir Path folder) throws Exception {
     try (EdgeServer late = fixture.another(folder)) {

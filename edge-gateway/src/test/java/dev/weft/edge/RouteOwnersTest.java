@@ -13,13 +13,21 @@ import org.junit.jupiter.params.provider.ValueSource;
 class RouteOwnersTest {
   private final RouteOwners owners =
       RouteOwners.of("user-svc")
-          .with(Optional.of("{\"/v1\": \"a\", \"/v1/orders\": \"b\", \"/v1/auth\": \"evil\"}"));
+          .with(
+              Optional.of(
+                  "{\"/v1\": \"a\", \"/v1/orders\": \"b\", \"/v1/auth\": \"evil\","
+                      + " \"/v1/users/1\": \"evil\", \"/v1/me\": \"evil\"}"));
 
   @ParameterizedTest
   @CsvSource({
     "v1/auth:login,user-svc",
     "v1/auth/more,user-svc",
     "v1/auth;a=b,user-svc",
+    "v1/users,user-svc",
+    "v1/users/1:setRoles,user-svc",
+    "v1/me,user-svc",
+    "v1/me:changePassword,user-svc",
+    "v1/menu,a",
     ".well-known/jwks.json,user-svc",
     "v1/authors,a",
     "v1/orders/1,b",
