@@ -32,9 +32,15 @@ final class UpCommand implements Callable<Integer> {
   @Option(names = "--quiet-supervisor", hidden = true)
   private boolean quiet;
 
+  // Likewise for a folder that nobody named: it goes when the system does.
+  @Option(names = "--delete-state", hidden = true)
+  private boolean deleteState;
+
   @Option(
       names = "--isolated",
-      description = "Free ports and fresh data, beside a system that runs already.")
+      description =
+          "Free ports and fresh data, beside a system that runs already; the data goes with it,"
+              + " unless --state says where to keep it.")
   private boolean isolated;
 
   @Option(
@@ -55,7 +61,7 @@ final class UpCommand implements Callable<Integer> {
     boolean generated = isolated && state == null;
     StateDir dir = (generated ? StateDir.of(fresh()) : StateDir.of(state)).create();
     if (detach) {
-      return detached(dir);
+      return detached(dir, generated);
     }
     var console = new Console(System.out);
     var programs =
@@ -66,7 +72,8 @@ final class UpCommand implements Callable<Integer> {
             StagedBuild.current(),
             System.getenv());
     var supervisor = new Supervisor(dir, programs, console);
-    Runtime.getRuntime().addShutdownHook(new Thread(supervisor::close, "stop"));
+    var ending = new Ending(supervisor, dir, generated || deleteState);
+    Runtime.getRuntime().addShutdownHook(new Thread(ending::end, "stop"));
     try {
       DemoData.Accounts accounts = supervisor.start();
       if (!quiet) {
@@ -75,16 +82,49 @@ final class UpCommand implements Callable<Integer> {
       }
       supervisor.awaitStopped();
       return 0;
+    } catch (Exception | Error e) {
+      ending.keep();
+      throw e;
     } finally {
+      ending.end();
+    }
+  }
+
+  /**
+   * Stops everything, then deletes what nobody wants to keep. Whoever comes second waits: the
+   * process would otherwise be gone before its folder is.
+   */
+  private static final class Ending {
+    private final Supervisor supervisor;
+    private final StateDir dir;
+    private boolean delete;
+    private boolean ended;
+
+    Ending(Supervisor supervisor, StateDir dir, boolean delete) {
+      this.supervisor = supervisor;
+      this.dir = dir;
+      this.delete = delete;
+    }
+
+    /** The logs of a start that failed say why. */
+    synchronized void keep() {
+      delete = false;
+    }
+
+    synchronized void end() {
+      if (ended) {
+        return;
+      }
+      ended = true;
       supervisor.close();
-      if (generated) {
+      if (delete) {
         dir.delete();
       }
     }
   }
 
   // The same command again, in a session of its own, with its words in a file.
-  private int detached(StateDir dir) throws IOException, InterruptedException {
+  private int detached(StateDir dir, boolean generated) throws IOException, InterruptedException {
     if (SystemState.live(dir).isPresent()) {
       throw new Trouble("already up: see ./weft status, or ./weft down first");
     }
@@ -112,6 +152,9 @@ final class UpCommand implements Callable<Integer> {
             registry.name()));
     if (isolated) {
       command.add("--isolated");
+    }
+    if (generated) {
+      command.add("--delete-state");
     }
     Process supervisor =
         new ProcessBuilder(command)
