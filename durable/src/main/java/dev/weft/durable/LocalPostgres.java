@@ -177,6 +177,7 @@ public final class LocalPostgres implements AutoCloseable {
     return Map.of("PGDATA", data.toString(), "LC_ALL", "C");
   }
 
+  /** The port it listens on, on 127.0.0.1. */
   public int port() {
     return port;
   }

@@ -34,6 +34,7 @@ public final class LocalPostgresException extends RuntimeException {
     this.kind = kind;
   }
 
+  /** Why, for callers that act on it. */
   public Kind kind() {
     return kind;
   }

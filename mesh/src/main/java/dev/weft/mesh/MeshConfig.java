@@ -43,6 +43,7 @@ public record MeshConfig(
    * @param calls how long running calls may then take to finish
    */
   public record Drain(Duration watchers, Duration calls) {
+    /** 2 s for everybody to hear of it, 20 s for the calls. */
     public static final Drain DEFAULT = new Drain(Duration.ofSeconds(2), Duration.ofSeconds(20));
   }
 

@@ -199,6 +199,7 @@ public abstract sealed class Rejection extends RuntimeException {
    * @param reason UPPER_SNAKE, the rule that was broken
    */
   public record FieldViolation(String field, String description, String reason) {
+    /** One of no rule with a name of its own: the reason is INVALID. */
     public FieldViolation(String field, String description) {
       this(field, description, "INVALID");
     }

@@ -86,6 +86,7 @@ public final class Agent {
         .filter(address -> !address.isEmpty());
   }
 
+  /** What the agent says of itself: its version, node and datacenter. */
   public AgentInfo self() {
     return http.get("/v1/agent/self")
         .require(200)

@@ -75,15 +75,18 @@ public record Check(
         id, "gRPC health", probe, Optional.of(Duration.ofMinutes(1)), Optional.empty(), 0);
   }
 
+  /** A copy that says this until its first probe. */
   public Check withInitial(Health health) {
     return new Check(
         id, name, probe, deregisterCriticalAfter, Optional.of(health), failuresBeforeCritical);
   }
 
+  /** A copy whose instance is removed when it was critical for this long. */
   public Check withDeregisterCriticalAfter(Duration after) {
     return new Check(id, name, probe, Optional.of(after), initial, failuresBeforeCritical);
   }
 
+  /** A copy that forgives so many failed probes in a row. */
   public Check withFailuresBeforeCritical(int failures) {
     return new Check(id, name, probe, deregisterCriticalAfter, initial, failures);
   }

@@ -130,10 +130,12 @@ public final class Consul implements AutoCloseable {
         .getValue();
   }
 
+  /** The keys and values that the cluster keeps. */
   public Kv kv() {
     return kv;
   }
 
+  /** Single calls to the agent, for those who need more than registrations and watches. */
   public Agent agent() {
     return agent;
   }

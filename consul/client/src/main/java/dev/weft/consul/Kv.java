@@ -48,6 +48,7 @@ public final class Kv {
                     slots));
   }
 
+  /** The key with its value as it is now; empty if there is no such key. */
   public Optional<KvEntry> get(String key) {
     String path = path(key);
     return Optional.ofNullable(

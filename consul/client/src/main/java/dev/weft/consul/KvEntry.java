@@ -18,10 +18,12 @@ public final class KvEntry {
     this.modifyIndex = modifyIndex;
   }
 
+  /** The whole key, as {@code weft/routes/owners}. */
   public String key() {
     return key;
   }
 
+  /** A copy of the value. */
   public byte[] value() {
     return value.clone();
   }

@@ -64,10 +64,12 @@ public final class Registration implements AutoCloseable {
     Thread.ofVirtual().name("consul-registration " + wanted.id()).start(this::run);
   }
 
+  /** What is kept registered. */
   public ServiceRegistration registration() {
     return wanted;
   }
 
+  /** Whether the agent knew the instance when it was last asked. */
   public State state() {
     return state;
   }

@@ -90,11 +90,13 @@ public record ServiceRegistration(
         false);
   }
 
+  /** A copy under another id; the ids of its checks stay. */
   public ServiceRegistration withId(String newId) {
     return new ServiceRegistration(
         newId, name, address, port, tags, meta, weights, checks, connectNative);
   }
 
+  /** A copy with these tags and no others. */
   public ServiceRegistration withTags(String... newTags) {
     return new ServiceRegistration(
         id, name, address, port, List.of(newTags), meta, weights, checks, connectNative);
@@ -108,16 +110,19 @@ public record ServiceRegistration(
         id, name, address, port, tags, changed, weights, checks, connectNative);
   }
 
+  /** A copy with these shares of the calls. */
   public ServiceRegistration withWeights(Weights newWeights) {
     return new ServiceRegistration(
         id, name, address, port, tags, meta, newWeights, checks, connectNative);
   }
 
+  /** A copy with these checks and no others; without any it always passes. */
   public ServiceRegistration withChecks(List<Check> newChecks) {
     return new ServiceRegistration(
         id, name, address, port, tags, meta, weights, newChecks, connectNative);
   }
 
+  /** A copy that speaks Connect's mTLS itself. */
   public ServiceRegistration withConnectNative() {
     return new ServiceRegistration(id, name, address, port, tags, meta, weights, checks, true);
   }
