@@ -1,0 +1,208 @@
+package dev.weft.durable;
+
+import dev.weft.durable.SagaRun.Move;
+import dev.weft.durable.SimulatedDatabase.SagaEntry;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.UUID;
+import org.jdbi.v3.core.Handle;
+import org.jspecify.annotations.Nullable;
+
+/** What {@link SagaStore} does in SQL, on the rows of a {@link SimulatedDatabase}. */
+final class SimulatedTables implements SagaTables {
+  private final World world;
+  private final SimulatedDatabase database;
+  private final String owner;
+  private final Mutation mutation;
+
+  SimulatedTables(World world, SimulatedDatabase database, String owner, Mutation mutation) {
+    this.world = world;
+    this.database = database;
+    this.owner = owner;
+    this.mutation = mutation;
+  }
+
+  @Override
+  public SagaRun insert(
+      Handle tx, SagaDefinition definition, String subject, String data, Optional<Duration> lease) {
+    SagaRun run = SagaRun.begun(id(), definition, subject, data);
+    long now = world.now();
+    database.put(
+        entry(
+            run,
+            lease.isPresent() ? owner : null,
+            now + lease.orElse(Duration.ZERO).toNanos(),
+            now + definition.softLimit().toNanos()));
+    return run;
+  }
+
+  @Override
+  public List<SagaRun> claim(Handle tx, int atMost, Duration lease, Collection<UUID> running) {
+    List<SagaEntry> due = new ArrayList<>();
+    for (SagaEntry entry : database.sagas()) {
+      if (!entry.state().ended() && entry.dueAt() <= world.now() && !running.contains(entry.id())) {
+        due.add(entry);
+      }
+    }
+    due.sort(Comparator.comparingLong(SagaEntry::dueAt));
+    List<SagaRun> claimed = new ArrayList<>();
+    for (SagaEntry entry : due.subList(0, Math.min(atMost, due.size()))) {
+      claimed.add(claim(entry, lease));
+    }
+    return claimed;
+  }
+
+  private SagaRun claim(SagaEntry entry, Duration lease) {
+    boolean fellSilent = entry.owner() != null;
+    if (fellSilent) {
+      world.saw(Sight.TAKEN_OVER_AFTER_THE_LEASE);
+    }
+    SagaEntry ours =
+        new SagaEntry(
+            entry.id(),
+            entry.definition(),
+            entry.subject(),
+            entry.data(),
+            entry.state(),
+            entry.step(),
+            entry.reached(),
+            entry.failures() + (fellSilent ? 1 : 0),
+            entry.reason(),
+            entry.lastError(),
+            owner,
+            entry.token() + 1,
+            world.now() + lease.toNanos(),
+            entry.softLimitAt());
+    database.put(ours);
+    world.tell(entry.subject(), owner + " takes the saga up, token " + ours.token());
+    return ours.toRun(overdue(ours), database.steps(entry.id()));
+  }
+
+  @Override
+  public Optional<Boolean> move(Handle tx, SagaRun run, Move move, Duration until) {
+    SagaEntry before = Objects.requireNonNull(database.saga(run.id()));
+    boolean ours = before.token() == run.token() && owner.equals(before.owner());
+    if (!ours && mutation != Mutation.NO_FENCING_TOKEN) {
+      world.saw(Sight.ZOMBIE_FENCED);
+      world.tell(run.subject(), owner + " is fenced, it holds token " + run.token());
+      return Optional.empty();
+    }
+    if (before.state().ended()) {
+      world.violated(run.subject(), "goes on after its saga was " + before.state() + " (O1)");
+    }
+    SagaEntry after =
+        new SagaEntry(
+            run.id(),
+            before.definition(),
+            before.subject(),
+            before.data(),
+            move.state(),
+            move.step(),
+            move.reached(),
+            move.failures(),
+            move.reason(),
+            move.lastError(),
+            move.waits() || move.state().ended() ? null : owner,
+            before.token(),
+            world.now() + until.toNanos(),
+            before.softLimitAt());
+    database.put(after);
+    move.record().ifPresent(record -> database.insert(run.id(), record));
+    if (world.tells()) {
+      world.tell(
+          run.subject(),
+          "%s writes %s %s: %s, next %s%s"
+              .formatted(
+                  owner,
+                  run.current().name(),
+                  run.direction().word(),
+                  move.record().map(record -> record.state().name()).orElse("UNKNOWN"),
+                  move.state(),
+                  move.state().ended()
+                      ? ""
+                      : " " + run.definition().steps().get(move.step()).name()));
+    }
+    return Optional.of(overdue(after));
+  }
+
+  @Override
+  public int renew(Handle tx, Collection<UUID> running, Duration lease) {
+    int renewed = 0;
+    for (UUID id : running) {
+      SagaEntry entry = database.saga(id);
+      if (entry != null && owner.equals(entry.owner()) && !entry.state().ended()) {
+        database.put(due(entry, owner, world.now() + lease.toNanos()));
+        renewed++;
+      }
+    }
+    return renewed;
+  }
+
+  @Override
+  public int releaseAll(Handle tx) {
+    List<SagaEntry> ours = new ArrayList<>();
+    for (SagaEntry entry : database.sagas()) {
+      if (owner.equals(entry.owner()) && !entry.state().ended()) {
+        ours.add(entry);
+      }
+    }
+    for (SagaEntry entry : ours) {
+      world.saw(Sight.HANDED_OVER);
+      database.put(due(entry, null, world.now()));
+    }
+    return ours.size();
+  }
+
+  private boolean overdue(SagaEntry entry) {
+    return entry.softLimitAt() <= world.now();
+  }
+
+  /** A UUID of version 7, as the real ones, out of the schedule's dice. */
+  private UUID id() {
+    return new UUID(
+        ((world.now() / World.MILLI) << 16) | 0x7000,
+        (world.dice.nextLong() >>> 2) | Long.MIN_VALUE);
+  }
+
+  private static SagaEntry entry(
+      SagaRun run, @Nullable String owner, long dueAt, long softLimitAt) {
+    return new SagaEntry(
+        run.id(),
+        run.definition(),
+        run.subject(),
+        run.data(),
+        run.state(),
+        run.step(),
+        run.reached(),
+        run.failures(),
+        run.reason(),
+        run.lastError(),
+        owner,
+        run.token(),
+        dueAt,
+        softLimitAt);
+  }
+
+  private static SagaEntry due(SagaEntry entry, @Nullable String owner, long dueAt) {
+    return new SagaEntry(
+        entry.id(),
+        entry.definition(),
+        entry.subject(),
+        entry.data(),
+        entry.state(),
+        entry.step(),
+        entry.reached(),
+        entry.failures(),
+        entry.reason(),
+        entry.lastError(),
+        owner,
+        entry.token(),
+        dueAt,
+        entry.softLimitAt());
+  }
+}
