@@ -4,6 +4,8 @@ import build.buf.validate.FieldRules;
 import build.buf.validate.Ignore;
 import build.buf.validate.MessageRules;
 import build.buf.validate.ValidateProto;
+import com.google.api.FieldBehavior;
+import com.google.api.FieldBehaviorProto;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.Descriptors.Descriptor;
 import com.google.protobuf.Descriptors.EnumValueDescriptor;
@@ -22,7 +24,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Checks messages by the buf.validate rules that stand beside their fields. The rules are read
  * once, into a plan per message type; a rule that is not implemented here, CEL above all, is
- * refused then.
+ * refused then. A rule that a field breaks by its absence, although the contract calls it REQUIRED,
+ * is told as that.
  *
  * <p>Beyond the contract, no string may hold U+0000, which PostgreSQL cannot store.
  *
@@ -98,15 +101,17 @@ final class Validation {
   }
 
   private FieldPlan fieldPlan(FieldDescriptor field, FieldRules rules) {
+    boolean promised = isPromised(field);
     boolean ignoreZero = field.hasPresence() || rules.getIgnore() == Ignore.IGNORE_IF_ZERO_VALUE;
     if (rules.getIgnore() == Ignore.IGNORE_ALWAYS) {
-      return new FieldPlan(field, false, true, List.of(), null, null);
+      return new FieldPlan(field, false, false, true, List.of(), null, null);
     }
     if (field.isMapField()) {
       Descriptor entry = field.getMessageType();
       return new FieldPlan(
           field,
           rules.getRequired(),
+          promised,
           ignoreZero,
           ValueRules.ofAll(field, rules, clock),
           valuePlan(entry.findFieldByNumber(1), rules.getMap().getKeys()),
@@ -116,13 +121,32 @@ final class Validation {
       return new FieldPlan(
           field,
           rules.getRequired(),
+          promised,
           ignoreZero,
           ValueRules.ofAll(field, rules, clock),
           null,
           valuePlan(field, rules.getRepeated().getItems()));
     }
     return new FieldPlan(
-        field, rules.getRequired(), ignoreZero, List.of(), null, valuePlan(field, rules));
+        field, rules.getRequired(), promised, ignoreZero, List.of(), null, valuePlan(field, rules));
+  }
+
+  /**
+   * Whether the contract calls a field REQUIRED whose zero value is no value. Zero and false may
+   * have been sent.
+   */
+  private static boolean isPromised(FieldDescriptor field) {
+    boolean emptyIsNothing =
+        field.isRepeated()
+            || switch (field.getJavaType()) {
+              case STRING, BYTE_STRING, ENUM, MESSAGE -> true;
+              case INT, LONG, FLOAT, DOUBLE, BOOLEAN -> false;
+            };
+    return emptyIsNothing
+        && field
+            .getOptions()
+            .getExtension(FieldBehaviorProto.fieldBehavior)
+            .contains(FieldBehavior.REQUIRED);
   }
 
   private ValuePlan valuePlan(FieldDescriptor field, FieldRules rules) {
@@ -146,6 +170,14 @@ final class Validation {
     void add(String id, String text) {
       if (violations.size() < VIOLATIONS_MAX) {
         violations.add(new Rejection.FieldViolation(path.toString(), text, reason(id)));
+      }
+    }
+
+    /** Says in place of what was found since then that there is nothing. */
+    void missing(int since) {
+      if (violations.size() > since) {
+        violations.subList(since, violations.size()).clear();
+        add("required", "is required");
       }
     }
 
@@ -183,6 +215,9 @@ final class Validation {
   /**
    * A field and what is demanded of it.
    *
+   * @param required whether there must be a value
+   * @param promised whether the contract says so, so that this is what to say when the rules refuse
+   *     its absence
    * @param all for a repeated field or map as a whole
    * @param keys for each key of a map
    * @param values for each value, or the only one
@@ -190,6 +225,7 @@ final class Validation {
   private record FieldPlan(
       FieldDescriptor field,
       boolean required,
+      boolean promised,
       boolean ignoreZero,
       List<ValueRules.Rule> all,
       @Nullable ValuePlan keys,
@@ -215,9 +251,13 @@ final class Validation {
           dot + field.getName(),
           () -> {
             if (!there && required) {
-              findings.add("required", "value is required");
+              findings.add("required", "is required");
             } else {
+              int before = findings.violations.size();
               checkValue(value, findings);
+              if (!there && promised) {
+                findings.missing(before);
+              }
             }
           });
     }

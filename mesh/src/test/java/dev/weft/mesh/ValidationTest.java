@@ -17,6 +17,7 @@ import com.google.protobuf.Message;
 import com.google.protobuf.Timestamp;
 import dev.weft.mesh.test.AroundUnknownRule;
 import dev.weft.mesh.test.Inner;
+import dev.weft.mesh.test.Promised;
 import dev.weft.mesh.test.Rules;
 import dev.weft.mesh.test.Unchecked;
 import dev.weft.mesh.test.WithCel;
@@ -200,6 +201,22 @@ class ValidationTest {
             .build();
 
     assertThat(fields(message)).contains("many[1].id", "inners[7].id", "sizes[\"ab\"]", "choice");
+  }
+
+  @Test
+  void saysOfWhatIsRequiredAndMissingThatItIsRequired() {
+    List<Rejection.FieldViolation> violations =
+        validation(Promised.getDescriptor()).check(Promised.getDefaultInstance());
+
+    assertThat(violations)
+        .extracting(v -> v.field() + " " + v.description())
+        .containsExactly(
+            "name is required", "tags is required", "count must be greater than or equal to 1");
+    assertThat(
+            validation(Promised.getDescriptor())
+                .check(Promised.newBuilder().setName("A").addTags("").setCount(1).build()))
+        .extracting(Rejection.FieldViolation::reason)
+        .containsExactly("STRING_PATTERN");
   }
 
   @Test
