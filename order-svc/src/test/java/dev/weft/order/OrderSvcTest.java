@@ -11,6 +11,7 @@ import dev.weft.mesh.RemoteError;
 import dev.weft.order.Faults.Hold;
 import dev.weft.order.Faults.When;
 import dev.weft.shop.inventory.v1.Reservation;
+import dev.weft.shop.order.v1.Address;
 import dev.weft.shop.order.v1.CancelOrderRequest;
 import dev.weft.shop.order.v1.CreateOrderRequest;
 import dev.weft.shop.order.v1.GetOrderByIdempotencyKeyRequest;
@@ -39,6 +40,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Orders through their contract. */
 final class OrderSvcTest {
@@ -355,6 +358,33 @@ final class OrderSvcTest {
                 .listOrders(ListOrdersRequest.newBuilder().setUserId(bob.toString()).build())
                 .getOrdersList())
         .containsExactly(ofBob);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"   ", "\u00a0", "\u2003 ", "Ann\nExample", "\u001b[31mAnn", "A\u009b1m"})
+  void refusesAddressesOfBlanksOrWithControlCharacters(String text) {
+    for (String field : List.of("name", "line1", "city", "postal_code")) {
+      CreateOrderRequest request = order("card_ok", product);
+      Address.Builder address = request.getShippingAddress().toBuilder();
+      address.setField(Address.getDescriptor().findFieldByName(field), text);
+
+      Throwable thrown =
+          catchThrowable(
+              () -> shop.place(ann, request.toBuilder().setShippingAddress(address).build()));
+
+      assertThat(thrown).hasMessageContaining("INVALID_ARGUMENT: shipping_address." + field);
+    }
+  }
+
+  @Test
+  void takesAddressesOfAnyScript() {
+    Address address =
+        Shop.ADDRESS.toBuilder().setName("Zoë 東京 \u0645\u06cc\u200c").setLine2(" ").build();
+
+    Order placed =
+        shop.place(ann, order("card_ok", product).toBuilder().setShippingAddress(address).build());
+
+    assertThat(placed.getShippingAddress()).isEqualTo(address);
   }
 
   @Test
