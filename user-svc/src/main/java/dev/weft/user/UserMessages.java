@@ -96,9 +96,7 @@ final class UserMessages {
       for (String path : new LinkedHashSet<>(request.getUpdateMask().getPathsList())) {
         Set<Field> meant = UPDATABLE.get(path);
         if (meant == null) {
-          violations.add(
-              new FieldViolation(
-                  "update_mask", "names something that is not under profile or preferences"));
+          violations.add(notUpdatable(path));
         } else {
           fields.addAll(meant);
         }
@@ -111,6 +109,17 @@ final class UserMessages {
       throw Rejection.invalid(violations);
     }
     return new Change(fields, profile(user.getProfile()), preferences(user.getPreferences()));
+  }
+
+  /**
+   * Names the field itself if there is one: an edge makes the mask, and its caller never saw it.
+   */
+  private static FieldViolation notUpdatable(String path) {
+    return dev.weft.shop.user.v1.User.getDescriptor().findFieldByName(path) == null
+        ? new FieldViolation(
+            "update_mask", "names something that is not under profile or preferences")
+        : new FieldViolation(
+            "user." + path, "cannot be changed here: only profile and preferences can");
   }
 
   /** What a request without a mask changes: the fields that hold something. */
@@ -272,11 +281,15 @@ final class UserMessages {
 
   private static void checkProfile(
       String path, dev.weft.shop.user.v1.Profile profile, List<FieldViolation> violations) {
-    if (unprintable(profile.getFirstName())) {
-      violations.add(new FieldViolation(path + ".first_name", "must not hold control characters"));
-    }
-    if (unprintable(profile.getLastName())) {
-      violations.add(new FieldViolation(path + ".last_name", "must not hold control characters"));
+    checkName(path + ".first_name", profile.getFirstName(), violations);
+    checkName(path + ".last_name", profile.getLastName(), violations);
+  }
+
+  private static void checkName(String field, String name, List<FieldViolation> violations) {
+    if (unprintable(name)) {
+      violations.add(new FieldViolation(field, "must not hold control characters"));
+    } else if (!name.isEmpty() && name.isBlank()) {
+      violations.add(new FieldViolation(field, "must not be blank"));
     }
   }
 

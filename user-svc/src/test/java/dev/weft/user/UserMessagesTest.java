@@ -20,6 +20,7 @@ import java.util.UUID;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class UserMessagesTest {
@@ -50,11 +51,6 @@ class UserMessagesTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "roles",
-        "state",
-        "email",
-        "user_id",
-        "create_time",
         "*",
         "",
         "profile.",
@@ -72,6 +68,35 @@ class UserMessagesTest {
                 assertThat(refusal.violations())
                     .extracting(FieldViolation::field)
                     .containsExactly("update_mask"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"roles", "state", "email", "user_id", "create_time"})
+  void aFieldThatCannotBeChangedIsNamedItself(String path) {
+    assertThatExceptionOfType(Rejection.Invalid.class)
+        .isThrownBy(() -> UserMessages.change(update(ADA, "profile", path)))
+        .satisfies(
+            refusal ->
+                assertThat(refusal.violations())
+                    .extracting(FieldViolation::field)
+                    .containsExactly("user." + path));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"' ', B, user.profile.first_name", "A, '\u2003 ', user.profile.last_name"})
+  void aNameIsMoreThanBlanks(String first, String last, String field) {
+    User blank =
+        User.newBuilder()
+            .setProfile(Profile.newBuilder().setFirstName(first).setLastName(last))
+            .build();
+
+    assertThatExceptionOfType(Rejection.Invalid.class)
+        .isThrownBy(() -> UserMessages.change(update(blank)))
+        .satisfies(
+            refusal ->
+                assertThat(refusal.violations())
+                    .extracting(FieldViolation::field)
+                    .containsExactly(field));
   }
 
   @Test
