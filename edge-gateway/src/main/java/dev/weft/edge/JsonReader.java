@@ -53,9 +53,15 @@ final class JsonReader {
   private final Types types;
   private final boolean lenient;
   private final @Nullable List<String> mask;
+  private final Root root;
 
-  private JsonReader(JsonParser in, Types types, boolean lenient, @Nullable List<String> mask) {
+  /** What the document is: a message, or the value of one of its fields. */
+  private record Root(Descriptor message, @Nullable FieldDescriptor field) {}
+
+  private JsonReader(
+      JsonParser in, Types types, boolean lenient, @Nullable List<String> mask, Root root) {
     this.in = in;
+    this.root = root;
     this.types = types;
     this.lenient = lenient;
     this.mask = mask;
@@ -72,12 +78,14 @@ final class JsonReader {
       Types types,
       boolean lenient,
       @Nullable List<String> mask) {
-    read(decode(json), types, lenient, mask, reader -> reader.value(into, ""));
+    Root root = new Root(into.getDescriptorForType(), null);
+    read(decode(json), types, lenient, mask, root, reader -> reader.value(into, ""));
   }
 
   /** Reads a document that stands in a parameter. */
   static void message(CharBuffer json, Message.Builder into, Types types) {
-    read(json, types, false, null, reader -> reader.value(into, ""));
+    Root root = new Root(into.getDescriptorForType(), null);
+    read(json, types, false, null, root, reader -> reader.value(into, ""));
   }
 
   /** Reads a document that is what one field of a message holds. */
@@ -93,6 +101,7 @@ final class JsonReader {
         types,
         lenient,
         mask,
+        new Root(into.getDescriptorForType(), field),
         reader -> {
           if (isPlainMessage(field)) {
             reader.nested(field, into, "");
@@ -107,9 +116,14 @@ final class JsonReader {
   }
 
   private static void read(
-      CharBuffer json, Types types, boolean lenient, @Nullable List<String> mask, Reading reading) {
+      CharBuffer json,
+      Types types,
+      boolean lenient,
+      @Nullable List<String> mask,
+      Root root,
+      Reading reading) {
     try (JsonParser in = FACTORY.createParser(json.array(), 0, json.limit())) {
-      JsonReader reader = new JsonReader(in, types, lenient, mask);
+      JsonReader reader = new JsonReader(in, types, lenient, mask, root);
       try {
         if (in.nextToken() == null) {
           throw Refused.field("MALFORMED_JSON", "", "the body holds no JSON");
@@ -366,7 +380,7 @@ final class JsonReader {
 
   /** A reader of the same input that notes no paths: below here the field counts as a whole. */
   private JsonReader unmasked() {
-    return mask == null ? this : new JsonReader(in, types, lenient, null);
+    return mask == null ? this : new JsonReader(in, types, lenient, null, root);
   }
 
   private void masked(String path) {
@@ -380,7 +394,8 @@ final class JsonReader {
   }
 
   private String pointer() {
-    return in.getParsingContext().pathAsPointer().toString();
+    String sent = in.getParsingContext().pathAsPointer().toString();
+    return Pointers.named(sent, root.message, root.field);
   }
 
   private static boolean isPlainMessage(FieldDescriptor field) {

@@ -3,6 +3,7 @@ package dev.weft.edge;
 import com.google.protobuf.Descriptors.Descriptor;
 import com.google.protobuf.Descriptors.FieldDescriptor;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -27,6 +28,23 @@ final class Pointers {
     return pointer(steps, message, false);
   }
 
+  /**
+   * A pointer into JSON as it was sent, in the JSON names of what it goes through, however the
+   * client spelled them. What follows a part that is no field is kept as it is.
+   *
+   * @param field what the document is the value of; null when it is the message
+   */
+  static String named(String pointer, Descriptor message, @Nullable FieldDescriptor field) {
+    if (pointer.isEmpty()) {
+      return pointer;
+    }
+    List<String> steps =
+        Arrays.stream(pointer.substring(1).split("/", -1)).map(Pointers::unescape).toList();
+    return field == null
+        ? pointer(steps, message, false)
+        : pointer(steps, messageOf(field), repeated(field));
+  }
+
   /** The field path that a pointer stands for, in the names of the pointer. */
   static String fieldPath(String pointer) {
     StringBuilder path = new StringBuilder();
@@ -34,7 +52,7 @@ final class Pointers {
       if (step.isEmpty()) {
         continue;
       }
-      String name = step.replace("~1", "/").replace("~0", "~");
+      String name = unescape(step);
       if (name.chars().allMatch(c -> c >= '0' && c <= '9')) {
         path.append('[').append(name).append(']');
       } else {
@@ -49,6 +67,10 @@ final class Pointers {
     return name.replace("~", "~0").replace("/", "~1");
   }
 
+  private static String unescape(String step) {
+    return step.replace("~1", "/").replace("~0", "~");
+  }
+
   private static String pointer(
       List<String> steps, @Nullable Descriptor message, boolean insideRepeated) {
     StringBuilder pointer = new StringBuilder();
@@ -61,7 +83,7 @@ final class Pointers {
         pointer.append('/').append(escape(step));
         continue;
       }
-      FieldDescriptor field = type == null ? null : type.findFieldByName(step);
+      FieldDescriptor field = type == null ? null : Fields.byName(type, step);
       pointer.append('/').append(escape(field == null ? step : field.getJsonName()));
       type = messageOf(field);
       element = repeated(field);

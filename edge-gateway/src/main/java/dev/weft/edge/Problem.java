@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param status of HTTP
  * @param code of gRPC
- * @param reason UPPER_SNAKE, part of the contract; empty when the service gave none
+ * @param reason UPPER_SNAKE, part of the contract; says the code when the service gave none
  * @param message for people
  * @param details as in {@code google.rpc.Status}
  * @param violations what is wrong where, in the request's JSON
@@ -86,6 +86,7 @@ record Problem(
     ErrorInfo info = ErrorInfo.getDefaultInstance();
     List<Violation> violations = new ArrayList<>();
     Optional<Duration> retryAfter = Optional.empty();
+    String told = status.getDescription() == null ? "" : status.getDescription();
     for (Any detail : details(status, trailers)) {
       if (detail.is(DebugInfo.class)) {
         continue;
@@ -101,13 +102,21 @@ record Problem(
         } else if (detail.is(BadRequest.class)) {
           for (var v : detail.unpack(BadRequest.class).getFieldViolationsList()) {
             String pointer = transcoder == null ? "" : transcoder.pointer(v.getField());
-            violations.add(new Violation(pointer, v.getDescription()));
+            Violation violation = new Violation(pointer, v.getDescription());
+            told = inNamesOfJson(told, v.getField(), violation);
+            violations.add(violation);
           }
         }
       } catch (InvalidProtocolBufferException | IllegalArgumentException | ArithmeticException e) {
         // A detail nobody can read says nothing, but the rest does: it is printed as it came.
       }
       details.add(detail);
+    }
+    boolean reasonless = info.getReason().isEmpty();
+    if (reasonless) {
+      info = info.toBuilder().setReason(reason(status.getCode())).setDomain(DOMAIN).build();
+      details.removeIf(detail -> detail.is(ErrorInfo.class));
+      details.add(Any.pack(info));
     }
     int http =
         HttpStatuses.override(info.getDomain(), info.getMetadataMap())
@@ -123,7 +132,7 @@ record Problem(
         http,
         status.getCode(),
         info.getReason(),
-        message(status, info.getReason().isEmpty()),
+        message(status.getCode(), told, reasonless),
         details,
         violations,
         retryAfter);
@@ -173,9 +182,7 @@ record Problem(
       new JsonWriter(out, types).message(detail);
     }
     out.writeEndArray();
-    if (!reason.isEmpty()) {
-      out.writeStringField("reason", reason);
-    }
+    out.writeStringField("reason", reason);
     out.writeStringField("requestId", requestId);
     if (!traceId.isEmpty()) {
       out.writeStringField("traceId", traceId);
@@ -194,9 +201,7 @@ record Problem(
   }
 
   private String type() {
-    return reason.isEmpty()
-        ? "about:blank"
-        : "urn:weft:problem:" + reason.toLowerCase(Locale.ROOT).replace('_', '-');
+    return "urn:weft:problem:" + reason.toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
   private static List<Any> details(Status status, @Nullable Metadata trailers) {
@@ -211,14 +216,42 @@ record Problem(
     }
   }
 
+  /** A text that begins with the path of a wrong field, with the pointer to it instead. */
+  private static String inNamesOfJson(String text, String fieldPath, Violation violation) {
+    String begin = fieldPath + ": " + violation.detail();
+    return !fieldPath.isEmpty() && text.startsWith(begin)
+        ? violation + text.substring(begin.length())
+        : text;
+  }
+
+  /** Why, if the service does not say, or if there is none that could. */
+  private static String reason(Status.Code code) {
+    return switch (code) {
+      case UNAVAILABLE -> "UPSTREAM_UNAVAILABLE";
+      case DEADLINE_EXCEEDED -> "UPSTREAM_TIMEOUT";
+      case OK, UNKNOWN, INTERNAL, DATA_LOSS -> "INTERNAL";
+      case CANCELLED,
+          INVALID_ARGUMENT,
+          NOT_FOUND,
+          ALREADY_EXISTS,
+          PERMISSION_DENIED,
+          RESOURCE_EXHAUSTED,
+          FAILED_PRECONDITION,
+          ABORTED,
+          OUT_OF_RANGE,
+          UNIMPLEMENTED,
+          UNAUTHENTICATED ->
+          code.name();
+    };
+  }
+
   /**
    * What may be told. Messages of failures nobody foresaw hold class names, SQL or addresses: those
    * that gRPC makes on this side have no reason, and an unexpected failure of a service is
    * internal.
    */
-  private static String message(Status status, boolean reasonless) {
-    String own = status.getDescription() == null ? "" : status.getDescription();
-    return switch (status.getCode()) {
+  private static String message(Status.Code code, String own, boolean reasonless) {
+    return switch (code) {
       case UNKNOWN, INTERNAL, DATA_LOSS -> "internal error";
       case CANCELLED -> reasonless ? "the call was cancelled" : own;
       case UNAVAILABLE -> reasonless ? "the service is not available" : own;

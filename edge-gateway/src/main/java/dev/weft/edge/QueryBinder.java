@@ -83,7 +83,7 @@ final class QueryBinder {
     if (!found.path.getFirst().equals(body)) {
       bind(name, found, text);
     } else if (!lenient) {
-      throw refused(name, "this field belongs into the body");
+      throw refused(pointer(found), "this field belongs into the body");
     }
   }
 
@@ -100,19 +100,19 @@ final class QueryBinder {
 
   private void bind(String name, Target target, String text) {
     FieldDescriptor field = target.field();
+    String pointer = pointer(target);
     String canonical = String.join(".", target.path) + (target.key == null ? "" : "[" + target.key);
     if ((!field.isRepeated() || target.key != null) && !taken.add(canonical)) {
-      throw refused(name, "set more than once");
+      throw refused(pointer, "set more than once");
     }
     if (field.isMapField() && target.key == null) {
-      throw refused(name, "a map: name its key, as in " + name + "[key]=value");
+      throw refused(pointer, "a map: name its key, as in " + name + "[key]=value");
     }
-    String pointer = "/" + Pointers.escape(name);
     inside(
         request,
         target.fields.subList(0, target.fields.size() - 1),
         into -> {
-          checkOneof(name, field, into);
+          checkOneof(pointer, field, into);
           if (target.key == null) {
             set(field, into, text, pointer);
           } else {
@@ -129,7 +129,7 @@ final class QueryBinder {
       return;
     }
     FieldDescriptor step = steps.getFirst();
-    checkOneof(step.getJsonName(), step, into);
+    checkOneof("/" + step.getJsonName(), step, into);
     // Not by getFieldBuilder: a dynamic message then does not note which member of a oneof is set.
     Message.Builder nested =
         into.hasField(step)
@@ -192,12 +192,12 @@ final class QueryBinder {
     }
   }
 
-  private void checkOneof(String name, FieldDescriptor field, Message.Builder into) {
+  private void checkOneof(String pointer, FieldDescriptor field, Message.Builder into) {
     OneofDescriptor oneof = field.getRealContainingOneof();
     if (oneof != null && into.hasOneof(oneof)) {
       FieldDescriptor other = into.getOneofFieldDescriptor(oneof);
       if (other != null && other.getNumber() != field.getNumber()) {
-        throw refused(name, "only one may be set: " + other.getJsonName() + " is");
+        throw refused(pointer, "only one may be set: " + other.getJsonName() + " is");
       }
     }
   }
@@ -244,7 +244,7 @@ final class QueryBinder {
                 .map(nearest -> "; did you mean " + nearest + "?")
                 .orElse("");
     return refused(
-        name,
+        "/" + Pointers.escape(name),
         body.equals("*") ? "this method takes no query parameters" : "unknown parameter" + known);
   }
 
@@ -252,8 +252,14 @@ final class QueryBinder {
     return Pointers.of(String.join(".", fieldPath), request.getDescriptorForType(), body);
   }
 
-  private static Refused refused(String name, String detail) {
-    return Refused.field("INVALID_PARAMETER", "/" + Pointers.escape(name), detail);
+  private String pointer(Target target) {
+    String path = String.join(".", target.path);
+    String pointer = Pointers.of(path, request.getDescriptorForType(), "");
+    return target.key == null ? pointer : pointer + "/" + Pointers.escape(target.key);
+  }
+
+  private static Refused refused(String pointer, String detail) {
+    return Refused.field("INVALID_PARAMETER", pointer, detail);
   }
 
   /** Parameters of the platform, not of the method: never bound, so that no token gets anywhere. */

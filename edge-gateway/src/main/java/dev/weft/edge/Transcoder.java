@@ -183,10 +183,7 @@ final class Transcoder {
       }
       request.setField(field, requestId.get());
     } else if (given.isEmpty() && requestIdRequired) {
-      throw Refused.field(
-          "IDEMPOTENCY_KEY_MISSING",
-          pointer(field.getName()),
-          "the header Idempotency-Key is required");
+      throw Refused.badRequest("IDEMPOTENCY_KEY_MISSING", "Idempotency-Key header is required");
     }
   }
 

@@ -88,7 +88,7 @@ class EdgeStreamTest {
   @Test
   void endsWithARecordAfterAFailureOnTheWay() throws Exception {
     assertThat(watch("1&failWith=9", "application/x-ndjson").body().lines().toList().get(1))
-        .startsWith("{\"error\":{\"type\":\"about:blank\"")
+        .startsWith("{\"error\":{\"type\":\"urn:weft:problem:failed-precondition\"")
         .contains("\"status\":400", "\"message\":\"the book burned\"");
     assertThat(watch("1&failWith=9", "application/json").body())
         .matches("\\[\\{.*},\\{\"error\":\\{.*}}]");

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import java.net.http.HttpHeaders;
 import java.net.http.HttpResponse;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -115,7 +116,10 @@ class EdgeTest {
 
     assertThat(answer.statusCode()).isEqualTo(400);
     assertThat(answer.body())
-        .contains("\"reason\":\"IDEMPOTENCY_KEY_MISSING\"", "\"pointer\":\"/requestId\"");
+        .contains(
+            "\"reason\":\"IDEMPOTENCY_KEY_MISSING\"",
+            "\"detail\":\"Idempotency-Key header is required\"")
+        .doesNotContain("requestId\":\"\"", "/requestId");
     assertThat(fixture.post("/library/books", "{}", "Idempotency-Key", "").statusCode())
         .isEqualTo(400);
     assertThat(
@@ -203,9 +207,38 @@ class EdgeTest {
 
     assertThat(answer.body())
         .contains(
+            "\"detail\":\"/httpStatus: bad (and more)\"",
             "\"errors\":[{\"pointer\":\"/httpStatus\",\"detail\":\"bad\"},"
                 + "{\"pointer\":\"/wrongFields/1\",\"detail\":\"bad\"}]",
             "{\"@type\":\"types.example/no.Such\",\"value\":\"\"}");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "14,UPSTREAM_UNAVAILABLE",
+    "4,UPSTREAM_TIMEOUT",
+    "13,INTERNAL",
+    "2,INTERNAL",
+    "5,NOT_FOUND",
+    "12,UNIMPLEMENTED"
+  })
+  void givesAReasonWhereTheServiceGivesNone(int code, String reason) throws Exception {
+    String answer = fixture.post("/library/fail", "{\"code\":" + code + "}").body();
+
+    assertThat(answer)
+        .startsWith(
+            "{\"type\":\"urn:weft:problem:" + reason.toLowerCase(Locale.ROOT).replace('_', '-'))
+        .contains(
+            "\"reason\":\"" + reason + "\",\"domain\":\"edge-gateway.weft\"",
+            "\"reason\":\"" + reason + "\",\"requestId\"");
+  }
+
+  @Test
+  void saysWhyAServiceThatHangsIsNotWaitedFor() throws Exception {
+    HttpResponse<String> answer = fixture.post("/library/fail", "{\"delay\":\"30s\"}");
+
+    assertThat(answer.statusCode()).isEqualTo(504);
+    assertThat(answer.body()).contains("\"reason\":\"UPSTREAM_TIMEOUT\"");
   }
 
   @Test

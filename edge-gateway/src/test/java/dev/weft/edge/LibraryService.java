@@ -193,6 +193,7 @@ final class LibraryService extends LibraryGrpc.LibraryImplBase {
           .getWrongFieldsList()
           .forEach(field -> bad.addFieldViolationsBuilder().setField(field).setDescription("bad"));
       status.addDetails(Any.pack(bad.build()));
+      status.setMessage(request.getWrongFields(0) + ": bad (and more)");
       status.addDetails(Any.newBuilder().setTypeUrl("types.example/no.Such"));
     }
     out.onError(StatusProto.toStatusRuntimeException(status.build()));
