@@ -98,6 +98,18 @@ public final class Mesh implements AutoCloseable {
   }
 
   /**
+   * Gives up the channels to a service that is not called any more, with its circuit and its watch
+   * of the registry. Calls that run go on; {@link #channel} makes a new one. Whoever keeps an old
+   * channel gets UNAVAILABLE from it. Does nothing for the service that issues the tokens, which
+   * this process itself calls.
+   */
+  public void release(String service) {
+    if (!service.equals(config.identity().issuerService())) {
+      outbound.release(service);
+    }
+  }
+
+  /**
    * A plain channel to one instance, such as to ask it for its contracts; without deadlines,
    * retries, tokens and telemetry. The caller closes it.
    */

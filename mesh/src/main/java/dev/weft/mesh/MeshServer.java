@@ -90,26 +90,30 @@ public final class MeshServer implements AutoCloseable {
         new SteadyHealth(
             config.service(), lookEvery, () -> management.failing(REGISTRATION), this::tell);
     this.server =
-        NettyServerBuilder.forAddress(new InetSocketAddress(config.bind(), config.port()))
+        limited(NettyServerBuilder.forAddress(new InetSocketAddress(config.bind(), config.port())))
             .executor(timer.threads())
             .addServices(this.services)
             .addService(inbound.aroundOpen(health.getHealthService(), streams))
             .addService(inbound.aroundOpen(ProtoReflectionServiceV1.newInstance(), streams))
             .addService(inbound.aroundOpen(reflectionAlpha(), streams))
-            .maxInboundMessageSize(MESSAGE_BYTES_MAX)
-            .maxInboundMetadataSize(OutboundStack.METADATA_BYTES_MAX)
-            .maxConcurrentCallsPerConnection(CALLS_PER_CONNECTION)
-            .maxRstFramesPerWindow(RESETS_PER_WINDOW, RESET_WINDOW_SECONDS)
-            .handshakeTimeout(5, TimeUnit.SECONDS)
-            .maxConnectionIdle(5, TimeUnit.MINUTES)
-            // So that connections spread over instances that came later; gRPC varies it by 10 %.
-            .maxConnectionAge(30, TimeUnit.MINUTES)
-            .maxConnectionAgeGrace(30, TimeUnit.SECONDS)
-            // Half of what our channels do; the default, 5 min, would end their connections.
-            .permitKeepAliveTime(10, TimeUnit.SECONDS)
             .build();
     management.readiness("grpc", this::serves);
     management.readiness(REGISTRATION, () -> registration != null);
+  }
+
+  static NettyServerBuilder limited(NettyServerBuilder builder) {
+    return builder
+        .maxInboundMessageSize(MESSAGE_BYTES_MAX)
+        .maxInboundMetadataSize(OutboundStack.METADATA_BYTES_MAX)
+        .maxConcurrentCallsPerConnection(CALLS_PER_CONNECTION)
+        .maxRstFramesPerWindow(RESETS_PER_WINDOW, RESET_WINDOW_SECONDS)
+        .handshakeTimeout(5, TimeUnit.SECONDS)
+        .maxConnectionIdle(5, TimeUnit.MINUTES)
+        // So that connections spread over instances that came later; gRPC varies it by 10 %.
+        .maxConnectionAge(30, TimeUnit.MINUTES)
+        .maxConnectionAgeGrace(30, TimeUnit.SECONDS)
+        // Half of what our channels do; the default, 5 min, would end their connections.
+        .permitKeepAliveTime(10, TimeUnit.SECONDS);
   }
 
   /**

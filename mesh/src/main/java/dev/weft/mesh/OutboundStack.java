@@ -3,7 +3,6 @@ package dev.weft.mesh;
 import dev.weft.consul.Consul;
 import io.grpc.CallOptions;
 import io.grpc.Channel;
-import io.grpc.ClientInterceptor;
 import io.grpc.ClientInterceptors;
 import io.grpc.ManagedChannel;
 import io.grpc.MethodDescriptor;
@@ -16,6 +15,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
@@ -52,13 +52,18 @@ final class OutboundStack implements AutoCloseable {
   private final Timer timer;
   private final ServiceTokens services;
   private final LongSupplier nanoTime = System::nanoTime;
-  private final Map<String, Channel> unary = new ConcurrentHashMap<>();
-  private final Map<String, Channel> streams = new ConcurrentHashMap<>();
-  private final List<ManagedChannel> open = new ArrayList<>();
+  private final Map<String, Route> unary = new ConcurrentHashMap<>();
+  private final Map<String, Route> streams = new ConcurrentHashMap<>();
   private final List<Target> targets = new CopyOnWriteArrayList<>();
+
+  /** Released ones on which calls still run. */
+  private final Set<ManagedChannel> leaving = ConcurrentHashMap.newKeySet();
 
   /** What is known of a service from calling it. */
   private record Target(String service, Circuit circuit, RetryBudget budget) {}
+
+  /** A channel of our own, and what callers get of it. */
+  private record Route(ManagedChannel transport, Channel channel, Target target) {}
 
   OutboundStack(Consul consul, Telemetry telemetry, Timer timer, ServiceTokens services) {
     this.consul = consul;
@@ -104,17 +109,30 @@ final class OutboundStack implements AutoCloseable {
 
   /** For unary calls; streams are let through with their limits. */
   Channel channel(String service) {
-    return unary.computeIfAbsent(service, this::connect);
+    return unary.computeIfAbsent(service, this::connect).channel;
   }
 
   /** On connections of its own, so that many streams do not use up the calls of a connection. */
   Channel streamChannel(String service) {
-    return streams.computeIfAbsent(service, this::connect);
+    return streams.computeIfAbsent(service, this::connect).channel;
+  }
+
+  /** Forgets a service: calls that run go on, and the next one begins anew. */
+  void release(String service) {
+    leaving.removeIf(ManagedChannel::isTerminated);
+    for (Map<String, Route> routes : List.of(unary, streams)) {
+      Route route = routes.remove(service);
+      if (route != null) {
+        targets.remove(route.target);
+        leaving.add(route.transport);
+        route.transport.shutdown();
+      }
+    }
   }
 
   // Deprecated in favour of a global registry, which cannot tell the meshes of one process apart.
   @SuppressWarnings("deprecation")
-  private Channel connect(String service) {
+  private Route connect(String service) {
     // The circuit wants to reconnect a channel that is only made with the circuit's help.
     List<ManagedChannel> made = new ArrayList<>(1);
     Circuit circuit =
@@ -129,23 +147,27 @@ final class OutboundStack implements AutoCloseable {
             .disableServiceConfigLookUp()
             .build();
     made.add(channel);
-    synchronized (open) {
-      open.add(channel);
-    }
-    return ClientInterceptors.interceptForward(channel, layers(service, circuit));
+    Target target = target(service, circuit);
+    return new Route(channel, around(channel, target), target);
   }
 
   /** All layers over a channel that is somebody else's, and closed by them. */
   Channel channel(String service, ManagedChannel transport) {
     Circuit circuit = new Circuit(service, Circuit.Pause.DEFAULT, transport::resetConnectBackoff);
-    return ClientInterceptors.interceptForward(transport, layers(service, circuit));
+    return around(transport, target(service, circuit));
+  }
+
+  private Target target(String service, Circuit circuit) {
+    Target target = new Target(service, circuit, new RetryBudget(nanoTime));
+    targets.add(target);
+    return target;
   }
 
   /** From the caller to the wire. */
-  private List<ClientInterceptor> layers(String service, Circuit circuit) {
-    RetryBudget budget = new RetryBudget(nanoTime);
-    targets.add(new Target(service, circuit, budget));
-    return List.of(
+  private Channel around(Channel transport, Target target) {
+    String service = target.service;
+    return ClientInterceptors.interceptForward(
+        transport,
         // Outermost: one span and one measurement for what the caller sees as one call.
         telemetry.clientInterceptor(service),
         // Proves our name, once for all attempts.
@@ -154,7 +176,7 @@ final class OutboundStack implements AutoCloseable {
         new DeadlineInterceptor(),
         new StreamLimitsInterceptor(timer, nanoTime),
         // Retries around the breaker, for what the contract declares repeatable.
-        new ResilientUnaryInterceptor(service, circuit, budget, timer, nanoTime));
+        new ResilientUnaryInterceptor(service, target.circuit, target.budget, timer, nanoTime));
   }
 
   /** A channel to one address, without any of the layers; the caller closes it. */
@@ -162,7 +184,7 @@ final class OutboundStack implements AutoCloseable {
     return builder(NettyChannelBuilder.forAddress(host, port), timer).build();
   }
 
-  private static NettyChannelBuilder builder(NettyChannelBuilder builder, Timer timer) {
+  static NettyChannelBuilder builder(NettyChannelBuilder builder, Timer timer) {
     return builder
         .usePlaintext()
         .executor(timer.threads())
@@ -177,10 +199,9 @@ final class OutboundStack implements AutoCloseable {
 
   /** Ends all channels; calls that still run are cancelled after {@code within}. */
   void close(long within, TimeUnit unit) {
-    List<ManagedChannel> channels;
-    synchronized (open) {
-      channels = List.copyOf(open);
-    }
+    List<ManagedChannel> channels = new ArrayList<>(leaving);
+    unary.values().forEach(route -> channels.add(route.transport));
+    streams.values().forEach(route -> channels.add(route.transport));
     channels.forEach(ManagedChannel::shutdown);
     long end = System.nanoTime() + unit.toNanos(within);
     for (ManagedChannel channel : channels) {

@@ -2,6 +2,7 @@ package dev.weft.mesh;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
+import static org.awaitility.Awaitility.await;
 
 import dev.weft.mesh.test.EchoRequest;
 import dev.weft.mesh.test.EchoResponse;
@@ -15,6 +16,10 @@ import io.grpc.health.v1.HealthGrpc;
 import io.grpc.stub.StreamObserver;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -22,6 +27,8 @@ import org.junit.jupiter.api.Timeout;
 
 @Timeout(30)
 class MeshTest {
+  private static final String CIRCUIT = "weft_rpc_client_circuit{server_address=\"echo-svc\"}";
+
   private final Meshes meshes = new Meshes();
 
   @AfterEach
@@ -147,8 +154,63 @@ class MeshTest {
     for (int i = 0; i < 20; i++) {
       assertThat(catchThrowable(() -> stub.read(request("")))).isNotNull();
     }
-    assertThat(caller.telemetry().exposition("").body())
-        .contains("weft_rpc_client_circuit{server_address=\"echo-svc\"} 1");
+    assertThat(caller.telemetry().exposition("").body()).contains(CIRCUIT + " 1");
+  }
+
+  @Test
+  void aServiceThatIsReleasedLeavesNothingBehindAndCanBeCalledAgain() {
+    meshes.open("echo-svc").server(new Echo()).start();
+    Mesh caller = meshes.open("caller-svc");
+    Channel first = caller.channel("echo-svc");
+    Channel streams = caller.streamChannel("echo-svc");
+    assertThat(stub(first).read(request("a")).getText()).isEqualTo("a");
+    assertThat(caller.telemetry().exposition("").body()).contains(CIRCUIT);
+
+    caller.release("echo-svc");
+    caller.release("never-called-svc");
+
+    assertThat(caller.telemetry().exposition("").body()).doesNotContain(CIRCUIT);
+    assertThat(catchThrowable(() -> stub(first).read(request("b"))))
+        .satisfies(
+            e -> assertThat(Status.fromThrowable(e).getCode()).isEqualTo(Status.Code.UNAVAILABLE));
+    assertThat(caller.streamChannel("echo-svc")).isNotSameAs(streams);
+    assertThat(stub(caller.channel("echo-svc")).read(request("c")).getText()).isEqualTo("c");
+    assertThat(caller.telemetry().exposition("").body()).contains(CIRCUIT);
+  }
+
+  @Test
+  void callsThatRunOutliveTheReleaseOfTheirService() throws Exception {
+    Echo echo = new Echo();
+    CountDownLatch began = new CountDownLatch(1);
+    CountDownLatch finish = new CountDownLatch(1);
+    echo.answer =
+        text -> {
+          began.countDown();
+          finish.await();
+          return text;
+        };
+    meshes.open("echo-svc").server(echo).start();
+    Mesh caller = meshes.open("caller-svc");
+    Channel channel = caller.channel("echo-svc");
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      Future<EchoResponse> running = threads.submit(() -> stub(channel).read(request("a")));
+      await().until(() -> began.getCount() == 0 || running.isDone());
+
+      caller.release("echo-svc");
+      finish.countDown();
+
+      assertThat(running.get(20, TimeUnit.SECONDS).getText()).isEqualTo("a");
+    }
+  }
+
+  @Test
+  void theIssuerIsNotReleased() {
+    Mesh caller = meshes.open("caller-svc");
+    Channel issuer = caller.channel("user-svc");
+
+    caller.release("user-svc");
+
+    assertThat(caller.channel("user-svc")).isSameAs(issuer);
   }
 
   @Test
