@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /** Sends gRPC calls with header fields that no library would send. */
 final class RawHttp2 implements AutoCloseable {
@@ -19,8 +20,10 @@ final class RawHttp2 implements AutoCloseable {
   private static final int HEADERS = 1;
   private static final int RESET = 3;
   private static final int SETTINGS = 4;
+  private static final int PING = 6;
   private static final int GOAWAY = 7;
   private static final int END_STREAM = 1;
+  private static final int ACK = 1;
   private static final int END_HEADERS = 4;
 
   /** How a call ended, as far as its frames say. */
@@ -62,38 +65,82 @@ final class RawHttp2 implements AutoCloseable {
   /** One call with an empty message; {@code fields} are names and values in turns. */
   End call(String method, String... fields) throws IOException {
     try {
-      ByteArrayOutputStream block = new ByteArrayOutputStream();
-      field(block, ":method", "POST");
-      field(block, ":scheme", "http");
-      field(block, ":path", "/" + method);
-      field(block, ":authority", "localhost");
-      field(block, "content-type", "application/grpc");
-      field(block, "te", "trailers");
-      for (int i = 0; i < fields.length; i += 2) {
-        field(block, fields[i], fields[i + 1]);
-      }
-      frame(HEADERS, END_HEADERS, 1, block.toByteArray());
-      frame(DATA, END_STREAM, 1, new byte[5]);
+      begin(method, fields);
       return read();
     } catch (EOFException | SocketException e) {
       return End.CONNECTION_CLOSED;
     }
   }
 
+  /** As {@link #call}, without reading what comes of it. */
+  void begin(String method, String... fields) throws IOException {
+    ByteArrayOutputStream block = new ByteArrayOutputStream();
+    field(block, ":method", "POST");
+    field(block, ":scheme", "http");
+    field(block, ":path", "/" + method);
+    field(block, ":authority", "localhost");
+    field(block, "content-type", "application/grpc");
+    field(block, "te", "trailers");
+    for (int i = 0; i < fields.length; i += 2) {
+      field(block, fields[i], fields[i + 1]);
+    }
+    frame(HEADERS, END_HEADERS, 1, block.toByteArray());
+    frame(DATA, END_STREAM, 1, new byte[5]);
+  }
+
+  /** Waits for the first message of the call that was begun. */
+  void awaitMessage() throws IOException {
+    Frame frame;
+    do {
+      frame = next();
+    } while (frame.type != DATA);
+  }
+
+  /** Sends pings at once; empty when all are answered, else the reason why the connection ends. */
+  Optional<String> ping(int times) throws IOException {
+    ByteArrayOutputStream pings = new ByteArrayOutputStream();
+    for (int i = 0; i < times; i++) {
+      pings.writeBytes(bytes(PING, 0, 0, new byte[8]));
+    }
+    // In one piece: a connection that is closed with something unread loses the reason.
+    out.write(pings.toByteArray());
+    int answers = 0;
+    while (answers < times) {
+      Frame frame = next();
+      if (frame.type == GOAWAY) {
+        // After the last stream and the error's number.
+        return Optional.of(frame.payload.substring(8));
+      }
+      if (frame.type == PING && (frame.flags & ACK) != 0) {
+        answers++;
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** The payload is one character per byte. */
+  private record Frame(int type, int flags, int stream, String payload) {}
+
+  private Frame next() throws IOException {
+    int length = (in.readUnsignedShort() << 8) | in.readUnsignedByte();
+    int type = in.readUnsignedByte();
+    int flags = in.readUnsignedByte();
+    int stream = in.readInt();
+    byte[] payload = new byte[length];
+    in.readFully(payload);
+    return new Frame(type, flags, stream, new String(payload, StandardCharsets.ISO_8859_1));
+  }
+
   private End read() throws IOException {
     while (true) {
-      int length = (in.readUnsignedShort() << 8) | in.readUnsignedByte();
-      int type = in.readUnsignedByte();
-      int flags = in.readUnsignedByte();
-      int stream = in.readInt();
-      in.readFully(new byte[length]);
-      if (type == GOAWAY) {
+      Frame frame = next();
+      if (frame.type == GOAWAY) {
         return End.CONNECTION_CLOSED;
       }
-      if (stream == 1 && type == RESET) {
+      if (frame.stream == 1 && frame.type == RESET) {
         return End.RESET;
       }
-      if (stream == 1 && type == HEADERS && (flags & END_STREAM) != 0) {
+      if (frame.stream == 1 && frame.type == HEADERS && (frame.flags & END_STREAM) != 0) {
         return End.ANSWERED;
       }
     }
@@ -122,6 +169,10 @@ final class RawHttp2 implements AutoCloseable {
   }
 
   private void frame(int type, int flags, int stream, byte[] payload) throws IOException {
+    out.write(bytes(type, flags, stream, payload));
+  }
+
+  private static byte[] bytes(int type, int flags, int stream, byte[] payload) {
     ByteArrayOutputStream frame = new ByteArrayOutputStream();
     for (int shift : new int[] {16, 8, 0}) {
       frame.write(payload.length >> shift);
@@ -132,7 +183,7 @@ final class RawHttp2 implements AutoCloseable {
       frame.write(stream >> shift);
     }
     frame.writeBytes(payload);
-    out.write(frame.toByteArray());
+    return frame.toByteArray();
   }
 
   @Override
