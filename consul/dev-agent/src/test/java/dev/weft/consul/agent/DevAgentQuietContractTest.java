@@ -1,8 +1,6 @@
 package dev.weft.consul.agent;
 
 import java.io.IOException;
-import java.time.Duration;
-import java.time.Instant;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -12,13 +10,12 @@ import org.junit.jupiter.api.TestInstance;
 @NullUnmarked // set before the first test
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 final class DevAgentQuietContractTest implements QuietContract {
-  private volatile Instant now = Instant.parse("2026-01-01T00:00:00Z");
   private DevAgent agent;
   private Api api;
 
   @BeforeAll
   void start() throws IOException {
-    agent = DevAgent.start(DevAgentConfig.inMemory().withClock(() -> now));
+    agent = DevAgent.start(DevAgentConfig.inMemory());
     api = new Api(agent.url());
   }
 
@@ -31,11 +28,5 @@ final class DevAgentQuietContractTest implements QuietContract {
   @Override
   public Api api() {
     return api;
-  }
-
-  @Override
-  public void pass(Duration time) {
-    now = now.plus(time);
-    agent.reap();
   }
 }

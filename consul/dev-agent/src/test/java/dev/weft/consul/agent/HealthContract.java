@@ -20,6 +20,8 @@ import org.junit.jupiter.api.Test;
  *       #leavesTheAddressEmptyForServicesOfTheNode}.
  *   <li>a blocking query wakes with the change: {@link #wakesABlockingQueryWhenItsServiceChanges}.
  *   <li>an unreadable wait or index is 400: {@link #refusesWaitsAndIndexesItCannotRead}.
+ *   <li>a wait is 5 minutes by default and 10 at most: seen where no test waits for it, in {@link
+ *       DoorTest#endsABlockingQueryAfterTenMinutesAtMostAndFiveByDefault}.
  *   <li>without an index, or with 0, the answer comes at once: {@link
  *       #answersAtOnceWithoutAnIndexOrWithZero}.
  *   <li>the last instance leaves an empty answer with a higher index: {@link

@@ -6,14 +6,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /**
  * What can only be seen while nobody else changes the catalog. Each statement and its test:
  *
  * <ul>
- *   <li>DeregisterCriticalServiceAfter, a minute at least: {@link
- *       #removesAServiceThatIsCriticalForAMinuteAndWhatItAllowsIsLess}.
  *   <li>a wait ends with up to a sixteenth of jitter: {@link
  *       #endsABlockingQueryAfterItsWaitAndUpToASixteenthMore}.
  *   <li>a query for an unknown service blocks, and wakes when any other is deregistered: {@link
@@ -29,32 +26,6 @@ import org.junit.jupiter.api.Timeout;
  * </ul>
  */
 interface QuietContract extends Contract {
-  /** Lets time pass for the agent, or skips the test. */
-  void pass(Duration time);
-
-  /** The agent looks every 30 s, and counts no allowance below a minute. */
-  @Test
-  @Timeout(180)
-  default void removesAServiceThatIsCriticalForAMinuteAndWhatItAllowsIsLess() {
-    String name = unique("zombie");
-    api()
-        .register(
-            "{\"Name\":\"%1$s\",\"Check\":{\"CheckID\":\"%1$s:ttl\",\"TTL\":\"5m\",\"DeregisterCriticalServiceAfter\":\"5s\"}}"
-                .formatted(name))
-        .isOk();
-    instances(name, 1);
-    pass(Duration.ofSeconds(20));
-    assertThat(api().get("/v1/agent/services").at(name)).isNotNull();
-    api().tell(name, "pass");
-    api().tell(name, "fail");
-    pass(Duration.ofSeconds(50));
-    assertThat(api().get("/v1/agent/services").at(name)).isNotNull();
-    pass(Duration.ofSeconds(45));
-    assertThat(api().get("/v1/agent/services").at(name)).isNull();
-    assertThat(api().get("/v1/agent/checks").at(name + ":ttl")).isNull();
-    instances(name, 0);
-  }
-
   @Test
   default void endsABlockingQueryAfterItsWaitAndUpToASixteenthMore() throws Exception {
     String name = unique("waiting");
