@@ -25,6 +25,7 @@ final class Child {
   private static final Duration BACKOFF_FIRST = Duration.ofMillis(500);
   private static final Duration BACKOFF_MAX = Duration.ofSeconds(30);
   private static final Duration STEADY = Duration.ofSeconds(60);
+  static final int MISSES = 3;
   private static final int EXIT_NOT_STARTED = 127; // as a shell has it
   private static final String TIED = script();
 
@@ -42,7 +43,10 @@ final class Child {
   enum State {
     STARTING,
     READY,
+    /** It was ready, and then did not say so several times in a row. */
+    UNREADY,
     RESTARTING,
+    STOPPING,
     STOPPED
   }
 
@@ -53,6 +57,8 @@ final class Child {
   private volatile @Nullable Process process;
   private volatile State state = State.STARTING;
   private final AtomicInteger restarts = new AtomicInteger();
+  private final Object turning = new Object();
+  private final AtomicInteger misses = new AtomicInteger();
 
   Child(ProcessSpec spec, LogFile log, Listener listener) {
     this.spec = spec;
@@ -91,20 +97,46 @@ final class Child {
 
   /** Says that it answers now. */
   void ready() {
-    if (state != State.STOPPED && state != State.READY) {
-      state = State.READY;
-      listener.changed();
+    misses.set(0);
+    turn(State.READY, State.STARTING, State.UNREADY);
+  }
+
+  /** Says that it did not answer: now and then that is nothing, {@value #MISSES} times it is. */
+  void missed() {
+    if (misses.incrementAndGet() >= MISSES) {
+      turn(State.UNREADY, State.READY);
     }
+  }
+
+  private void turn(State to, State... from) {
+    synchronized (turning) {
+      if (!List.of(from).contains(state)) {
+        return;
+      }
+      state = to;
+    }
+    listener.changed();
+  }
+
+  private void turn(State to) {
+    synchronized (turning) {
+      state = to;
+    }
+    listener.changed();
   }
 
   /** Asks it to end and waits; after the limit it is killed. */
   void stop(Duration limit) {
     stopping.countDown();
-    state = State.STOPPED;
+    turn(State.STOPPING);
     Process running = process;
-    if (running == null) {
-      return;
+    if (running != null) {
+      end(running, limit);
     }
+    turn(State.STOPPED);
+  }
+
+  private void end(Process running, Duration limit) {
     running
         .toHandle()
         .destroy(); // Process.destroy() would close the pipe that its last words come by
@@ -116,7 +148,6 @@ final class Child {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    listener.changed();
   }
 
   private Process spawn() {
@@ -148,10 +179,9 @@ final class Child {
         if (Duration.between(started, Instant.now()).compareTo(STEADY) > 0) {
           backoff = BACKOFF_FIRST;
         }
-        state = State.RESTARTING;
         restarts.incrementAndGet();
+        turn(State.RESTARTING, State.STARTING, State.READY, State.UNREADY);
         listener.died(spec.name(), exitCode, backoff);
-        listener.changed();
         if (stopping.await(backoff.toMillis(), TimeUnit.MILLISECONDS)) {
           return;
         }
@@ -159,7 +189,8 @@ final class Child {
             backoff.multipliedBy(2).compareTo(BACKOFF_MAX) > 0
                 ? BACKOFF_MAX
                 : backoff.multipliedBy(2);
-        state = State.STARTING;
+        misses.set(0);
+        turn(State.STARTING, State.RESTARTING);
         running = spawnAgain();
       }
     } catch (InterruptedException e) {

@@ -32,6 +32,20 @@ final class Console {
         String.format(Locale.ROOT, "  ✔ %-" + NAME_WIDTH + "s ready  %5.1f s", process, seconds));
   }
 
+  void stopping(SystemState state) {
+    note(
+        "stopping "
+            + state.processes().size()
+            + " processes"
+            + (state.writesArchives() ? " (writing class archives for quicker starts)" : ""));
+  }
+
+  void stopped(String process, long sinceNanos) {
+    double seconds = (System.nanoTime() - sinceNanos) / 1e9;
+    out.println(
+        String.format(Locale.ROOT, "  ✔ %-" + NAME_WIDTH + "s stopped %4.1f s", process, seconds));
+  }
+
   void note(String text) {
     out.println("weft: " + text);
   }

@@ -28,7 +28,11 @@ final class Http {
   }
 
   Answer get(String url) {
-    return send(HttpRequest.newBuilder(URI.create(url)).timeout(TIMEOUT).build());
+    return get(url, TIMEOUT);
+  }
+
+  Answer get(String url, Duration atMost) {
+    return send(HttpRequest.newBuilder(URI.create(url)).timeout(atMost).build());
   }
 
   /** Posts JSON, with a bearer token and an idempotency key where there are any. */

@@ -1,7 +1,11 @@
 package dev.weft.cli;
 
+import java.time.Duration;
+
 /** Whether a process can be used, seen from outside. Thread-safe. */
 final class Probe {
+  private static final Duration SOON = Duration.ofSeconds(1);
+
   private final Http http;
   private final Programs programs;
 
@@ -20,8 +24,20 @@ final class Probe {
     };
   }
 
+  /**
+   * Whether a process that was ready still says so, quickly; what the registry thinks of a service
+   * does not matter to that.
+   */
+  boolean stillAnswers(String process) {
+    return switch (process) {
+      case Programs.REGISTRY -> hasLeader();
+      case Programs.CARD_NETWORK -> http.get(programs.url(process) + "/livez", SOON).ok();
+      default -> http.get(programs.managementUrl(process) + "/readyz", SOON).ok();
+    };
+  }
+
   private boolean hasLeader() {
-    Http.Answer answer = http.get(programs.registryUrl() + "/v1/status/leader");
+    Http.Answer answer = http.get(programs.registryUrl() + "/v1/status/leader", SOON);
     return answer.ok() && answer.body().length() > 2; // else it is "" in quotes
   }
 

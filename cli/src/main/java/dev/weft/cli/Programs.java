@@ -121,6 +121,11 @@ final class Programs {
     return java(EDGE, environment);
   }
 
+  /** Whether they take longer to end this time. */
+  boolean writeArchives() {
+    return build.writesArchives();
+  }
+
   int port(String process) {
     return ports.of(process);
   }

@@ -15,12 +15,16 @@ import java.security.spec.X509EncodedKeySpec;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.SortedSet;
+import java.util.TreeSet;
+import java.util.stream.Stream;
 
 /**
  * The keys services prove their names with: one EC P-256 key pair per service and installation, and
  * the set of all public ones.
  */
 final class ServiceKeys {
+  private static final String PUBLIC = ".pub";
   private static final int COORDINATE_BYTES = 32;
 
   private final Path folder;
@@ -29,12 +33,17 @@ final class ServiceKeys {
     this.folder = folder;
   }
 
-  /** Makes what is missing. A key pair, once made, stays. */
+  /**
+   * Makes what is missing. A key pair, once made, stays, and its public half is in the set whether
+   * or not it was asked for again.
+   */
   static ServiceKeys in(Path folder, List<String> services) {
     var keys = new ServiceKeys(folder);
+    SortedSet<String> all = new TreeSet<>(services);
     List<String> jwks = new ArrayList<>();
     try {
-      for (String service : services) {
+      all.addAll(keys.made());
+      for (String service : all) {
         jwks.add(jwk(service, keys.publicKey(service)));
       }
     } catch (IOException e) {
@@ -54,8 +63,19 @@ final class ServiceKeys {
     return folder.resolve("services.jwks.json");
   }
 
+  private List<String> made() throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files
+          .map(file -> file.getFileName().toString())
+          .filter(name -> name.endsWith(PUBLIC))
+          .map(name -> name.substring(0, name.length() - PUBLIC.length()))
+          .filter(service -> Files.exists(privateKey(service)))
+          .toList();
+    }
+  }
+
   private ECPublicKey publicKey(String service) throws IOException, GeneralSecurityException {
-    Path file = folder.resolve(service + ".pub");
+    Path file = folder.resolve(service + PUBLIC);
     if (Files.exists(privateKey(service)) && Files.exists(file)) {
       byte[] der = Base64.getDecoder().decode(Files.readString(file).trim());
       return (ECPublicKey) KeyFactory.getInstance("EC").generatePublic(new X509EncodedKeySpec(der));

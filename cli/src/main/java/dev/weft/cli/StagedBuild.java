@@ -28,6 +28,8 @@ final class StagedBuild {
   // Held as long as this process lives; whoever runs beside it reads the archives only.
   private final @Nullable FileLock archiveWriter;
 
+  private volatile boolean writesArchives;
+
   private StagedBuild(Path folder, @Nullable FileLock archiveWriter) {
     this.folder = folder;
     this.archiveWriter = archiveWriter;
@@ -71,10 +73,18 @@ final class StagedBuild {
     return command;
   }
 
+  /** Whether a process that was made from this writes an archive when it ends: it had none. */
+  boolean writesArchives() {
+    return writesArchives;
+  }
+
   private List<String> archive(String module) {
     Path archive = folder.resolve(module + ".jsa");
     if (archiveWriter == null && !Files.exists(archive)) {
       return List.of();
+    }
+    if (!Files.exists(archive)) {
+      writesArchives = true;
     }
     List<String> options = new ArrayList<>();
     options.add("-XX:SharedArchiveFile=" + archive);

@@ -66,8 +66,11 @@ record StateDir(Path path) {
     }
   }
 
-  /** Removes it with all it holds. */
+  /** Removes it with all it holds, if it is there. */
   void delete() {
+    if (!Files.exists(path)) {
+      return;
+    }
     try (Stream<Path> all = Files.walk(path)) {
       for (Path file : all.sorted(Comparator.reverseOrder()).toList()) {
         Files.deleteIfExists(file);

@@ -38,13 +38,21 @@ final class StatusCommand implements Callable<Integer> {
           line(
               process.name(),
               process.pid() == 0 ? "-" : "" + process.pid(),
-              (process.state().equals("ready") ? "✔ " : "! ") + process.state(),
+              state(process),
               "" + process.port(),
               process.managementPort() == 0 ? "-" : "" + process.managementPort(),
               "" + process.restarts()));
     }
     current.urls().forEach((name, url) -> System.out.println("  " + name + "  " + url));
     return 0;
+  }
+
+  private static String state(SystemState.Running process) {
+    return switch (process.state()) {
+      case "ready" -> "✔ ready";
+      case "unready" -> "! not ready";
+      default -> "! " + process.state();
+    };
   }
 
   private static String line(String... cells) {

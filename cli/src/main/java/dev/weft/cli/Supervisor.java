@@ -9,10 +9,15 @@ import static dev.weft.cli.Programs.SERVICES;
 import dev.weft.durable.LocalPostgres;
 import dev.weft.durable.LocalPostgresException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -20,8 +25,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -38,6 +43,8 @@ final class Supervisor implements AutoCloseable {
   private static final Duration LEFTOVERS_LIMIT = Duration.ofSeconds(45);
   private static final Duration STOP_LIMIT = Duration.ofSeconds(30);
   private static final Duration PAUSE = Duration.ofMillis(20);
+  private static final Duration LOOK_EVERY = Duration.ofMillis(500);
+  private static final int LOOKS_AT_ALL = 4; // every so many
 
   private final StateDir dir;
   private final Programs programs;
@@ -51,6 +58,8 @@ final class Supervisor implements AutoCloseable {
   private @Nullable LocalPostgres postgres;
   private volatile boolean ready;
   private volatile boolean closing;
+  private volatile boolean folderGone;
+  private @Nullable Object lockKey;
 
   Supervisor(StateDir dir, Programs programs, Console console) {
     this.dir = dir;
@@ -62,6 +71,7 @@ final class Supervisor implements AutoCloseable {
   /** Starts everything and returns when the first order can be placed. */
   DemoData.Accounts start() {
     lock = lock();
+    Thread.ofVirtual().name("folder").start(this::watchFolder);
     clearLeftovers();
     programs.insistOnFreePorts();
     if (programs.startsRegistry()) {
@@ -85,13 +95,18 @@ final class Supervisor implements AutoCloseable {
     var accounts = new DemoData(dir, http, programs.url(EDGE)).seed();
     ready = true;
     writeState();
-    Thread.ofVirtual().name("readiness").start(this::watchRestarted);
+    Thread.ofVirtual().name("readiness").start(this::watchReadiness);
     return accounts;
   }
 
-  /** Returns when {@link #close} has stopped everything. */
-  void awaitStopped() throws InterruptedException {
+  /**
+   * Returns when {@link #close} has stopped everything.
+   *
+   * @return whether somebody wanted that; false if it had to, because its folder was removed
+   */
+  boolean awaitStopped() throws InterruptedException {
     stopped.await();
+    return !folderGone;
   }
 
   SystemState state() {
@@ -109,39 +124,83 @@ final class Supervisor implements AutoCloseable {
               programs.managementPort(name),
               child.restarts()));
     }
-    return new SystemState(self(), ready, running, programs.urls());
+    return new SystemState(
+        self(), ready && !closing, programs.writeArchives(), running, programs.urls());
   }
 
   /**
    * Stops the edge first, so that nothing new comes in; then the services, which may need each
-   * other for what still runs; then what only they used.
+   * other for what still runs; then what only they used. Returns when all of it has ended, also to
+   * whoever calls it while another does.
    */
   @Override
   public void close() {
+    boolean first;
     synchronized (this) {
-      if (closing) {
-        return;
-      }
+      first = !closing;
       closing = true;
     }
-    stop(List.of(EDGE));
-    stop(SERVICES);
-    stop(List.of(CARD_NETWORK, DATABASE, REGISTRY));
-    LocalPostgres server = postgres;
-    if (server != null) {
-      server.close();
+    if (!first) {
+      awaitClosed();
+      return;
     }
+    try {
+      stopAll();
+    } finally {
+      stopped.countDown();
+    }
+  }
+
+  private void awaitClosed() {
+    try {
+      stopped.await();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void stopAll() {
+    if (!all().isEmpty()) {
+      console.stopping(state());
+    }
+    long began = System.nanoTime();
+    stop(List.of(EDGE), began);
+    stop(SERVICES, began);
+    stop(List.of(CARD_NETWORK, DATABASE, REGISTRY), began);
+    closeDatabase();
     if (lock != null) {
       ready = false;
       writeState();
     }
-    stopped.countDown();
   }
 
-  private void stop(List<String> names) {
+  private void closeDatabase() {
+    LocalPostgres server = postgres;
+    if (server == null) {
+      return;
+    }
+    try {
+      server.close();
+    } catch (LocalPostgresException e) {
+      if (!folderGone) {
+        throw e;
+      }
+    }
+  }
+
+  private void stop(List<String> names, long began) {
     List<Thread> stops = new ArrayList<>();
     for (String name : names) {
-      child(name, child -> stops.add(Thread.ofVirtual().start(() -> child.stop(STOP_LIMIT))));
+      child(
+          name,
+          child ->
+              stops.add(
+                  Thread.ofVirtual()
+                      .start(
+                          () -> {
+                            child.stop(STOP_LIMIT);
+                            console.stopped(name, began);
+                          })));
     }
     for (Thread stop : stops) {
       try {
@@ -156,12 +215,10 @@ final class Supervisor implements AutoCloseable {
   private FileLock lock() {
     try {
       FileChannel channel =
-          FileChannel.open(
-              dir.path().resolve("supervisor.lock"),
-              StandardOpenOption.CREATE,
-              StandardOpenOption.WRITE);
+          FileChannel.open(lockFile(), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
       FileLock taken = channel.tryLock();
       if (taken != null) {
+        lockKey = key(lockFile());
         return taken;
       }
     } catch (OverlappingFileLockException e) {
@@ -260,33 +317,71 @@ final class Supervisor implements AutoCloseable {
             + String.join("\n  ", tail));
   }
 
-  // What died and was started again is ready again when it answers.
-  private void watchRestarted() {
-    while (!closing) {
-      for (Child child : all()) {
-        if (child.state() == Child.State.STARTING
-            && !child.name().equals(DATABASE)
-            && probe.answers(child.name())) {
-          child.ready();
+  // What died and was started again is ready again when it answers; what runs may hang.
+  private void watchReadiness() {
+    var watch =
+        new ReadinessWatch(
+            this::all,
+            name -> name.equals(DATABASE) ? databaseAnswers() : probe.answers(name),
+            name -> name.equals(DATABASE) ? databaseAnswers() : probe.stillAnswers(name));
+    try {
+      for (int look = 0; !closing; look++) {
+        if (look % LOOKS_AT_ALL == 0) {
+          watch.lookAtAll();
+        } else {
+          watch.lookAtStarting();
         }
+        Thread.sleep(LOOK_EVERY);
       }
-      markDatabaseReady();
-      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(500));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 
-  private void markDatabaseReady() {
-    Child child = child(DATABASE);
+  private boolean databaseAnswers() {
     LocalPostgres server = postgres;
-    if (child == null || server == null || child.state() != Child.State.STARTING) {
-      return;
+    if (server == null) {
+      return false;
     }
     try {
       server.awaitReady(PAUSE);
-      child.ready();
+      return true;
     } catch (LocalPostgresException e) {
-      // Not yet; the next look is soon.
+      return false;
     }
+  }
+
+  // Without its folder nobody could ask for its state, or stop it.
+  private void watchFolder() {
+    try {
+      while (!closing) {
+        if (!holdsFolder()) {
+          folderGone = true;
+          console.note(dir.path() + " was removed: stopping everything");
+          close();
+        }
+        Thread.sleep(LOOK_EVERY);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Whether the file it locked still is where it was: somebody else may have made another. */
+  private boolean holdsFolder() {
+    try {
+      return Objects.equals(lockKey, key(lockFile()));
+    } catch (IOException e) {
+      return !(e instanceof NoSuchFileException);
+    }
+  }
+
+  private Path lockFile() {
+    return dir.path().resolve("supervisor.lock");
+  }
+
+  private static @Nullable Object key(Path file) throws IOException {
+    return Files.readAttributes(file, BasicFileAttributes.class).fileKey();
   }
 
   private List<Child> all() {
@@ -311,7 +406,13 @@ final class Supervisor implements AutoCloseable {
   // One at a time: what is written last is what was true last.
   private void writeState() {
     synchronized (stateFile) {
-      state().write(dir);
+      try {
+        state().write(dir);
+      } catch (UncheckedIOException e) {
+        if (holdsFolder()) {
+          throw e;
+        }
+      }
     }
   }
 

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,11 +17,16 @@ import java.util.Optional;
  * it.
  *
  * @param ready whether everything answered once and the demo data is there
+ * @param writesArchives whether processes write class archives when they end, which takes seconds
  * @param urls where to go: {@code edge}, {@code registry}, …
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 record SystemState(
-    Running supervisor, boolean ready, List<Running> processes, Map<String, String> urls) {
+    Running supervisor,
+    boolean ready,
+    boolean writesArchives,
+    List<Running> processes,
+    Map<String, String> urls) {
   private static final ObjectMapper JSON =
       new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
@@ -29,7 +35,8 @@ record SystemState(
    *
    * @param pid 0 while it does not run
    * @param startMillis when it started, since the epoch: a pid alone may be somebody else's by now
-   * @param state {@code starting}, {@code ready}, {@code restarting}, {@code stopped}
+   * @param state {@code starting}, {@code ready}, {@code unready}, {@code restarting}, {@code
+   *     stopping}, {@code stopped}
    * @param restarts how often it died and was started again
    */
   @JsonIgnoreProperties(ignoreUnknown = true)
@@ -64,6 +71,8 @@ record SystemState(
           : Optional.empty();
     } catch (JsonProcessingException e) {
       return Optional.empty(); // written by another version: as good as none
+    } catch (FileNotFoundException e) {
+      return Optional.empty(); // gone just now
     } catch (IOException e) {
       throw new Trouble(file + " cannot be read: " + e.getMessage());
     }

@@ -80,8 +80,7 @@ final class UpCommand implements Callable<Integer> {
         console.print(Welcome.text(supervisor.state(), accounts, dir));
         console.showLogs();
       }
-      supervisor.awaitStopped();
-      return 0;
+      return supervisor.awaitStopped() ? 0 : 1;
     } catch (Exception | Error e) {
       ending.keep();
       throw e;
@@ -163,14 +162,16 @@ final class UpCommand implements Callable<Integer> {
             .redirectOutput(log.toFile())
             .start();
     long end = System.nanoTime() + DETACH_LIMIT.toNanos();
+    var progress = new LogTail(log);
     while (true) {
+      System.err.print(progress.lines());
       var current = SystemState.live(dir).filter(SystemState::ready);
       if (current.isPresent() && current.get().supervisor().pid() == supervisor.pid()) {
         System.out.println(Welcome.text(current.get(), DemoData.accounts(dir), dir));
         return 0;
       }
       if (!supervisor.isAlive()) {
-        System.err.print(Files.readString(log));
+        System.err.print(progress.rest());
         return supervisor.exitValue() == 0 ? 1 : supervisor.exitValue();
       }
       if (System.nanoTime() > end) {

@@ -12,6 +12,7 @@ import picocli.CommandLine.IParameterExceptionHandler;
       UpCommand.class,
       DownCommand.class,
       StatusCommand.class,
+      KeyCommand.class,
       SecretsCommand.class,
       DemoCommand.class
     },

@@ -218,6 +218,62 @@ class ScriptTest {
     assertThat(onlyRunFolder()).isEqualTo(built);
   }
 
+  @Test
+  void aLinkToTheScriptRunsTheCheckoutItLeadsTo() throws Exception {
+    jdk("good", "25.0.3");
+    Path elsewhere = Files.createDirectories(root.resolveSibling("elsewhere"));
+    Path first =
+        Files.createSymbolicLink(elsewhere.resolve("first"), Path.of("../a checkout/weft"));
+    Path second = Files.createSymbolicLink(path.resolve("weft"), first);
+
+    Process up = running(start(second, true, "up"));
+
+    assertThat(up.isAlive()).isTrue();
+    assertThat(onlyRunFolder()).isDirectory();
+    assertThat(elsewhere.toFile().list()).hasSize(1);
+    assertThat(path.resolve(".weft")).doesNotExist();
+  }
+
+  @Test
+  void helpNeedsNeitherAJdkNorABuild() throws Exception {
+    for (String[] asked : new String[][] {{"--help"}, {"-h"}, {"up", "--help"}, {"down", "-h"}}) {
+      assertThat(words(0, asked).out()).as(String.join(" ", asked)).startsWith("usage: ./weft");
+    }
+    assertThat(words(0, "test", "--help").out()).startsWith("usage: ./weft test").hasLineCount(1);
+    assertThat(root.resolve(".weft")).doesNotExist();
+  }
+
+  @Test
+  void anUnknownCommandIsAUsageErrorThatBuildsNothing() throws Exception {
+    assertThat(words(2, "nonsense").err())
+        .startsWith("weft: unknown command nonsense\nusage: ./weft");
+    assertThat(words(2).err()).startsWith("usage: ./weft");
+    assertThat(root.resolve(".weft")).doesNotExist();
+  }
+
+  @Test
+  void whatWasNeverBuiltDoesNotRun() throws Exception {
+    jdk("good", "25.0.3");
+    for (String command : List.of("status", "down", "key")) {
+      assertThat(words(3, command).err()).isEqualTo("weft: not running: start it with ./weft up\n");
+    }
+    assertThat(root.resolve(".weft")).doesNotExist();
+  }
+
+  private record Words(String out, String err) {}
+
+  /** All that a command says that ends with this code. */
+  private Words words(int exitCode, String... arguments) throws Exception {
+    Process process = weft(arguments);
+    assertThat(process.waitFor(LIMIT.toSeconds(), TimeUnit.SECONDS)).isTrue();
+    var words =
+        new Words(
+            new String(process.getInputStream().readAllBytes(), UTF_8),
+            new String(process.getErrorStream().readAllBytes(), UTF_8));
+    assertThat(process.exitValue()).as("%s", words).isEqualTo(exitCode);
+    return words;
+  }
+
   /** The only line on stderr of a command that fails with nothing else said or made. */
   private String failure(String... arguments) throws Exception {
     Process process = weft(arguments);
@@ -236,7 +292,11 @@ class ScriptTest {
   }
 
   private Process start(boolean built, String... arguments) throws IOException {
-    List<String> command = new ArrayList<>(List.of("bash", root.resolve("weft").toString()));
+    return start(root.resolve("weft"), built, arguments);
+  }
+
+  private Process start(Path script, boolean built, String... arguments) throws IOException {
+    List<String> command = new ArrayList<>(List.of("bash", script.toString()));
     command.addAll(List.of(arguments));
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().clear();

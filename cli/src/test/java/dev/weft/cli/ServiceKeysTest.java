@@ -65,6 +65,18 @@ class ServiceKeysTest {
         .isEqualTo("rw-------");
   }
 
+  @Test
+  void aKeyMadeLaterStaysInTheSetWhenTheSystemStartsAgain() throws Exception {
+    List<String> services = List.of("order-svc", "user-svc");
+    ServiceKeys.in(dir, services);
+    ServiceKeys.in(dir, List.of("greeter-svc"));
+
+    ServiceKeys keys = ServiceKeys.in(dir, services);
+
+    assertThat(new ObjectMapper().readTree(keys.set().toFile()).findValuesAsText("kid"))
+        .containsExactly("greeter-svc", "order-svc", "user-svc");
+  }
+
   private static BigInteger coordinate(JsonNode jwk, String name) {
     return new BigInteger(1, Base64.getUrlDecoder().decode(jwk.path(name).asText()));
   }

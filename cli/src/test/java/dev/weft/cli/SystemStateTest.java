@@ -15,7 +15,8 @@ class SystemStateTest {
   @Test
   void aSystemIsLiveWhileItsSupervisorIs() {
     var stateDir = new StateDir(dir);
-    new SystemState(self(0), true, List.of(), Map.of("edge", "http://localhost")).write(stateDir);
+    new SystemState(self(0), true, false, List.of(), Map.of("edge", "http://localhost"))
+        .write(stateDir);
 
     assertThat(SystemState.live(stateDir)).isPresent();
   }
@@ -23,7 +24,7 @@ class SystemStateTest {
   @Test
   void aPidThatBelongsToALaterProcessIsNotTheSupervisor() {
     var stateDir = new StateDir(dir);
-    new SystemState(self(-5000), true, List.of(), Map.of()).write(stateDir);
+    new SystemState(self(-5000), true, false, List.of(), Map.of()).write(stateDir);
 
     assertThat(SystemState.read(stateDir)).isPresent();
     assertThat(SystemState.live(stateDir)).isEmpty();
