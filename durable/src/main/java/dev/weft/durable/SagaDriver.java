@@ -30,6 +30,7 @@ final class SagaDriver {
   private final Threads threads;
   private final Duration lease;
   private final Backoff backoff;
+  private final Backoff backoffOfStalled;
   private final Signal closing;
 
   /**
@@ -47,6 +48,7 @@ final class SagaDriver {
     this.closing = closing;
     lease = settings.lease();
     backoff = settings.backoff();
+    backoffOfStalled = settings.backoffOfStalled();
   }
 
   /** Says how long the saga waits for its next attempt, if it does and is not another's by now. */
@@ -96,7 +98,7 @@ final class SagaDriver {
       try {
         return write(run, planned);
       } catch (RuntimeException e) {
-        if (failures == WRITES_MAX || !pause(wait(failures))) {
+        if (failures == WRITES_MAX || !pause(backoff.after(failures, threads.random()))) {
           throw e;
         }
         log.debug("saga {} could not be written (failure {})", run.id(), failures, e);
@@ -128,15 +130,17 @@ final class SagaDriver {
 
   private Written write(Handle tx, SagaRun run, Move planned) {
     Move move = planned.guarded() ? askGuard(tx, run, planned) : planned;
-    Duration until = move.waits() ? wait(move.failures()) : lease;
+    Duration until = move.waits() ? waitBefore(move) : lease;
     // The throw takes back whatever the guard wrote.
     boolean overdue = tables.move(tx, run, move, until).orElseThrow(TakenOver::new);
     end(tx, run, move);
     return new Written(move, until, run.after(move, overdue));
   }
 
-  private Duration wait(int failures) {
-    return backoff.after(failures, threads.random());
+  private Duration waitBefore(Move move) {
+    return move.state() == State.COMPENSATION_STALLED
+        ? backoffOfStalled.after(move.failures() - SagaRun.STALLED_AFTER + 1, threads.random())
+        : backoff.after(move.failures(), threads.random());
   }
 
   private static Move askGuard(Handle tx, SagaRun run, Move planned) {

@@ -20,7 +20,7 @@ import org.jdbi.v3.core.Handle;
  * <p>A step of unknown outcome is repeated, never guessed at. Refused before or at the pivot, or
  * not past it at the soft limit, the saga undoes what ran or may have run, in reverse, until it
  * succeeds. An undoing that failed ten times no longer holds up the others; the saga then counts as
- * stalled and is still tried.
+ * stalled and is still tried, once an hour in the long run.
  *
  * <p>Thread-safe. Whoever makes it starts and closes it; close hands unfinished sagas to others.
  */

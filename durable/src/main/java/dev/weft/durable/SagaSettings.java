@@ -9,7 +9,8 @@ import java.time.Duration;
  * @param lease after which another runner takes up the saga of one that fell silent; renewed three
  *     times as often
  * @param poll how long a saga can go unnoticed whose wake-up was lost
- * @param firstWait the wait after the first failed attempt; doubles up to {@code longestWait}
+ * @param firstWait the wait after the first failed attempt; doubles up to {@code longestWait}, and
+ *     on up to an hour once an undoing has stalled
  */
 public record SagaSettings(
     int concurrency, Duration lease, Duration poll, Duration firstWait, Duration longestWait) {
@@ -21,6 +22,8 @@ public record SagaSettings(
           Duration.ofSeconds(1),
           Duration.ofMillis(200),
           Duration.ofSeconds(20));
+
+  private static final Duration HOUR = Duration.ofHours(1);
 
   public SagaSettings {
     if (concurrency < 1) {
@@ -34,5 +37,10 @@ public record SagaSettings(
 
   Backoff backoff() {
     return new Backoff(firstWait, longestWait);
+  }
+
+  /** Of an undoing that stalled: an outage of an hour should not cost an attempt every 20 s. */
+  Backoff backoffOfStalled() {
+    return new Backoff(longestWait, longestWait.compareTo(HOUR) < 0 ? HOUR : longestWait);
   }
 }

@@ -25,4 +25,12 @@ class BackoffTest {
           .isBetween(Duration.ofMillis(400), Duration.ofMillis(800));
     }
   }
+
+  @Test
+  void goesOnToAnHourOnceAnUndoingHasStalled() {
+    Backoff stalled = SagaSettings.DEFAULT.backoffOfStalled();
+    assertThat(stalled.ceilingMillis(1)).isEqualTo(20_000);
+    assertThat(stalled.ceilingMillis(8)).isEqualTo(2_560_000);
+    assertThat(stalled.ceilingMillis(9)).isEqualTo(3_600_000);
+  }
 }

@@ -548,6 +548,32 @@ class SagaRunnerTest {
   }
 
   @Test
+  void runsTwoVersionsWithDifferentStepsAtOnce() {
+    SagaDefinition old = participants.definition(1);
+    List<SagaStep> steps = new ArrayList<>(old.steps());
+    steps.remove(1);
+    steps.addFirst(SagaStep.check("weigh", participants.action("weigh forward")));
+    SagaDefinition young = SagaDefinition.of(old.name(), 2, steps, old.ending());
+    CountDownLatch bothBegun = new CountDownLatch(1);
+    participants.before.put("reserve forward", () -> awaitLatch(bothBegun));
+    SagaRunner runner = new SagaRunner(database, QUICK, List.of(old));
+    opened.add(runner);
+    runner.start();
+    UUID first = begin(runner, "one");
+    SagaRunner deployed = new SagaRunner(database, QUICK, List.of(old, young));
+    opened.add(deployed);
+    deployed.start();
+    UUID second = begin(deployed, "two");
+    bothBegun.countDown();
+    assertThat(ended(deployed, first).steps())
+        .extracting(Saga.Step::name)
+        .containsExactly("reserve", "authorize", "capture", "confirm");
+    assertThat(ended(deployed, second).steps())
+        .extracting(Saga.Step::name)
+        .containsExactly("weigh", "reserve", "capture", "confirm");
+  }
+
+  @Test
   void leavesDefinitionsItDoesNotKnowToOthers() {
     SagaRunner young = new SagaRunner(database, QUICK, List.of(participants.definition(2)));
     young.close();
