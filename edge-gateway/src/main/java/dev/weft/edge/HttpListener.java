@@ -65,6 +65,7 @@ final class HttpListener implements AutoCloseable {
                     StrictRequestDecoder decoder = new StrictRequestDecoder(limits);
                     channel
                         .pipeline()
+                        .addLast(new Http2Refusal(limits.headerWithin()))
                         .addLast(decoder)
                         .addLast(new HttpResponseEncoder())
                         .addLast(new Http1Connection(gateway, limits, decoder, welcome));
