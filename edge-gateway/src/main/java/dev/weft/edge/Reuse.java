@@ -6,17 +6,21 @@ import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 /**
- * What an answer says of its reuse (RFC 9111), for methods whose contract allows any: for how long,
+ * What an answer says of its reuse (RFC 9111). For methods whose contract allows any: for how long,
  * and by whom. Shared caches may keep only what was answered to nobody in particular; an answer to
- * a request with a token, and of a method that needs one, is its user's.
+ * a request with a token, and of a method that needs one, is its user's. Its tag is of the body as
+ * it is sent: a resource's own {@code etag} may leave out what changes often, such as the stock of
+ * a product.
  *
- * <p>The tag is of the body as it is sent. A resource's own {@code etag} is not used: it may leave
- * out what changes often, such as the stock of a product.
+ * <p>Other resources may not be kept, but those with an {@code etag} say it, so that a client who
+ * looks again is told at little cost that nothing has changed.
  */
 final class Reuse {
   private static final int TAG_BYTES = 12;
+  private static final Pattern TAG = Pattern.compile("(W/)?\"[!#-~]*\"");
 
   private Reuse() {}
 
@@ -25,10 +29,26 @@ final class Reuse {
     boolean shared = rpc.access() instanceof Access.Public && !request.contains("authorization");
     String control = (shared ? "public" : "private") + ", max-age=" + rpc.fresh().toSeconds();
     String tag = tag(whole.body());
-    if (request.getAll("if-none-match").stream().anyMatch(given -> names(given, tag))) {
+    if (isKnown(tag, request)) {
       return Answer.empty(304, Map.of("Cache-Control", control, "ETag", tag));
     }
     return whole.with("Cache-Control", control).with("ETag", tag);
+  }
+
+  /** The answer with its resource's version as its tag, or 304 if the client has it already. */
+  static Answer ofVersion(Answer whole, String version, HttpHeaders request) {
+    // What is no entity tag (RFC 9110) would break the header.
+    if (!TAG.matcher(version).matches()) {
+      return whole;
+    }
+    return isKnown(version, request)
+        ? Answer.empty(304, Map.of("ETag", version))
+        : whole.with("ETag", version);
+  }
+
+  private static boolean isKnown(String tag, HttpHeaders request) {
+    String opaque = tag.startsWith("W/") ? tag.substring(2) : tag;
+    return request.getAll("if-none-match").stream().anyMatch(given -> names(given, opaque));
   }
 
   private static boolean names(String given, String tag) {

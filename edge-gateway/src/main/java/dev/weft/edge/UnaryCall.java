@@ -3,6 +3,7 @@ package dev.weft.edge;
 import io.grpc.ClientCall;
 import io.grpc.Metadata;
 import io.grpc.Status;
+import io.netty.handler.codec.http.HttpHeaders;
 import java.io.IOException;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -68,9 +69,8 @@ final class UnaryCall extends ClientCall.Listener<byte[]> {
     Answer answer =
         Answer.of(status, "application/json", route.transcoder().response(message), also);
     boolean read = exchange.method().equals("GET") || exchange.isHead();
-    if (read && status == 200 && !route.rpc().fresh().isZero()) {
-      exchange.alsoAnswer("Vary", "Authorization");
-      return Reuse.of(answer, route.rpc(), exchange.request().headers());
+    if (read && status == 200) {
+      return reusable(answer, message);
     }
     if (status == 201 && route.identifies().isPresent()) {
       Route.Location location = route.identifies().get();
@@ -80,5 +80,18 @@ final class UnaryCall extends ClientCall.Listener<byte[]> {
       }
     }
     return answer;
+  }
+
+  private Answer reusable(Answer answer, byte[] message) throws IOException {
+    HttpHeaders request = exchange.request().headers();
+    if (!route.rpc().fresh().isZero()) {
+      exchange.alsoAnswer("Vary", "Authorization");
+      return Reuse.of(answer, route.rpc(), request);
+    }
+    return route
+        .transcoder()
+        .resourceField(message, "etag")
+        .map(tag -> Reuse.ofVersion(answer, tag, request))
+        .orElse(answer);
   }
 }

@@ -44,7 +44,7 @@ class EdgeTest {
     assertThat(answer.body())
         .isEqualTo(
             "{\"bookId\":\"b 1\",\"title\":\"s/1\",\"pageCount\":0,\"genre\":\"GENRE_UNSPECIFIED\","
-                + "\"labels\":{}}");
+                + "\"labels\":{},\"etag\":\"\"}");
     assertThat(answer.headers().firstValue("x-request-id")).isPresent();
     assertThat(answer.headers().firstValue("x-response-time").orElseThrow()).matches("[0-9]+ms");
     assertThat(answer.headers().firstValue("x-content-type-options")).contains("nosniff");
@@ -85,6 +85,33 @@ class EdgeTest {
     assertThat(fixture.get("/library/books/b1", "If-None-Match", "*").statusCode())
         .as("nothing of it may be reused")
         .isEqualTo(200);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"tagged,'\"7\"'", "weak,'W/\"7\"'"})
+  void tellsTheVersionOfAResourceAndWhetherTheClientHasIt(String id, String tag) throws Exception {
+    HttpResponse<String> whole = fixture.get("/library/books/" + id);
+    assertThat(whole.headers().firstValue("etag")).contains(tag);
+    assertThat(whole.headers().firstValue("cache-control")).contains("no-store");
+
+    HttpResponse<String> same =
+        fixture.get("/library/books/" + id, "If-None-Match", "\"6\", W/\"7\"");
+    assertThat(same.statusCode()).isEqualTo(304);
+    assertThat(same.body()).isEmpty();
+    assertThat(same.headers().firstValue("etag")).contains(tag);
+    assertThat(fixture.get("/library/books/" + id, "If-None-Match", "\"6\"").statusCode())
+        .isEqualTo(200);
+    assertThat(fixture.get("/library/books/none", "If-None-Match", tag).statusCode())
+        .isEqualTo(404);
+  }
+
+  @Test
+  void makesNoHeaderOfAVersionThatIsNoEntityTag() throws Exception {
+    HttpResponse<String> answer = fixture.get("/library/books/torn");
+
+    assertThat(answer.statusCode()).isEqualTo(200);
+    assertThat(answer.headers().firstValue("etag")).isEmpty();
+    assertThat(answer.headers().firstValue("x")).isEmpty();
   }
 
   @Test

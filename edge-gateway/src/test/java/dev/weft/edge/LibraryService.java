@@ -61,7 +61,17 @@ final class LibraryService extends LibraryGrpc.LibraryImplBase {
     answer(
         out,
         GetBookResponse.newBuilder()
-            .setBook(Book.newBuilder().setBookId(request.getBookId()).setTitle(request.getShelf()))
+            .setBook(
+                Book.newBuilder()
+                    .setBookId(request.getBookId())
+                    .setTitle(request.getShelf())
+                    .setEtag(
+                        switch (request.getBookId()) {
+                          case "tagged" -> "\"7\"";
+                          case "weak" -> "W/\"7\"";
+                          case "torn" -> "7\r\nX: y";
+                          default -> "";
+                        }))
             .build());
   }
 
