@@ -3,6 +3,7 @@ package dev.weft.durable;
 import dev.weft.durable.Saga.Direction;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.UUID;
 
 /**
@@ -35,9 +36,11 @@ public record CommandId(UUID saga, String step, Direction direction) {
     return new CommandId(saga, step, Direction.FORWARD);
   }
 
-  /** When the saga began, as its id tells (UUID version 7). */
-  Instant sagaBegan() {
-    return Instant.ofEpochMilli(saga.getMostSignificantBits() >>> 16);
+  /** When the saga began, if its id tells (UUID version 7). */
+  Optional<Instant> sagaBegan() {
+    return saga.version() == 7
+        ? Optional.of(Instant.ofEpochMilli(saga.getMostSignificantBits() >>> 16))
+        : Optional.empty();
   }
 
   @Override

@@ -105,7 +105,10 @@ public final class Fence {
       return remembered(table, step).attempt(requestHash);
     }
     Answer answer = effect.get();
-    table.update(step, trying.answered(answer));
+    FenceMemory answered = trying.answered(answer);
+    if (!answered.saysTheSameAs(trying)) {
+      table.update(step, answered);
+    }
     return new Attempt.Answered(answer, false);
   }
 

@@ -35,6 +35,11 @@ record FenceMemory(State state, byte[] requestHash, byte[] reply) {
     };
   }
 
+  /** Whether there is nothing to write: it was done, and has nothing to say. */
+  boolean saysTheSameAs(FenceMemory other) {
+    return state == other.state && Arrays.equals(reply, other.reply);
+  }
+
   FenceMemory cancelled() {
     return new FenceMemory(State.CANCELLED, requestHash, reply);
   }

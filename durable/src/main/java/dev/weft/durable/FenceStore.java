@@ -25,14 +25,14 @@ final class FenceStore implements FenceTable {
                 """
                 INSERT INTO step_fence (command_id, state, request_hash, reply, at)
                 SELECT :step, :state, :requestHash, :reply, weft_now()
-                 WHERE :began > weft_now() - :kept * interval '1 s'
+                 WHERE coalesce(:began > weft_now() - :kept * interval '1 s', true)
                 ON CONFLICT DO NOTHING
                 """)
             .bind("step", step.toString())
             .bind("state", memory.state().name())
             .bind("requestHash", memory.requestHash())
             .bind("reply", memory.reply())
-            .bind("began", step.sagaBegan().atOffset(ZoneOffset.UTC))
+            .bind("began", step.sagaBegan().map(at -> at.atOffset(ZoneOffset.UTC)).orElse(null))
             .bind("kept", KEPT.toSeconds())
             .execute()
         == 1;

@@ -7,6 +7,7 @@ import dev.weft.durable.Fence.Answer;
 import dev.weft.durable.Fence.Attempt;
 import dev.weft.durable.Fence.Undoing;
 import dev.weft.durable.Saga.Direction;
+import java.time.Instant;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -72,6 +73,8 @@ class FenceMemoryTest {
   void knowsWhenASagaBegan() {
     UUID saga = UUID.fromString("017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
     assertThat(new CommandId(saga, "reserve", Direction.FORWARD).sagaBegan())
-        .isEqualTo("2022-02-22T19:22:22Z");
+        .hasValue(Instant.parse("2022-02-22T19:22:22Z"));
+    UUID random = UUID.fromString("919108f7-52d1-4320-9bac-f847db4148a8");
+    assertThat(new CommandId(random, "reserve", Direction.FORWARD).sagaBegan()).isEmpty();
   }
 }

@@ -3,6 +3,7 @@ package dev.weft.inventory;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Parser;
 import com.google.type.Money;
+import dev.weft.durable.CommandId;
 import dev.weft.durable.RequestIds;
 import dev.weft.inventory.Product.Change;
 import dev.weft.inventory.Product.Description;
@@ -160,6 +161,14 @@ final class InventoryMessages {
     return quantities;
   }
 
+  static CommandId command(String text) {
+    try {
+      return CommandId.parse(text);
+    } catch (IllegalArgumentException e) {
+      throw Rejection.invalid("command_id", "expected saga:step:direction");
+    }
+  }
+
   /**
    * A request with an id.
    *
@@ -296,7 +305,7 @@ final class InventoryMessages {
     };
   }
 
-  private static byte[] sha256(String text) {
+  static byte[] sha256(String text) {
     try {
       return MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
     } catch (NoSuchAlgorithmException e) {

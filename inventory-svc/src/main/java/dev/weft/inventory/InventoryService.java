@@ -164,7 +164,7 @@ final class InventoryService extends InventoryServiceGrpc.InventoryServiceImplBa
         reservations.reserve(
             InventoryMessages.orderId(request.getOrderId()),
             InventoryMessages.quantities(request.getItemsList()),
-            InventoryMessages.line("command_id", request.getCommandId()));
+            InventoryMessages.command(request.getCommandId()));
     answer(
         reply,
         ReserveStockResponse.newBuilder()
@@ -206,7 +206,7 @@ final class InventoryService extends InventoryServiceGrpc.InventoryServiceImplBa
     Reservation reservation =
         reservations.release(
             InventoryMessages.orderId(request.getOrderId()),
-            InventoryMessages.line("command_id", request.getCommandId()));
+            InventoryMessages.command(request.getCommandId()));
     answer(
         reply,
         ReleaseReservationResponse.newBuilder()

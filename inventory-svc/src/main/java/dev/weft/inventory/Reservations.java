@@ -1,6 +1,10 @@
 package dev.weft.inventory;
 
+import dev.weft.durable.CommandId;
 import dev.weft.durable.Database;
+import dev.weft.durable.Fence;
+import dev.weft.durable.Fence.Answer;
+import dev.weft.durable.Fence.Attempt;
 import dev.weft.durable.Work;
 import dev.weft.inventory.Movement.Kind;
 import dev.weft.inventory.Reservation.Shortage;
@@ -19,7 +23,8 @@ import org.jdbi.v3.core.Handle;
 /**
  * Goods held for orders: one reservation per order, for ever. Every command may come twice, late,
  * or before the one it follows: it answers as the first time, or is refused for good, and no unit
- * is held, sold or given back twice.
+ * is held, sold or given back twice. The {@link Fence} tells a command that comes again, or too
+ * late; the reservation, what became of the goods since.
  *
  * <pre>
  * HELD ──▶ PINNED ──▶ CONFIRMED
@@ -35,6 +40,9 @@ import org.jdbi.v3.core.Handle;
 final class Reservations {
   /** Less than the two seconds that callers have. */
   private static final Duration TURN = Duration.ofSeconds(1);
+
+  /** What a fence need not keep. */
+  private static final byte[] IN_THE_RESERVATION = {};
 
   private final Database database;
   private final ReservationStore store;
@@ -53,44 +61,53 @@ final class Reservations {
   }
 
   /** Holds all lines of an order, or none. */
-  Reservation reserve(UUID orderId, SortedMap<UUID, Integer> lines, String commandId) {
+  Reservation reserve(UUID orderId, SortedMap<UUID, Integer> lines, CommandId command) {
     Reservation reservation =
         turns.inTurn(
             lines.keySet(),
-            () -> database.inTransaction(tx -> reserve(tx, orderId, lines, commandId)));
+            () -> database.inTransaction(tx -> reserve(tx, orderId, lines, command)));
     if (reservation.shortage().isPresent()) {
       throw outOfStock(reservation.shortage().get());
     }
     return switch (reservation.state()) {
       case HELD, PINNED, CONFIRMED -> {
         if (!reservation.lines().equals(lines)) {
-          throw Rejection.alreadyExists(
-              "RESERVATION_EXISTS", "the order has a reservation of other items");
+          throw ofOtherItems();
         }
         if (reservation.overdue()) {
           throw ended();
         }
         yield reservation;
       }
-      case RELEASED ->
-          throw Rejection.notAllowedNow("RESERVATION_RELEASED", "the reservation was released");
+      case RELEASED -> throw released();
       case EXPIRED -> throw ended();
     };
   }
 
   private Reservation reserve(
-      Handle tx, UUID orderId, SortedMap<UUID, Integer> lines, String commandId) {
-    if (store.insertHeld(tx, orderId, life, commandId)) {
-      Optional<Shortage> shortage = shortage(tx, lines);
-      if (shortage.isPresent()) {
-        // Kept, so that a duplicate that is still under way gets the same answer and no goods.
-        store.refuse(tx, orderId, shortage.get());
-      } else {
-        store.insertLines(tx, orderId, lines);
-        stock.move(tx, Kind.RESERVE, Line.of(orderId, lines));
-      }
+      Handle tx, UUID orderId, SortedMap<UUID, Integer> lines, CommandId command) {
+    byte[] hash = InventoryMessages.sha256(orderId + " " + lines);
+    return switch (Fence.attempt(tx, command, hash, () -> hold(tx, orderId, lines, command))) {
+      case Attempt.Answered _ -> store.find(tx, orderId).orElseThrow();
+      case Attempt.Cancelled() -> throw released();
+      case Attempt.Reused() -> throw ofOtherItems();
+    };
+  }
+
+  private Answer hold(Handle tx, UUID orderId, SortedMap<UUID, Integer> lines, CommandId command) {
+    if (!store.insertHeld(tx, orderId, life, command.toString())) {
+      // By another command: there is one reservation for an order.
+      return new Answer.Done(IN_THE_RESERVATION);
     }
-    return store.find(tx, orderId).orElseThrow();
+    Optional<Shortage> shortage = shortage(tx, lines);
+    if (shortage.isPresent()) {
+      // Kept, so that a duplicate that is still under way gets the same answer and no goods.
+      store.refuse(tx, orderId, shortage.get());
+      return new Answer.Refused(IN_THE_RESERVATION);
+    }
+    store.insertLines(tx, orderId, lines);
+    stock.move(tx, Kind.RESERVE, Line.of(orderId, lines));
+    return new Answer.Done(IN_THE_RESERVATION);
   }
 
   /** The first line that there is not enough of; what is not in the catalogue has none. */
@@ -141,10 +158,13 @@ final class Reservations {
   }
 
   /** Gives back what is reserved, or makes sure that nothing will be. */
-  Reservation release(UUID orderId, String commandId) {
+  Reservation release(UUID orderId, CommandId command) {
+    String commandId = command.toString();
     return inTurn(
         orderId,
         tx -> {
+          // Whatever the order holds by now is given back below.
+          Fence.undo(tx, command, _ -> {});
           if (store.insertTombstone(tx, orderId, commandId)) {
             return store.find(tx, orderId).orElseThrow();
           }
@@ -197,6 +217,15 @@ final class Reservations {
     return Rejection.notAllowedNow("OUT_OF_STOCK", "there is not enough of a product")
         .with("product_id", shortage.productId().toString())
         .with("available", Long.toString(shortage.available()));
+  }
+
+  private static Rejection ofOtherItems() {
+    return Rejection.alreadyExists(
+        "RESERVATION_EXISTS", "the order has a reservation of other items");
+  }
+
+  private static Rejection released() {
+    return Rejection.notAllowedNow("RESERVATION_RELEASED", "the reservation was released");
   }
 
   private static Rejection ended() {

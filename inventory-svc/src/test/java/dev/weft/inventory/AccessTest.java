@@ -105,7 +105,7 @@ class AccessTest {
             stub.releaseReservation(
                 ReleaseReservationRequest.newBuilder()
                     .setOrderId(UuidV7.next().toString())
-                    .setCommandId("c")
+                    .setCommandId(order + ":reserve:backward")
                     .build()));
     SERVICE.put(
         "GetReservation",

@@ -121,7 +121,7 @@ class ConcurrencyTest {
                 shop.reservations.pin(order, "pin");
                 shop.reservations.confirm(order, "confirm");
               } else {
-                shop.reservations.release(order, "undo");
+                shop.reservations.release(order, Shop.command(order, "backward"));
               }
               return order;
             });
@@ -136,14 +136,18 @@ class ConcurrencyTest {
     String mug = shop.stocked(100);
     for (int round = 0; round < 10; round++) {
       UUID order = UuidV7.next();
-      shop.reservations.reserve(order, lines(UUID.fromString(mug), 3), "do");
+      shop.reservations.reserve(
+          order, lines(UUID.fromString(mug), 3), Shop.command(order, "forward"));
       inParallel(
           6,
           i ->
               () ->
                   switch (i % 3) {
                     case 0 -> allowed(() -> shop.reservations.confirm(order, "confirm"));
-                    case 1 -> allowed(() -> shop.reservations.release(order, "undo"));
+                    case 1 ->
+                        allowed(
+                            () ->
+                                shop.reservations.release(order, Shop.command(order, "backward")));
                     default -> allowed(() -> shop.reservations.pin(order, "pin"));
                   });
       assertThat(shop.reservations.get(order).state()).isIn(State.CONFIRMED, State.RELEASED);
@@ -162,7 +166,8 @@ class ConcurrencyTest {
               () ->
                   i == 0
                       ? tryToReserve(order, lines(UUID.fromString(mug), 3))
-                      : allowed(() -> shop.reservations.release(order, "undo")));
+                      : allowed(
+                          () -> shop.reservations.release(order, Shop.command(order, "backward"))));
       assertThat(shop.reservations.get(order).state()).isEqualTo(State.RELEASED);
     }
     shop.hasStock(mug, 100, 100, 0, 0);
@@ -172,7 +177,9 @@ class ConcurrencyTest {
   void expiresOnceWhenSeveralSweep() throws Exception {
     String mug = shop.stocked(100);
     for (int i = 0; i < 30; i++) {
-      shop.reservations.reserve(UuidV7.next(), lines(UUID.fromString(mug), 2), "do");
+      UUID order = UuidV7.next();
+      shop.reservations.reserve(
+          order, lines(UUID.fromString(mug), 2), Shop.command(order, "forward"));
     }
     postgres.database().shiftClock(Shop.LIFE.plusSeconds(1));
 
@@ -241,7 +248,7 @@ class ConcurrencyTest {
   }
 
   private boolean tryToReserve(UUID order, SortedMap<UUID, Integer> lines) throws Exception {
-    return allowed(() -> shop.reservations.reserve(order, lines, "do"));
+    return allowed(() -> shop.reservations.reserve(order, lines, Shop.command(order, "forward")));
   }
 
   /** Whether it was done, or refused. */

@@ -279,7 +279,7 @@ class ReservationTest {
         .pinReservation(
             PinReservationRequest.newBuilder()
                 .setOrderId(order)
-                .setCommandId("saga:pin:do")
+                .setCommandId(order + ":pin:forward")
                 .build())
         .getReservation();
   }
@@ -289,7 +289,7 @@ class ReservationTest {
         .confirmReservation(
             ConfirmReservationRequest.newBuilder()
                 .setOrderId(order)
-                .setCommandId("saga:confirm:do")
+                .setCommandId(order + ":confirm:forward")
                 .build())
         .getReservation();
   }
@@ -299,7 +299,7 @@ class ReservationTest {
         .releaseReservation(
             ReleaseReservationRequest.newBuilder()
                 .setOrderId(order)
-                .setCommandId("saga:reserve:undo")
+                .setCommandId(order + ":reserve:backward")
                 .build())
         .getReservation();
   }

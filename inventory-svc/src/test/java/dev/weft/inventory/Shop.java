@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import com.google.type.Money;
+import dev.weft.durable.CommandId;
 import dev.weft.durable.Database;
 import dev.weft.durable.UuidV7;
 import dev.weft.mesh.RemoteError;
@@ -143,6 +144,11 @@ final class Shop {
         .containsExactly(received, available, reserved, sold);
   }
 
+  /** What the order's saga calls its reservation, and the release of it. */
+  static CommandId command(UUID order, String direction) {
+    return CommandId.parse(order + ":reserve:" + direction);
+  }
+
   static ReserveStockRequest reserve(String orderId, Map<String, Integer> quantities) {
     List<ItemQuantity> items = new ArrayList<>();
     quantities.forEach(
@@ -152,7 +158,7 @@ final class Shop {
     return ReserveStockRequest.newBuilder()
         .setOrderId(orderId)
         .addAllItems(items)
-        .setCommandId("saga:reserve:do")
+        .setCommandId(orderId + ":reserve:forward")
         .build();
   }
 
