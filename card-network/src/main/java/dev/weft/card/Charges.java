@@ -1,6 +1,7 @@
 package dev.weft.card;
 
 import dev.weft.card.Charge.Status;
+import dev.weft.failpoint.FailPoint;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -56,6 +57,7 @@ final class Charges implements AutoCloseable {
   Charge perform(String key, Command command) {
     Command.word("Idempotency-Key", key);
     String fingerprint = fingerprint(command);
+    FailPoint.hit("card.", command.operation(), ".received");
     Charge charge;
     long ticket;
     lock.lock();
@@ -75,6 +77,7 @@ final class Charges implements AutoCloseable {
       lock.unlock();
     }
     journal.awaitDurable(ticket);
+    FailPoint.hit("card.", command.operation(), ".committed");
     return charge;
   }
 

@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
 final class Child {
   private static final Duration BACKOFF_FIRST = Duration.ofMillis(500);
   private static final Duration BACKOFF_MAX = Duration.ofSeconds(30);
-  private static final Duration STEADY = Duration.ofSeconds(60);
+  private static final Duration STEADY = Duration.ofSeconds(10);
   static final int MISSES = 3;
   private static final int EXIT_NOT_STARTED = 127; // as a shell has it
   private static final String TIED = script();

@@ -19,6 +19,7 @@ import picocli.CommandLine.IParameterExceptionHandler;
     footer = {
       "",
       "  ./weft test   builds everything and runs the whole test suite",
+      "  ./weft prove  breaks a system of its own and judges what is left",
       "",
       "Exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 timed out."
     },

@@ -3,6 +3,7 @@ package dev.weft.durable;
 import dev.weft.durable.Saga.State;
 import dev.weft.durable.SagaRun.Move;
 import dev.weft.durable.Threads.Signal;
+import dev.weft.failpoint.FailPoint;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
@@ -55,8 +56,11 @@ final class SagaDriver {
   Optional<Duration> drive(SagaRun begun) {
     SagaRun run = begun;
     while (true) {
+      point(run, ".before-call");
       StepOutcome outcome = attempt(run);
+      point(run, ".after-call");
       Optional<Written> written = writePatiently(run, run.next(outcome));
+      point(run, ".after-write");
       if (written.isEmpty()) {
         return Optional.empty();
       }
@@ -68,6 +72,12 @@ final class SagaDriver {
         return Optional.empty();
       }
       run = written.get().next();
+    }
+  }
+
+  private static void point(SagaRun run, String where) {
+    if (FailPoint.permitted()) {
+      FailPoint.hit("saga.", run.current().name() + "." + run.direction().word(), where);
     }
   }
 

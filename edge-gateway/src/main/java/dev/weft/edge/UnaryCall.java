@@ -1,5 +1,6 @@
 package dev.weft.edge;
 
+import dev.weft.failpoint.FailPoint;
 import io.grpc.ClientCall;
 import io.grpc.Metadata;
 import io.grpc.Status;
@@ -52,6 +53,7 @@ final class UnaryCall extends ClientCall.Listener<byte[]> {
       exchange.refuse(Problem.internal());
       return;
     }
+    FailPoint.hit("edge.", String.valueOf(route.rpc().grpc().getBareMethodName()), ".answered");
     try {
       exchange.answer(answer(message));
     } catch (IOException | RuntimeException e) {

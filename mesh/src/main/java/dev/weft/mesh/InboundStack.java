@@ -1,6 +1,7 @@
 package dev.weft.mesh;
 
 import com.google.protobuf.Descriptors;
+import dev.weft.failpoint.FailPoint;
 import io.grpc.BindableService;
 import io.grpc.ServerInterceptor;
 import io.grpc.ServerInterceptors;
@@ -51,6 +52,9 @@ final class InboundStack {
     ServerServiceDefinition definition = service.bindService();
     // Innermost: only who may call is told what is wrong with the request.
     all.add(new ValidationInterceptor(Validation.of(requests(definition), InstantSource.system())));
+    if (FailPoint.permitted()) {
+      all.add(new FailPointInterceptor());
+    }
     return ServerInterceptors.interceptForward(definition, all);
   }
 

@@ -1,6 +1,7 @@
 package dev.weft.payment;
 
 import dev.weft.durable.Database;
+import dev.weft.failpoint.FailPoint;
 import io.grpc.Context;
 import io.grpc.Deadline;
 import java.time.Duration;
@@ -130,6 +131,7 @@ final class Settlement implements AutoCloseable {
       if (step.isEmpty()) {
         return payment;
       }
+      FailPoint.hit("payment.", step.get().name(), ".before-network");
       Optional<Payment> moved =
           switch (step.get()) {
             case AUTHORIZE -> authorize(payment);
@@ -149,6 +151,7 @@ final class Settlement implements AutoCloseable {
 
   private Optional<Payment> authorize(Payment payment) {
     CardNetwork.Reply reply = network.authorize(payment);
+    FailPoint.hit("payment.AUTHORIZE.after-network");
     if (reply.charge().isEmpty()) {
       return reply.refusal().map(code -> write(payment, now -> now.declined(code)));
     }
@@ -164,6 +167,7 @@ final class Settlement implements AutoCloseable {
 
   private Optional<Payment> capture(Payment payment) {
     Optional<CardCharge> charge = network.capture(payment).charge();
+    FailPoint.hit("payment.CAPTURE.after-network");
     return charge.flatMap(
         told ->
             switch (told.status()) {
@@ -177,6 +181,7 @@ final class Settlement implements AutoCloseable {
 
   private Optional<Payment> release(Payment payment) {
     Optional<CardCharge> charge = network.release(payment).charge();
+    FailPoint.hit("payment.RELEASE.after-network");
     return charge.flatMap(
         told ->
             switch (told.status()) {
@@ -193,6 +198,7 @@ final class Settlement implements AutoCloseable {
       return Optional.of(database.read(tx -> store.find(tx, payment.id()).orElseThrow()));
     }
     CardNetwork.Reply reply = network.refund(payment, refund);
+    FailPoint.hit("payment.REFUND.after-network");
     if (reply.charge().isEmpty()) {
       return Optional.empty();
     }

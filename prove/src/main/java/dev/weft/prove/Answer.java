@@ -1,0 +1,28 @@
+package dev.weft.prove;
+
+import com.fasterxml.jackson.databind.JsonNode;
+
+/**
+ * What the edge said to a request.
+ *
+ * @param status 0 when there was no answer: nobody knows what happened
+ */
+record Answer(int status, JsonNode body) {
+  /** Whether it says for good what happened. */
+  boolean definite() {
+    return status > 0 && status < 500 && status != 409 && status != 429;
+  }
+
+  boolean ok() {
+    return status >= 200 && status < 300;
+  }
+
+  String text(String field) {
+    return body.path(field).asText();
+  }
+
+  @Override
+  public String toString() {
+    return status == 0 ? "no answer" : status + " " + body;
+  }
+}

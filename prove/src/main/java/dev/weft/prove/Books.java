@@ -1,0 +1,292 @@
+package dev.weft.prove;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.google.type.Money;
+import dev.weft.shop.inventory.v1.InventoryServiceGrpc;
+import dev.weft.shop.inventory.v1.ListStockMovementsRequest;
+import dev.weft.shop.inventory.v1.ListStockMovementsResponse;
+import dev.weft.shop.inventory.v1.StockMovement;
+import dev.weft.shop.payment.v1.LedgerEntry;
+import dev.weft.shop.payment.v1.ListLedgerEntriesRequest;
+import dev.weft.shop.payment.v1.ListLedgerEntriesResponse;
+import dev.weft.shop.payment.v1.PaymentServiceGrpc;
+import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
+import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.stub.MetadataUtils;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Everything that the system keeps, read back when it is quiet: from the edge, from the ledgers of
+ * the services, and from the card network, which is none of the shop's.
+ */
+record Books(
+    Map<String, Order> orders,
+    Map<String, Saga> sagas,
+    List<LedgerEntry> ledger,
+    Map<String, Charge> charges,
+    List<StockMovement> movements,
+    Map<String, Goods.Stock> stock,
+    boolean auditHolds) {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final int PAGE = 200;
+  private static final int SERVICE_PAGE = 1000;
+  private static final HttpClient HTTP = HttpClient.newHttpClient();
+  private static final Metadata.Key<String> SERVICE_TOKEN =
+      Metadata.Key.of("weft-service-token", Metadata.ASCII_STRING_MARSHALLER);
+
+  /** An order as its admin sees it. */
+  record Order(
+      String id,
+      String user,
+      String state,
+      String reason,
+      long totalMinor,
+      Map<String, Long> items) {
+    boolean confirmed() {
+      return state.equals("STATE_CONFIRMED");
+    }
+
+    boolean ended() {
+      return confirmed() || state.equals("STATE_CANCELLED") || state.equals("STATE_REFUNDED");
+    }
+  }
+
+  /** A saga with its steps in the order of its list. */
+  record Saga(String id, String state, List<Step> steps) {}
+
+  /** One step of a saga in one direction. */
+  record Step(String name, boolean forward, String state, int attempts) {
+    boolean done() {
+      return state.equals("STATE_DONE");
+    }
+  }
+
+  /** A charge as the card network last wrote it. */
+  record Charge(String id, String status, long capturedMinor, long refundedMinor, int captures) {}
+
+  static Books read(Shop shop, Shopper admin, List<Goods> goods) {
+    Map<String, Order> orders = new LinkedHashMap<>();
+    for (JsonNode order : pages(admin, "/v1/orders", "orders")) {
+      Order read = order(order);
+      orders.put(read.id(), read);
+    }
+    Map<String, Saga> sagas = new LinkedHashMap<>();
+    for (JsonNode saga : pages(admin, "/v1/sagas", "sagas")) {
+      sagas.put(saga.path("orderId").asText(), saga(saga));
+    }
+    Map<String, Goods.Stock> stock = new LinkedHashMap<>();
+    for (Goods one : goods) {
+      Answer answer = Shopper.patiently(() -> admin.get("/v1/products/" + one.id() + "/stock"));
+      stock.put(one.id(), Goods.Stock.of(answer.body()));
+    }
+    Answer audit = Shopper.patiently(() -> admin.get("/v1/audit/invariants"));
+    return new Books(
+        orders,
+        sagas,
+        ledger(shop),
+        charges(shop),
+        movements(shop),
+        stock,
+        audit.body().path("holds").asBoolean());
+  }
+
+  /** What the shop's own ledger says the network owes it, by order. */
+  Map<String, List<LedgerEntry>> networkEntries() {
+    Map<String, List<LedgerEntry>> byOrder = new LinkedHashMap<>();
+    for (LedgerEntry entry : ledger) {
+      if (entry.getAccount().equals("card_network")) {
+        byOrder.computeIfAbsent(entry.getOrderId(), _ -> new ArrayList<>()).add(entry);
+      }
+    }
+    return byOrder;
+  }
+
+  static long minor(Money money) {
+    return money.getUnits() * 100 + money.getNanos() / 10_000_000;
+  }
+
+  static List<LedgerEntry> ledger(Shop shop) {
+    List<LedgerEntry> entries = new ArrayList<>();
+    withChannel(
+        shop,
+        Shop.PAYMENT,
+        (channel, metadata) -> {
+          var payments =
+              PaymentServiceGrpc.newBlockingStub(channel)
+                  .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(metadata));
+          String page = "";
+          do {
+            ListLedgerEntriesResponse reply =
+                payments
+                    .withDeadlineAfter(10, TimeUnit.SECONDS)
+                    .listLedgerEntries(
+                        ListLedgerEntriesRequest.newBuilder()
+                            .setPageSize(SERVICE_PAGE)
+                            .setPageToken(page)
+                            .build());
+            entries.addAll(reply.getEntriesList());
+            page = reply.getNextPageToken();
+          } while (!page.isEmpty());
+        });
+    return entries;
+  }
+
+  private static List<StockMovement> movements(Shop shop) {
+    List<StockMovement> movements = new ArrayList<>();
+    withChannel(
+        shop,
+        Shop.INVENTORY,
+        (channel, metadata) -> {
+          var inventory =
+              InventoryServiceGrpc.newBlockingStub(channel)
+                  .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(metadata));
+          String page = "";
+          do {
+            ListStockMovementsResponse reply =
+                inventory
+                    .withDeadlineAfter(10, TimeUnit.SECONDS)
+                    .listStockMovements(
+                        ListStockMovementsRequest.newBuilder()
+                            .setPageSize(SERVICE_PAGE)
+                            .setPageToken(page)
+                            .build());
+            movements.addAll(reply.getMovementsList());
+            page = reply.getNextPageToken();
+          } while (!page.isEmpty());
+        });
+    return movements;
+  }
+
+  /** Reads with a service's own name, as order-svc does. */
+  private interface Reading {
+    void read(ManagedChannel channel, Metadata metadata);
+  }
+
+  private static void withChannel(Shop shop, String service, Reading reading) {
+    ManagedChannel channel =
+        NettyChannelBuilder.forAddress("127.0.0.1", shop.port(service)).usePlaintext().build();
+    Metadata metadata = new Metadata();
+    metadata.put(SERVICE_TOKEN, ServiceToken.of(shop.folder(), Shop.ORDER, service));
+    try {
+      reading.read(channel, metadata);
+    } finally {
+      channel.shutdownNow();
+    }
+  }
+
+  private static Map<String, Charge> charges(Shop shop) {
+    Map<String, Charge> charges = new LinkedHashMap<>();
+    String from = "0";
+    while (true) {
+      JsonNode page =
+          fetch(
+              "http://127.0.0.1:%d/v1/ledger?from=%s&limit=1000"
+                  .formatted(shop.port(Shop.CARD_NETWORK), from));
+      if (page.path("entries").isEmpty()) {
+        return charges;
+      }
+      for (JsonNode entry : page.path("entries")) {
+        JsonNode charge = entry.path("charge");
+        boolean capture = entry.path("operation").asText().equals("capture");
+        String reference = charge.path("reference").asText();
+        @Nullable Charge before = charges.get(reference);
+        charges.put(
+            reference,
+            new Charge(
+                charge.path("chargeId").asText(),
+                charge.path("status").asText(),
+                charge.path("capturedAmount").asLong(),
+                charge.path("refundedAmount").asLong(),
+                (before == null ? 0 : before.captures()) + (capture ? 1 : 0)));
+      }
+      from = page.path("next").asText();
+    }
+  }
+
+  /** Whether a page is there and well. */
+  static boolean answers(String url) {
+    try {
+      return HTTP.send(
+                  HttpRequest.newBuilder(URI.create(url)).timeout(Duration.ofSeconds(2)).build(),
+                  BodyHandlers.discarding())
+              .statusCode()
+          == 200;
+    } catch (IOException e) {
+      return false;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new ProofException("interrupted");
+    }
+  }
+
+  private static JsonNode fetch(String url) {
+    try {
+      return JSON.readTree(
+          HTTP.send(
+                  HttpRequest.newBuilder(URI.create(url)).timeout(Duration.ofSeconds(10)).build(),
+                  BodyHandlers.ofString())
+              .body());
+    } catch (IOException e) {
+      throw new ProofException(url + " cannot be read", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new ProofException("interrupted");
+    }
+  }
+
+  private static List<JsonNode> pages(Shopper admin, String path, String field) {
+    List<JsonNode> all = new ArrayList<>();
+    String token = "";
+    do {
+      String query = "?pageSize=" + PAGE + (token.isEmpty() ? "" : "&pageToken=" + token);
+      Answer page = Shopper.patiently(() -> admin.get(path + query));
+      if (!page.ok()) {
+        throw new ProofException(path + " cannot be read: " + page);
+      }
+      page.body().path(field).forEach(all::add);
+      token = page.text("nextPageToken");
+    } while (!token.isEmpty());
+    return all;
+  }
+
+  private static Order order(JsonNode order) {
+    Map<String, Long> items = new LinkedHashMap<>();
+    for (JsonNode item : order.path("items")) {
+      items.merge(item.path("productId").asText(), item.path("quantity").asLong(), Long::sum);
+    }
+    JsonNode total = order.path("total");
+    return new Order(
+        order.path("orderId").asText(),
+        order.path("userId").asText(),
+        order.path("state").asText(),
+        order.path("cancelReason").asText(),
+        total.path("units").asLong() * 100 + total.path("nanos").asLong() / 10_000_000,
+        items);
+  }
+
+  private static Saga saga(JsonNode saga) {
+    List<Step> steps = new ArrayList<>();
+    for (JsonNode step : saga.path("steps")) {
+      steps.add(
+          new Step(
+              step.path("name").asText(),
+              step.path("direction").asText().equals("DIRECTION_FORWARD"),
+              step.path("state").asText(),
+              step.path("attempts").asInt()));
+    }
+    return new Saga(saga.path("sagaId").asText(), saga.path("state").asText(), steps);
+  }
+}

@@ -1,0 +1,162 @@
+package dev.weft.prove;
+
+import dev.weft.prove.History.Placed;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.UUID;
+
+/** Lets single orders live through the crashes of the grid, one after the other. */
+final class Crash {
+  private static final Duration FIRES = Duration.ofSeconds(20);
+  private static final Duration ENDS = Duration.ofSeconds(45);
+
+  /** Holds the saga back long enough to call the order off, and less than the step may take. */
+  private static final String STALL = "stall 1500";
+
+  private static final String BEFORE_PIN = "saga.pin.forward.before-call";
+
+  private final Shop shop;
+  private final History history;
+  private final Shopper shopper;
+  private final List<Goods> goods;
+
+  Crash(Shop shop, History history, Shopper shopper, List<Goods> goods) {
+    this.shop = shop;
+    this.history = history;
+    this.shopper = shopper;
+    this.goods = goods;
+  }
+
+  /**
+   * What became of a cell.
+   *
+   * @param fired whether the process came by the point and ended; else it says nothing
+   * @param state of the order in the end
+   * @param millis from the crash to the order's end
+   */
+  record Outcome(Cell cell, long seed, boolean fired, String order, String state, long millis) {
+    boolean asPromised() {
+      return fired && state.equals(cell.way().end);
+    }
+  }
+
+  Outcome run(Cell cell, long seed) {
+    Random random = new Random(seed);
+    int restarts = shop.restarts(cell.process());
+    arm(cell.failPoint(), "halt");
+    if (cell.way() == Cell.Way.CALL_OFF) {
+      arm(BEFORE_PIN, STALL);
+    }
+    int quantity = random.nextInt(1, 4);
+    Goods one = goods.get(random.nextInt(goods.size()));
+    String key = "cell-" + UUID.randomUUID();
+    String body = Goods.order(List.of(one), List.of(quantity), cell.way().card);
+    // Others come by the same points before or after it.
+    List<Thread> beside = new ArrayList<>();
+    for (int i = random.nextInt(3); i > 0; i--) {
+      String other = Goods.order(List.of(one), List.of(1), cell.way().card);
+      String otherKey = "beside-" + UUID.randomUUID();
+      beside.add(
+          Thread.ofVirtual()
+              .start(() -> place("beside", otherKey, other, one.priceMinor(), cell.name())));
+    }
+    long start = System.nanoTime();
+    String order = place("cell", key, body, one.priceMinor() * quantity, cell.name());
+    if (cell.way() == Cell.Way.CALL_OFF) {
+      Shop.await(FIRES, () -> !armed(BEFORE_PIN));
+      cancel(order, key);
+    }
+    boolean fired = Shop.await(FIRES, () -> !armed(cell.failPoint()));
+    if (fired) {
+      Shop.await(
+          ENDS, () -> shop.restarts(cell.process()) > restarts && shop.ready(cell.process()));
+    } else {
+      disarm(cell.failPoint());
+    }
+    disarm(BEFORE_PIN);
+    String state = awaitEnd(order);
+    long millis = (System.nanoTime() - start) / 1_000_000;
+    for (Thread thread : beside) {
+      join(thread);
+    }
+    return new Outcome(cell, seed, fired, order, state, millis);
+  }
+
+  private String place(String client, String key, String body, long total, String cell) {
+    Answer answer =
+        Shopper.patiently(
+            () -> {
+              long start = history.micros();
+              Answer one = shopper.postText("/v1/orders", key, body);
+              history.add(client, Op.Kind.CREATE, key, one.text("orderId"), start, one, cell);
+              return one;
+            });
+    if (answer.status() != 201) {
+      throw new ProofException("an order of " + cell + " was refused: " + answer);
+    }
+    String order = answer.text("orderId");
+    history.placed(new Placed(order, shopper, key, body, total, cell));
+    return order;
+  }
+
+  private void cancel(String order, String key) {
+    Shopper.patiently(
+        () -> {
+          long start = history.micros();
+          Answer one = shopper.postText("/v1/orders/" + order + ":cancel", "c-" + key, "{}");
+          history.add("cell", Op.Kind.CANCEL, "c-" + key, order, start, one, "");
+          return one;
+        });
+  }
+
+  private String awaitEnd(String order) {
+    String[] state = {""};
+    Shop.await(
+        ENDS,
+        () -> {
+          Answer answer = shopper.get("/v1/orders/" + order);
+          state[0] = answer.text("state");
+          return answer.ok() && !state[0].equals("STATE_PENDING");
+        });
+    return state[0];
+  }
+
+  private void arm(String point, String action) {
+    Path folder = shop.failPoints();
+    try {
+      Files.deleteIfExists(folder.resolve(point + ".fired"));
+      // Moved, so that nobody reads half of it.
+      Path file = Files.writeString(folder.resolve("." + point), action);
+      Files.move(file, folder.resolve(point));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private boolean armed(String point) {
+    return Files.exists(shop.failPoints().resolve(point));
+  }
+
+  private void disarm(String point) {
+    try {
+      Files.deleteIfExists(shop.failPoints().resolve(point));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static void join(Thread thread) {
+    try {
+      thread.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new ProofException("interrupted");
+    }
+  }
+}

@@ -1,0 +1,141 @@
+package dev.weft.prove;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.BufferedWriter;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * All that clients did and learned: every operation as a line of JSON, what is known of each order,
+ * and what was seen that must never be. Thread-safe.
+ */
+final class History implements AutoCloseable {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final long began = System.nanoTime();
+  private final BufferedWriter file;
+  private final List<Op> ops = new ArrayList<>();
+  private final Map<String, Placed> placed = new LinkedHashMap<>(); // by order id
+  private final List<Violation> seen = new ArrayList<>();
+  private final Map<String, Long> counts = new TreeMap<>();
+
+  /**
+   * An order that a client was given a number for.
+   *
+   * @param totalMinor what its lines cost by the prices the client knew
+   * @param cell the crash that it was to live through; empty if none
+   */
+  record Placed(
+      String order, Shopper owner, String key, String body, long totalMinor, String cell) {}
+
+  History(Path path) {
+    try {
+      file = Files.newBufferedWriter(path);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  long micros() {
+    return (System.nanoTime() - began) / 1_000;
+  }
+
+  synchronized void add(
+      String client,
+      Op.Kind kind,
+      String key,
+      String order,
+      long startMicros,
+      Answer answer,
+      String note) {
+    Op.Result result =
+        answer.ok() ? Op.Result.OK : answer.definite() ? Op.Result.FAIL : Op.Result.UNKNOWN;
+    Op op =
+        new Op(
+            ops.size(),
+            client,
+            kind,
+            key,
+            order,
+            startMicros,
+            micros(),
+            result,
+            answer.status(),
+            note);
+    ops.add(op);
+    try {
+      file.write(JSON.writeValueAsString(op));
+      file.newLine();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  synchronized void placed(Placed order) {
+    Placed before = placed.putIfAbsent(order.order(), order);
+    if (before != null && !before.key().equals(order.key())) {
+      violated("I4", "two keys gave order " + order.order());
+    }
+  }
+
+  synchronized List<Placed> placed() {
+    return List.copyOf(placed.values());
+  }
+
+  synchronized Optional<Placed> placed(String order) {
+    @Nullable Placed found = placed.get(order);
+    return Optional.ofNullable(found);
+  }
+
+  /** Something that must never be seen was seen. */
+  synchronized void violated(String invariant, String what) {
+    seen.add(new Violation(invariant, what));
+  }
+
+  synchronized List<Violation> violations() {
+    return List.copyOf(seen);
+  }
+
+  /** Something was seen that the proof is nothing worth without. */
+  synchronized void count(String what) {
+    counts.merge(what, 1L, Long::sum);
+  }
+
+  synchronized Map<String, Long> counts() {
+    return new TreeMap<>(counts);
+  }
+
+  /** The story of one order: what was asked about it, in order of time. */
+  synchronized List<Op> about(String order) {
+    return ops.stream().filter(op -> op.order().equals(order)).toList();
+  }
+
+  synchronized int size() {
+    return ops.size();
+  }
+
+  /** Counted by what was known of them. */
+  synchronized Map<Op.Result, Long> results() {
+    Map<Op.Result, Long> results = new TreeMap<>();
+    ops.forEach(op -> results.merge(op.result(), 1L, Long::sum));
+    return results;
+  }
+
+  @Override
+  public synchronized void close() {
+    try {
+      file.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

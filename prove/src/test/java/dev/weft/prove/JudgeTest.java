@@ -1,0 +1,339 @@
+package dev.weft.prove;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.type.Money;
+import dev.weft.prove.Books.Charge;
+import dev.weft.prove.Books.Order;
+import dev.weft.prove.Books.Saga;
+import dev.weft.prove.Books.Step;
+import dev.weft.prove.History.Placed;
+import dev.weft.prove.Judge.Invariant;
+import dev.weft.shop.inventory.v1.StockMovement;
+import dev.weft.shop.inventory.v1.StockMovement.Kind;
+import dev.weft.shop.payment.v1.LedgerEntry;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Books that agree, and what the judge says when one thing in them is wrong. */
+final class JudgeTest {
+  private static final String BOUGHT = "0190a000-0000-7000-8000-000000000001";
+  private static final String REFUSED = "0190a000-0000-7000-8000-000000000002";
+  private static final String PRODUCT = "0190a000-0000-7000-8000-00000000000a";
+
+  private final History history;
+  private final List<Goods> goods = List.of(Goods.known(PRODUCT, 500, 10));
+  private final Map<String, Order> orders = new LinkedHashMap<>();
+  private final Map<String, Saga> sagas = new LinkedHashMap<>();
+  private final List<LedgerEntry> ledger = new ArrayList<>();
+  private final Map<String, Charge> charges = new LinkedHashMap<>();
+  private final List<StockMovement> movements = new ArrayList<>();
+  private final Map<String, Goods.Stock> stock = new LinkedHashMap<>();
+  private boolean audit = true;
+
+  JudgeTest(@TempDir Path folder) {
+    history = new History(folder.resolve("history.jsonl"));
+    Shopper ada = Shopper.named("ada");
+    history.placed(new Placed(BOUGHT, ada, "k1", "{}", 1000, ""));
+    history.placed(new Placed(REFUSED, ada, "k2", "{}", 500, ""));
+    order(BOUGHT, "STATE_CONFIRMED", 1000, 2);
+    order(REFUSED, "STATE_CANCELLED", 500, 1);
+    sagas.put(
+        BOUGHT,
+        new Saga(
+            "s1",
+            "STATE_COMPLETED",
+            List.of(done("reserve", true), done("authorize", true), done("capture", true))));
+    sagas.put(
+        REFUSED,
+        new Saga(
+            "s2",
+            "STATE_COMPENSATED",
+            List.of(
+                done("reserve", true),
+                done("authorize", true),
+                done("authorize", false),
+                done("reserve", false))));
+    entry("t1", BOUGHT, "card_network", 1000);
+    entry("t1", BOUGHT, "revenue", -1000);
+    charges.put(BOUGHT, new Charge("ch_1", "captured", 1000, 0, 1));
+    charges.put(REFUSED, new Charge("ch_2", "voided", 0, 0, 0));
+    move(BOUGHT, Kind.KIND_RESERVE, 2);
+    move(BOUGHT, Kind.KIND_CONFIRM, 2);
+    move(REFUSED, Kind.KIND_RESERVE, 1);
+    move(REFUSED, Kind.KIND_RELEASE, 1);
+    stock.put(PRODUCT, new Goods.Stock(10, 8, 0, 2));
+  }
+
+  @AfterEach
+  void close() {
+    history.close();
+  }
+
+  @Test
+  void acceptsBooksThatAgree() {
+    assertThat(verdict().violations()).isEmpty();
+    assertThat(verdict().checked()).containsKeys(Invariant.M1, Invariant.K6, Invariant.O9);
+  }
+
+  @Test
+  void seesMoneyTakenForACancelledOrder() {
+    charges.put(REFUSED, new Charge("ch_2", "captured", 500, 0, 1));
+
+    assertThat(broken()).contains(Invariant.M1, Invariant.M2);
+  }
+
+  @Test
+  void seesAConfirmedOrderThatNobodyPaid() {
+    charges.remove(BOUGHT);
+
+    assertThat(broken()).contains(Invariant.M1, Invariant.M2);
+  }
+
+  @Test
+  void seesAChargeOfNoOrder() {
+    charges.put("0190a000-0000-7000-8000-000000000009", new Charge("ch_9", "voided", 0, 0, 0));
+
+    assertThat(broken()).containsExactly(Invariant.M1);
+  }
+
+  @Test
+  void seesASecondCapture() {
+    charges.put(BOUGHT, new Charge("ch_1", "captured", 1000, 0, 2));
+
+    assertThat(broken()).containsExactly(Invariant.M3);
+  }
+
+  @Test
+  void seesMoreGivenBackThanTaken() {
+    charges.put(BOUGHT, new Charge("ch_1", "captured", 1000, 2000, 1));
+
+    assertThat(broken()).contains(Invariant.M4);
+  }
+
+  @Test
+  void seesAPriceThatIsNotTheShops() {
+    order(BOUGHT, "STATE_CONFIRMED", 1, 2);
+
+    assertThat(broken()).contains(Invariant.M5);
+  }
+
+  @Test
+  void seesALedgerThatDoesNotBalance() {
+    entry("t2", BOUGHT, "revenue", -1);
+
+    assertThat(broken()).containsExactly(Invariant.M6);
+  }
+
+  @Test
+  void seesALedgerThatDiffersFromTheCardNetworks() {
+    entry("t2", BOUGHT, "card_network", 1);
+    entry("t2", BOUGHT, "revenue", -1);
+
+    assertThat(broken()).containsExactly(Invariant.M1);
+  }
+
+  @Test
+  void seesADeclinedCardOfAConfirmedOrder() {
+    charges.put(BOUGHT, new Charge("ch_1", "declined", 1000, 0, 1));
+
+    assertThat(broken()).containsExactly(Invariant.M7);
+  }
+
+  @Test
+  void seesAnAuthorizationLeftOpen() {
+    charges.put(REFUSED, new Charge("ch_2", "authorized", 0, 0, 0));
+
+    assertThat(broken()).containsExactly(Invariant.M8);
+  }
+
+  @Test
+  void seesStockThatCameFromNowhereOrWent() {
+    stock.put(PRODUCT, new Goods.Stock(11, 9, 0, 2));
+    assertThat(broken()).containsExactly(Invariant.K1);
+
+    stock.put(PRODUCT, new Goods.Stock(10, 7, 0, 2));
+    assertThat(broken()).containsExactly(Invariant.K1);
+  }
+
+  @Test
+  void seesStockBelowZero() {
+    stock.put(PRODUCT, new Goods.Stock(10, -2, 10, 2));
+
+    assertThat(broken()).contains(Invariant.K1, Invariant.K2, Invariant.K3);
+  }
+
+  @Test
+  void seesGoodsHeldForNobody() {
+    stock.put(PRODUCT, new Goods.Stock(10, 7, 1, 2));
+
+    assertThat(broken()).containsExactly(Invariant.K3);
+  }
+
+  @Test
+  void seesGoodsSoldWithoutAnOrder() {
+    stock.put(PRODUCT, new Goods.Stock(10, 7, 0, 3));
+
+    assertThat(broken()).containsExactly(Invariant.K4);
+  }
+
+  @Test
+  void seesMoreSoldThanThereWas() {
+    order(BOUGHT, "STATE_CONFIRMED", 1000, 12);
+    stock.put(PRODUCT, new Goods.Stock(10, -2, 0, 12));
+
+    assertThat(broken()).contains(Invariant.K5);
+  }
+
+  @Test
+  void seesAReservationThatEndedTwiceOrNever() {
+    move(BOUGHT, Kind.KIND_RELEASE, 2);
+    assertThat(broken()).containsExactly(Invariant.K6);
+
+    movements.removeIf(movement -> movement.getOrderId().equals(BOUGHT));
+    move(BOUGHT, Kind.KIND_RESERVE, 2);
+    assertThat(broken()).containsExactly(Invariant.K6);
+  }
+
+  @Test
+  void seesHalfAReservation() {
+    orders.put(
+        BOUGHT,
+        new Order(BOUGHT, "ada", "STATE_CONFIRMED", "", 1000, Map.of(PRODUCT, 2L, "other", 1L)));
+
+    assertThat(broken()).containsExactly(Invariant.K8);
+  }
+
+  @Test
+  void seesAnOrderThatDidNotEnd() {
+    order(REFUSED, "STATE_PENDING", 500, 1);
+
+    assertThat(broken()).containsExactly(Invariant.O2);
+  }
+
+  @Test
+  void seesAnOrderThatIsGone() {
+    orders.remove(REFUSED);
+
+    assertThat(broken()).contains(Invariant.O3);
+  }
+
+  @Test
+  void seesTwoOrdersOfOneKey() {
+    String second = "0190a000-0000-7000-8000-000000000003";
+    orders.put(second, orders.get(REFUSED));
+    history.placed(new Placed(second, history.placed().getFirst().owner(), "k1", "{}", 500, ""));
+
+    assertThat(broken()).contains(Invariant.O4);
+  }
+
+  @Test
+  void seesAnOrderNobodyWasToldOf() {
+    String unknown = "0190a000-0000-7000-8000-000000000003";
+    orders.put(unknown, new Order(unknown, "ada", "STATE_CANCELLED", "", 500, Map.of(PRODUCT, 1L)));
+    sagas.put(unknown, new Saga("s3", "STATE_COMPENSATED", List.of()));
+
+    assertThat(broken()).containsExactly(Invariant.O5);
+  }
+
+  @Test
+  void seesAnOrderApartFromItsSaga() {
+    sagas.put(BOUGHT, new Saga("s1", "STATE_COMPENSATED", List.of()));
+
+    assertThat(broken()).containsExactly(Invariant.O6);
+  }
+
+  @Test
+  void seesStepsUndoneInTheWrongOrderOrAfterThePivot() {
+    sagas.put(
+        REFUSED,
+        new Saga(
+            "s2",
+            "STATE_COMPENSATED",
+            List.of(
+                done("reserve", true),
+                done("authorize", true),
+                done("reserve", false),
+                done("authorize", false))));
+    assertThat(broken()).containsExactly(Invariant.O8);
+
+    sagas.put(
+        REFUSED,
+        new Saga(
+            "s2",
+            "STATE_COMPENSATED",
+            List.of(done("reserve", true), done("capture", true), done("reserve", false))));
+    assertThat(broken()).containsExactly(Invariant.O8);
+  }
+
+  @Test
+  void seesAStepThatStandsTwice() {
+    sagas.put(
+        BOUGHT,
+        new Saga("s1", "STATE_COMPLETED", List.of(done("capture", true), done("capture", true))));
+
+    assertThat(broken()).containsExactly(Invariant.O9);
+  }
+
+  @Test
+  void seesWhatClientsSaw() {
+    history.violated("I2", "a key with another body got 201");
+
+    assertThat(broken()).containsExactly(Invariant.I2);
+  }
+
+  @Test
+  void seesThatTheAuditDisagrees() {
+    audit = false;
+
+    assertThat(broken()).containsExactly(Invariant.AUDIT);
+  }
+
+  private Judge.Verdict verdict() {
+    return Judge.of(
+        history, new Books(orders, sagas, ledger, charges, movements, stock, audit), goods);
+  }
+
+  private Set<Invariant> broken() {
+    return verdict().violations().keySet();
+  }
+
+  private void order(String id, String state, long total, long quantity) {
+    orders.put(id, new Order(id, "ada", state, "", total, Map.of(PRODUCT, quantity)));
+  }
+
+  private void entry(String transaction, String order, String account, long minor) {
+    ledger.add(
+        LedgerEntry.newBuilder()
+            .setTransactionId(transaction)
+            .setOrderId(order)
+            .setAccount(account)
+            .setAmount(
+                Money.newBuilder()
+                    .setCurrencyCode("EUR")
+                    .setUnits(minor / 100)
+                    .setNanos((int) (minor % 100) * 10_000_000))
+            .build());
+  }
+
+  private void move(String order, Kind kind, long quantity) {
+    movements.add(
+        StockMovement.newBuilder()
+            .setOrderId(order)
+            .setProductId(PRODUCT)
+            .setKind(kind)
+            .setQuantity(quantity)
+            .build());
+  }
+
+  private static Step done(String name, boolean forward) {
+    return new Step(name, forward, "STATE_DONE", 1);
+  }
+}
