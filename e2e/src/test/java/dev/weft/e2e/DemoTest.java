@@ -88,6 +88,23 @@ final class DemoTest {
     Answer refused = customer.post("/v1/orders", Orders.of(weft.product("BOOK-01"), 1, "card_ok"));
 
     assertThat(refused.status()).isEqualTo(400);
+    assertThat(refused.json().path("detail").textValue())
+        .isEqualTo("Idempotency-Key header is required");
+  }
+
+  @Test
+  void anOrderCannotBeCalledOffOnceItsMoneyIsBeingTaken() {
+    String id = Orders.place(customer, key(), Orders.of(weft.product("MUG-01"), 1, "card_slow"));
+    String order = "/v1/orders/" + id;
+    await().until(() -> !customer.get(order).json().path("paymentId").textValue().isEmpty());
+
+    Answer tooLate = customer.post(order + ":cancel", key(), Map.of());
+
+    assertThat(tooLate.status()).isEqualTo(409);
+    assertThat(tooLate.json().path("reason").textValue()).isEqualTo("ORDER_NOT_CANCELLABLE");
+    assertThat(tooLate.json().path("detail").textValue()).contains("money");
+    assertThat(Orders.awaitEnd(customer, id).path("state").textValue())
+        .isEqualTo("STATE_CONFIRMED");
   }
 
   @ParameterizedTest
