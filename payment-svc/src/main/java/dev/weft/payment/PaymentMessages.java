@@ -1,8 +1,10 @@
 package dev.weft.payment;
 
 import com.google.type.Money;
+import dev.weft.durable.CommandId;
 import dev.weft.durable.RequestIds;
 import dev.weft.mesh.MinorUnits;
+import dev.weft.mesh.Rejection;
 import dev.weft.mesh.Timestamps;
 import dev.weft.mesh.UuidText;
 import dev.weft.shop.payment.v1.AuthorizeRequest;
@@ -29,7 +31,15 @@ final class PaymentMessages {
         UuidText.parse("user_id", request.getUserId()),
         amount("amount", request.getAmount()),
         request.getPaymentMethod(),
-        request.getCommandId());
+        command(request.getCommandId()));
+  }
+
+  static CommandId command(String text) {
+    try {
+      return CommandId.parse(text);
+    } catch (IllegalArgumentException e) {
+      throw Rejection.invalid("command_id", "expected saga:step:direction");
+    }
   }
 
   static Payments.RefundWish refundWish(
@@ -107,7 +117,7 @@ final class PaymentMessages {
     };
   }
 
-  private static String sha256(String text) {
+  static String sha256(String text) {
     try {
       return HexFormat.of()
           .formatHex(

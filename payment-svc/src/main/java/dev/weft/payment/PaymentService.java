@@ -90,7 +90,9 @@ final class PaymentService extends PaymentServiceGrpc.PaymentServiceImplBase {
   public void void_(VoidRequest request, StreamObserver<VoidResponse> reply) {
     VoidResponse.Builder response = VoidResponse.newBuilder();
     payments
-        .release(UuidText.parse("order_id", request.getOrderId()), request.getCommandId())
+        .release(
+            UuidText.parse("order_id", request.getOrderId()),
+            PaymentMessages.command(request.getCommandId()))
         .ifPresent(payment -> response.setPayment(PaymentMessages.payment(payment)));
     answer(reply, response.build());
   }

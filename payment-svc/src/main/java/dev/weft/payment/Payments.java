@@ -1,6 +1,10 @@
 package dev.weft.payment;
 
+import dev.weft.durable.CommandId;
 import dev.weft.durable.Database;
+import dev.weft.durable.Fence;
+import dev.weft.durable.Fence.Answer;
+import dev.weft.durable.Fence.Attempt;
 import dev.weft.durable.PageToken;
 import dev.weft.durable.RequestIds;
 import dev.weft.durable.UuidV7;
@@ -26,6 +30,9 @@ import org.jdbi.v3.core.Handle;
 final class Payments {
   private static final Duration RETRY_AFTER = Duration.ofSeconds(1);
 
+  /** What a fence need not keep. */
+  private static final byte[] IN_THE_PAYMENT = {};
+
   private final Database database;
   private final PaymentStore store;
   private final Ledger ledger;
@@ -39,7 +46,22 @@ final class Payments {
   }
 
   /** What an authorization asks for. */
-  record Authorization(UUID orderId, UUID userId, Amount amount, String method, String commandId) {}
+  record Authorization(UUID orderId, UUID userId, Amount amount, String method, CommandId command) {
+    /** Tells authorizations apart that carry the same command. */
+    private byte[] hash() {
+      return PaymentMessages.sha256(
+              orderId
+                  + " "
+                  + userId
+                  + " "
+                  + amount.minor()
+                  + " "
+                  + amount.currency()
+                  + " "
+                  + method)
+          .getBytes(StandardCharsets.US_ASCII);
+    }
+  }
 
   /**
    * What a refund by an administrator asks for.
@@ -92,8 +114,8 @@ final class Payments {
   }
 
   /** Empty when the order never had a payment; then it will never hold anything. */
-  Optional<Payment> release(UUID orderId, String commandId) {
-    Optional<Payment> found = database.inTransaction(tx -> beginRelease(tx, orderId, commandId));
+  Optional<Payment> release(UUID orderId, CommandId command) {
+    Optional<Payment> found = database.inTransaction(tx -> beginRelease(tx, orderId, command));
     if (found.isEmpty()) {
       return found;
     }
@@ -191,35 +213,45 @@ final class Payments {
 
   private Payment begin(Handle tx, Authorization wanted) {
     store.lockOrder(tx, wanted.orderId());
-    Optional<Payment> before = store.lockByOrder(tx, wanted.orderId());
-    if (before.isPresent()) {
-      if (!before.get().sameRequest(wanted.userId(), wanted.amount(), wanted.method())) {
-        throw Rejection.alreadyExists(
-            "PAYMENT_EXISTS", "the order has a payment of another user, amount or card");
+    return switch (Fence.attempt(tx, wanted.command(), wanted.hash(), () -> insert(tx, wanted))) {
+      case Attempt.Answered _ -> {
+        Payment payment = store.lockByOrder(tx, wanted.orderId()).orElseThrow();
+        if (!payment.sameRequest(wanted.userId(), wanted.amount(), wanted.method())) {
+          throw ofOtherContent();
+        }
+        yield payment;
       }
-      return before.get();
+      case Attempt.Cancelled() -> throw voided();
+      case Attempt.Reused() -> throw ofOtherContent();
+    };
+  }
+
+  /** Begins the order's one payment, unless another command did. */
+  private Answer insert(Handle tx, Authorization wanted) {
+    if (store.lockByOrder(tx, wanted.orderId()).isEmpty()) {
+      if (store.isVoided(tx, wanted.orderId())) {
+        throw voided();
+      }
+      store.insert(
+          tx,
+          new Payment(
+              UuidV7.next(),
+              wanted.orderId(),
+              wanted.userId(),
+              wanted.amount(),
+              wanted.method(),
+              PaymentState.AUTHORIZING,
+              0,
+              0,
+              0,
+              Optional.empty(),
+              Optional.empty(),
+              Payment.Commands.authorize(wanted.command().toString()),
+              // The database's clock sets both.
+              Instant.EPOCH,
+              Instant.EPOCH));
     }
-    if (store.isVoided(tx, wanted.orderId())) {
-      throw voided();
-    }
-    return store.insert(
-        tx,
-        new Payment(
-            UuidV7.next(),
-            wanted.orderId(),
-            wanted.userId(),
-            wanted.amount(),
-            wanted.method(),
-            PaymentState.AUTHORIZING,
-            0,
-            0,
-            0,
-            Optional.empty(),
-            Optional.empty(),
-            Payment.Commands.authorize(wanted.commandId()),
-            // The database's clock sets both.
-            Instant.EPOCH,
-            Instant.EPOCH));
+    return new Answer.Done(IN_THE_PAYMENT);
   }
 
   private Payment beginCapture(Handle tx, UUID orderId, String commandId) {
@@ -227,18 +259,22 @@ final class Payments {
     return payment.capturable() ? store.save(tx, payment.capturing(commandId)) : payment;
   }
 
-  private Optional<Payment> beginRelease(Handle tx, UUID orderId, String commandId) {
+  private Optional<Payment> beginRelease(Handle tx, UUID orderId, CommandId command) {
     store.lockOrder(tx, orderId);
     Optional<Payment> found = store.lockByOrder(tx, orderId);
     if (found.isEmpty()) {
-      store.remember(tx, orderId, commandId);
+      Fence.undo(tx, command, _ -> {});
+      store.remember(tx, orderId, command.toString());
       return found;
     }
     Payment payment = found.get();
     boolean open =
         payment.state() == PaymentState.AUTHORIZING || payment.state() == PaymentState.AUTHORIZED;
-    return Optional.of(
-        open && !payment.released() ? store.save(tx, payment.releasing(commandId)) : payment);
+    if (!open || payment.released()) {
+      return found;
+    }
+    Fence.undo(tx, command, _ -> {});
+    return Optional.of(store.save(tx, payment.releasing(command.toString())));
   }
 
   private byte[] beginRefund(Handle tx, RefundWish wish) {
@@ -340,6 +376,11 @@ final class Payments {
 
   private static Rejection notFound() {
     return Rejection.notFound("PAYMENT_NOT_FOUND", "no such payment");
+  }
+
+  private static Rejection ofOtherContent() {
+    return Rejection.alreadyExists(
+        "PAYMENT_EXISTS", "the order has a payment of another user, amount or card");
   }
 
   private static Rejection voided() {

@@ -1,6 +1,7 @@
 package dev.weft.payment;
 
 import dev.weft.durable.Database;
+import dev.weft.durable.Sweep;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshServer;
 import dev.weft.mesh.RunningProcess;
@@ -15,6 +16,7 @@ final class Wiring implements RunningProcess {
   private final CardNetwork network;
   private final Settlement settlement;
   private final Resolver resolver;
+  private final Sweep sweep;
   private final MeshServer server;
 
   Wiring(PaymentConfig config) {
@@ -25,6 +27,7 @@ final class Wiring implements RunningProcess {
     Ledger ledger = new Ledger();
     settlement = new Settlement(database, store, ledger, network);
     resolver = new Resolver(database, store, settlement, RESOLVE_EVERY);
+    sweep = new Sweep(database);
     server = mesh.server(new PaymentService(new Payments(database, store, ledger, settlement)));
     mesh.management().readiness("database", database::healthy);
     mesh.management().degradation("card-network", network::reachable);
@@ -34,12 +37,14 @@ final class Wiring implements RunningProcess {
   public void start() {
     database.migrate();
     resolver.start();
+    sweep.start();
     server.start(); // last: from here on the registry sends calls
   }
 
   @Override
   public void close() {
     server.close(); // first: leaves the registry, then lets running calls finish
+    sweep.close();
     resolver.close();
     settlement.close();
     network.close();

@@ -148,7 +148,7 @@ final class PaymentProcessTest {
                 .setAmount(
                     Money.newBuilder().setCurrencyCode("EUR").setUnits(19).setNanos(990_000_000))
                 .setPaymentMethod(card)
-                .setCommandId("saga:authorize:do")
+                .setCommandId(order + ":authorize:forward")
                 .build())
         .getPayment()
         .getState();

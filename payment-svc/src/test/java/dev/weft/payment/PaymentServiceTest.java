@@ -207,7 +207,7 @@ final class PaymentServiceTest {
     VoidRequest never =
         VoidRequest.newBuilder()
             .setOrderId(UuidV7.next().toString())
-            .setCommandId("saga:authorize:undo")
+            .setCommandId(order + ":authorize:backward")
             .build();
     assertThat(asOrders.void_(never).hasPayment()).isFalse();
     refused(
@@ -266,7 +266,7 @@ final class PaymentServiceTest {
         .setUserId(user)
         .setAmount(euros(19, 99))
         .setPaymentMethod(card)
-        .setCommandId("saga:authorize:do")
+        .setCommandId(order + ":authorize:forward")
         .build();
   }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.weft.card.CardNetworkServer;
+import dev.weft.durable.CommandId;
 import dev.weft.durable.Database;
 import dev.weft.durable.PageToken;
 import dev.weft.durable.RequestIds;
@@ -160,7 +161,8 @@ final class PaymentsTest {
         "PAYMENT_EXISTS",
         () ->
             process.payments.authorize(
-                new Payments.Authorization(order, user, new Amount(1, "EUR"), "card_ok", "c")));
+                new Payments.Authorization(
+                    order, user, new Amount(1, "EUR"), "card_ok", command(order, "forward"))));
   }
 
   @ParameterizedTest
@@ -317,8 +319,8 @@ final class PaymentsTest {
 
   @Test
   void rememberAVoidThatCameBeforeItsAuthorization() throws Exception {
-    assertThat(process.payments.release(order, "saga:authorize:undo")).isEmpty();
-    assertThat(process.payments.release(order, "saga:authorize:undo")).isEmpty();
+    assertThat(process.payments.release(order, command(order, "backward"))).isEmpty();
+    assertThat(process.payments.release(order, command(order, "backward"))).isEmpty();
 
     refused("PAYMENT_VOIDED", () -> authorize("card_ok"));
 
@@ -330,10 +332,10 @@ final class PaymentsTest {
   void givesFreeWhatIsHeld() throws Exception {
     authorize("card_ok");
 
-    Payment voided = process.payments.release(order, "saga:authorize:undo").orElseThrow();
+    Payment voided = process.payments.release(order, command(order, "backward")).orElseThrow();
 
     assertThat(voided.state()).isEqualTo(PaymentState.VOIDED);
-    assertThat(process.payments.release(order, "saga:authorize:undo")).contains(voided);
+    assertThat(process.payments.release(order, command(order, "backward"))).contains(voided);
     assertThat(atTheNetwork()).contains("\"status\":\"voided\"");
     refused("NOT_AUTHORIZED", this::capture);
     refused("PAYMENT_VOIDED", () -> authorize("card_ok"));
@@ -343,10 +345,12 @@ final class PaymentsTest {
   void givesFreeAnAuthorizationOfUnknownOutcome() throws Exception {
     Instance cutOff = new Instance(postgres.anotherDatabase(), URI.create("http://127.0.0.1:1"));
     refused("CARD_NETWORK_UNAVAILABLE", () -> cutOff.payments.authorize(authorization("card_ok")));
-    refused("CARD_NETWORK_UNAVAILABLE", () -> cutOff.payments.release(order, "undo"));
+    refused(
+        "CARD_NETWORK_UNAVAILABLE",
+        () -> cutOff.payments.release(order, command(order, "backward")));
     refused("CARD_NETWORK_UNAVAILABLE", () -> cutOff.payments.capture(order, "do"));
 
-    assertThat(process.payments.release(order, "undo"))
+    assertThat(process.payments.release(order, command(order, "backward")))
         .hasValueSatisfying(p -> assertThat(p.state()).isEqualTo(PaymentState.VOIDED));
 
     assertThat(atTheNetwork()).contains("\"status\":\"voided\"");
@@ -361,8 +365,9 @@ final class PaymentsTest {
             threads.submit(
                 () ->
                     process.payments.authorize(
-                        new Payments.Authorization(raced, user, PRICE, "card_ok", "do")));
-        threads.submit(() -> process.payments.release(raced, "undo")).get();
+                        new Payments.Authorization(
+                            raced, user, PRICE, "card_ok", command(raced, "forward"))));
+        threads.submit(() -> process.payments.release(raced, command(raced, "backward"))).get();
         try {
           authorized.get();
         } catch (ExecutionException e) {
@@ -378,7 +383,7 @@ final class PaymentsTest {
     authorize("card_ok");
     capture();
 
-    refused("ALREADY_CAPTURED", () -> process.payments.release(order, "undo"));
+    refused("ALREADY_CAPTURED", () -> process.payments.release(order, command(order, "backward")));
   }
 
   @Test
@@ -388,7 +393,8 @@ final class PaymentsTest {
       Future<Payment> capture = threads.submit(this::capture);
       await().until(() -> stored().state() == PaymentState.CAPTURING);
 
-      refused("ALREADY_CAPTURED", () -> process.payments.release(order, "undo"));
+      refused(
+          "ALREADY_CAPTURED", () -> process.payments.release(order, command(order, "backward")));
       assertThat(capture.get().state()).isEqualTo(PaymentState.CAPTURED);
     }
   }
@@ -580,7 +586,8 @@ final class PaymentsTest {
   @Test
   void readsTheBooksBesideAnOpenTransactionWithoutHoldingUpWritersOrMissingItsLines()
       throws Exception {
-    process.payments.authorize(new Payments.Authorization(order, user, PRICE, "card_ok", "do"));
+    process.payments.authorize(
+        new Payments.Authorization(order, user, PRICE, "card_ok", command(order, "forward")));
     Payment captured = capture();
     long before = process.payments.listLedger(Optional.of(order), 10, "").rows().getLast().id();
     String from = PageToken.after(Long.toString(before), "ledger", "");
@@ -673,12 +680,17 @@ final class PaymentsTest {
   }
 
   private Payments.Authorization authorization(String card) {
-    return new Payments.Authorization(order, user, PRICE, card, "saga:authorize:do");
+    return new Payments.Authorization(order, user, PRICE, card, command(order, "forward"));
   }
 
   private Payment authorizeAnotherOrder() {
+    UUID other = UuidV7.next();
     return process.payments.authorize(
-        new Payments.Authorization(UuidV7.next(), user, PRICE, "card_ok", "do"));
+        new Payments.Authorization(other, user, PRICE, "card_ok", command(other, "forward")));
+  }
+
+  private static CommandId command(UUID order, String direction) {
+    return CommandId.parse(order + ":authorize:" + direction);
   }
 
   private Payment capture() {

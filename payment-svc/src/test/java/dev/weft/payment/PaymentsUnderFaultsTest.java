@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import dev.weft.card.CardNetworkServer;
+import dev.weft.durable.CommandId;
 import dev.weft.durable.UuidV7;
 import dev.weft.mesh.Rejection;
 import dev.weft.testkit.PostgresExtension;
@@ -132,7 +133,11 @@ final class PaymentsUnderFaultsTest {
   private void live(UUID order, List<Instance> processes, Random own) {
     var wanted =
         new Payments.Authorization(
-            order, UuidV7.next(), PRICE, CARDS[own.nextInt(CARDS.length)], "authorize");
+            order,
+            UuidV7.next(),
+            PRICE,
+            CARDS[own.nextInt(CARDS.length)],
+            CommandId.parse(order + ":authorize:forward"));
     List<Runnable> calls = new ArrayList<>();
     Payments one = processes.get(own.nextInt(2)).payments;
     Payments other = processes.get(own.nextInt(2)).payments;
@@ -162,7 +167,7 @@ final class PaymentsUnderFaultsTest {
 
   private void release(UUID order, Payments payments) {
     try {
-      var _ = payments.release(order, "void");
+      var _ = payments.release(order, CommandId.parse(order + ":authorize:backward"));
       voided.add(order);
     } catch (Rejection.Unavailable e) {
       voided.add(order);
