@@ -234,6 +234,8 @@ final class SchemaWatch implements Services, AutoCloseable {
     for (String name : List.copyOf(services.keySet())) {
       if (!names.contains(name)) {
         forget(name);
+        // Names come and go without end; their channels must not stay.
+        mesh.release(name);
       }
     }
     for (String name : names) {
