@@ -123,6 +123,11 @@ final class History implements AutoCloseable {
     return ops.size();
   }
 
+  /** How many operations of a kind had a definite answer. */
+  synchronized long count(Op.Kind kind) {
+    return ops.stream().filter(op -> op.kind() == kind && op.result() != Op.Result.UNKNOWN).count();
+  }
+
   /** Counted by what was known of them. */
   synchronized Map<Op.Result, Long> results() {
     Map<Op.Result, Long> results = new TreeMap<>();

@@ -63,6 +63,18 @@ final class Judge {
     }
   }
 
+  /** What clients see at once, and the requests that try it. */
+  private static final Map<Invariant, Op.Kind> SEEN_BY =
+      Map.of(
+          Invariant.I1, Op.Kind.REPEAT,
+          Invariant.I2, Op.Kind.REUSE,
+          Invariant.I3, Op.Kind.RACE,
+          Invariant.I4, Op.Kind.FOREIGN_KEY,
+          Invariant.I5, Op.Kind.NO_KEY,
+          Invariant.I9, Op.Kind.REPEAT_REORDERED,
+          Invariant.A1, Op.Kind.FOREIGN_READ,
+          Invariant.O1, Op.Kind.WITNESS);
+
   private final History history;
   private final Books books;
   private final List<Goods> goods;
@@ -96,19 +108,7 @@ final class Judge {
   }
 
   private void whatWasSeen() {
-    for (Invariant seen :
-        List.of(
-            Invariant.I1,
-            Invariant.I2,
-            Invariant.I3,
-            Invariant.I4,
-            Invariant.I5,
-            Invariant.I9,
-            Invariant.A1,
-            Invariant.O1,
-            Invariant.M6)) {
-      checked.merge(seen, (long) history.size(), Long::sum);
-    }
+    SEEN_BY.forEach((invariant, kind) -> checked.merge(invariant, history.count(kind), Long::sum));
     for (Violation violation : history.violations()) {
       violated(Invariant.valueOf(violation.invariant()), violation.what());
     }

@@ -32,7 +32,8 @@ record Op(
     CANCEL,
     RESTOCK,
     READ,
-    READ_STOCK
+    READ_STOCK,
+    WITNESS
   }
 
   /** What the client knows. */

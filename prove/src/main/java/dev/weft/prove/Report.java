@@ -67,15 +67,12 @@ final class Report {
       Verdict verdict,
       List<String> needed) {
     matrix(outcomes);
-    out.println("\nInvariants (held against):");
+    out.println("\nInvariants (how often each was tried; - is not by this run):");
     for (Invariant invariant : Invariant.values()) {
       List<String> violations = verdict.violations().getOrDefault(invariant, List.of());
-      out.printf(
-          "  %-4s %-5s %7d  %s%n",
-          violations.isEmpty() ? "ok" : "BAD",
-          invariant,
-          verdict.checked().getOrDefault(invariant, 0L),
-          invariant.text);
+      long checked = verdict.checked().getOrDefault(invariant, 0L);
+      String word = !violations.isEmpty() ? "BAD" : checked > 0 ? "ok" : "-";
+      out.printf("  %-4s %-5s %7d  %s%n", word, invariant, checked, invariant.text);
       violations.stream().limit(SHOWN).forEach(what -> violated(history, what));
     }
     out.println(

@@ -57,7 +57,9 @@ final class Witness implements AutoCloseable {
       return;
     }
     Placed one = all.get(random.nextInt(all.size()));
+    long start = history.micros();
     Answer answer = one.owner().get("/v1/orders/" + one.order());
+    history.add("witness", Op.Kind.WITNESS, "", one.order(), start, answer, answer.text("state"));
     if (answer.status() == 404) {
       history.violated("O3", "order " + one.order() + " was acknowledged and is not there");
     }
