@@ -55,6 +55,25 @@ final class DemoTest {
   }
 
   @Test
+  void anAdminGivesMoneyBackAndTheBooksStillAgree() {
+    Visitor admin = Visitor.admin(weft);
+    String id = Orders.place(customer, key(), Orders.of(weft.product("MUG-01"), 1, "card_ok"));
+    String payment = Orders.awaitEnd(customer, id).path("paymentId").textValue();
+    String key = key();
+    Map<String, Object> some =
+        Map.of("amount", Map.of("currencyCode", "EUR", "units", 2, "nanos", 500_000_000));
+
+    Answer refunded = admin.post("/v1/payments/" + payment + ":refund", key, some);
+    Answer again = admin.post("/v1/payments/" + payment + ":refund", key, some);
+
+    assertThat(refunded.status()).as("%s", refunded).isEqualTo(200);
+    assertThat(refunded.json().at("/refundedAmount/units").textValue()).isEqualTo("2");
+    assertThat(again.json()).isEqualTo(refunded.json());
+    Answer audit = admin.get("/v1/audit/invariants");
+    assertThat(audit.json().path("holds").asBoolean()).as("%s", audit).isTrue();
+  }
+
+  @Test
   void theSameKeyIsTheSameOrder() {
     String key = key();
     Map<String, Object> body = Orders.of(weft.product("BOOK-01"), 1, "card_ok");
