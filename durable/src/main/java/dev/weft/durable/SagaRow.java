@@ -109,8 +109,7 @@ record SagaRow(
     if (rows.isEmpty()) {
       return steps;
     }
-    tx.createQuery(
-            "SELECT * FROM saga_step WHERE saga_id = ANY (:sagas) ORDER BY recorded_at, position")
+    tx.createQuery("SELECT * FROM saga_step WHERE saga_id = ANY (:sagas) ORDER BY ordinal")
         .bind("sagas", rows.stream().map(SagaRow::id).toArray(UUID[]::new))
         .map(
             (row, _) ->

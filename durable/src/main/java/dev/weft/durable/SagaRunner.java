@@ -35,7 +35,7 @@ public final class SagaRunner implements AutoCloseable {
       Database database, SagaSettings settings, Collection<SagaDefinition> definitions) {
     this.database = database;
     this.definitions = new SagaDefinitions(definitions);
-    store = new SagaStore(UuidV7.next(), this.definitions);
+    store = new SagaStore(UuidV7.next(), this.definitions, settings);
     views = new SagaViews(this.definitions);
     engine = new SagaEngine(database, store, Threads.VIRTUAL, settings);
   }

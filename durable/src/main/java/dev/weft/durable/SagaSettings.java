@@ -39,6 +39,11 @@ public record SagaSettings(
     return new Backoff(firstWait, longestWait);
   }
 
+  /** From now to the latest moment that a saga is due at, unless it stalled. */
+  Duration furthest() {
+    return lease.compareTo(longestWait) < 0 ? longestWait : lease;
+  }
+
   /** Of an undoing that stalled: an outage of an hour should not cost an attempt every 20 s. */
   Backoff backoffOfStalled() {
     return new Backoff(longestWait, longestWait.compareTo(HOUR) < 0 ? HOUR : longestWait);

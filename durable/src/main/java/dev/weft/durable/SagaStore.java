@@ -14,10 +14,14 @@ import org.jdbi.v3.core.Handle;
 final class SagaStore implements SagaTables {
   private final UUID owner;
   private final SagaDefinitions definitions;
+  private final Duration furthest;
+  private final Duration furthestOfStalled;
 
-  SagaStore(UUID owner, SagaDefinitions definitions) {
+  SagaStore(UUID owner, SagaDefinitions definitions, SagaSettings settings) {
     this.owner = owner;
     this.definitions = definitions;
+    furthest = settings.furthest();
+    furthestOfStalled = settings.backoffOfStalled().cap();
   }
 
   @Override
@@ -54,7 +58,12 @@ final class SagaStore implements SagaTables {
                 """
                 WITH due AS (
                   SELECT saga_id FROM saga
-                   WHERE due_at <= weft_now() AND definition || '/' || version = ANY (:known)
+                   WHERE (due_at <= weft_now()
+                       -- Later than anybody writes: the clock was set back since.
+                       OR due_at > weft_now() + interval '1 ms'
+                         * CASE state WHEN 'COMPENSATION_STALLED' THEN :furthestOfStalled
+                                      ELSE :furthest END)
+                     AND definition || '/' || version = ANY (:known)
                      AND saga_id <> ALL (:running)
                    ORDER BY due_at LIMIT :atMost FOR UPDATE SKIP LOCKED)
                 UPDATE saga s
@@ -67,6 +76,8 @@ final class SagaStore implements SagaTables {
                 """)
             .bind("known", definitions.keys().toArray(String[]::new))
             .bind("running", running.toArray(UUID[]::new))
+            .bind("furthest", 2 * furthest.toMillis())
+            .bind("furthestOfStalled", 2 * furthestOfStalled.toMillis())
             .bind("atMost", atMost)
             .bind("owner", owner)
             .bind("lease", lease.toMillis())

@@ -431,6 +431,42 @@ class SagaRunnerTest {
   }
 
   @Test
+  void takesUpASagaWhoseLeaseIsFarAwayBecauseTheClockWasSetBack() {
+    SagaRunner fenced = new SagaRunner(database, QUICK, List.of(participants.definition(1)));
+    UUID id =
+        database.inTransaction(
+            tx -> {
+              UUID begun = fenced.begin(tx, "order", "one", "");
+              tx.execute("INSERT INTO subject VALUES ('one', 'PENDING', false)");
+              tx.execute(
+                  "UPDATE saga SET owner = gen_random_uuid(), due_at = now() + interval '10 min'"
+                      + " WHERE saga_id = ?",
+                  begun);
+              return begun;
+            });
+
+    assertThat(ended(runner(database), id).state()).isEqualTo(State.COMPLETED);
+  }
+
+  @Test
+  void tellsStepsInTheOrderTheyRanWhateverTheClockDid() {
+    participants.answers.put("capture forward", _ -> new Refused("declined"));
+    SagaRunner runner = runner(database);
+    UUID id = ended(runner, begin(runner, "one")).id();
+    database.inTransactionVoid(
+        tx ->
+            tx.execute(
+                "UPDATE saga_step SET recorded_at = recorded_at + interval '6 min'"
+                    + " WHERE saga_id = ? AND direction = 'BACKWARD' AND name = 'authorize'",
+                id));
+
+    assertThat(runner.find(id).orElseThrow().steps())
+        .filteredOn(step -> step.direction() == Direction.BACKWARD)
+        .extracting(Saga.Step::name)
+        .containsExactly("authorize", "reserve");
+  }
+
+  @Test
   void leavesASagaAloneThatItStillRunsThoughItsLeaseEnded() {
     CountDownLatch answer = new CountDownLatch(1);
     AtomicInteger captures = new AtomicInteger();
