@@ -1,0 +1,124 @@
+package dev.weft.bench;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.time.Duration;
+import java.util.Iterator;
+import java.util.UUID;
+import java.util.stream.Stream;
+
+/** Somebody who orders over REST. Logged in for five minutes. Thread-safe. */
+final class Customer {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final Duration TIMEOUT = Duration.ofSeconds(30);
+  private static final HttpClient HTTP =
+      HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+
+  private final String edge;
+  private final String bearer;
+
+  private Customer(String edge, String bearer) {
+    this.edge = edge;
+    this.bearer = bearer;
+  }
+
+  /** Somebody with a new account. */
+  static Customer registered(String edge) throws IOException, InterruptedException {
+    String email = UUID.randomUUID() + "@example.test";
+    String password = "a phrase that is long enough";
+    var nobody = new Customer(edge, "");
+    nobody.post(
+        "/v1/users",
+        """
+        {"email":"%s","password":"%s","profile":{"firstName":"Ada","lastName":"Weaver"}}
+        """
+            .formatted(email, password));
+    return loggedIn(edge, email, password);
+  }
+
+  static Customer loggedIn(String edge, String email, String password)
+      throws IOException, InterruptedException {
+    JsonNode login =
+        new Customer(edge, "")
+            .post(
+                "/v1/auth:login",
+                "{\"email\":\"%s\",\"password\":\"%s\"}".formatted(email, password));
+    return new Customer(edge, "Bearer " + login.get("accessToken").asText());
+  }
+
+  /** Makes a product, with a million of it in stock, as an administrator may; returns its id. */
+  String makeProduct(String title) throws IOException, InterruptedException {
+    JsonNode product =
+        post(
+            "/v1/products",
+            """
+            {"sku":"BENCH-%s","title":"%s","price":{"currencyCode":"EUR","units":"10"}}
+            """
+                .formatted(UUID.randomUUID(), title));
+    String id = product.get("productId").asText();
+    post("/v1/products/" + id + ":restock", "{\"quantity\":1000000}");
+    return id;
+  }
+
+  /** Places an order of one piece and returns its id once it is accepted. */
+  String order(String productId, String card) throws IOException, InterruptedException {
+    return post(
+            "/v1/orders",
+            """
+            {"items":[{"productId":"%s","quantity":1}],"paymentMethod":"%s","shippingAddress":
+            {"name":"Ada","line1":"Loom Street 1","city":"Ghent","postalCode":"9000","countryCode":"BE"}}
+            """
+                .formatted(productId, card))
+        .get("orderId")
+        .asText();
+  }
+
+  /** Watches an order until it has ended; returns its last state. */
+  String watchToTheEnd(String orderId) throws IOException, InterruptedException {
+    HttpResponse<Stream<String>> answer =
+        HTTP.send(
+            request("/v1/orders/" + orderId + ":watch")
+                .header("accept", "application/x-ndjson")
+                .GET()
+                .build(),
+            BodyHandlers.ofLines());
+    String last = "nothing, status " + answer.statusCode();
+    try (Stream<String> lines = answer.body()) {
+      for (Iterator<String> each = lines.iterator(); each.hasNext(); ) {
+        String line = each.next();
+        if (!line.isEmpty()) {
+          last = JSON.readTree(line).findPath("state").asText(last);
+        }
+      }
+    }
+    return last;
+  }
+
+  private JsonNode post(String path, String json) throws IOException, InterruptedException {
+    HttpResponse<String> answer =
+        HTTP.send(
+            request(path)
+                .header("content-type", "application/json")
+                .header("idempotency-key", UUID.randomUUID().toString())
+                .POST(BodyPublishers.ofString(json))
+                .build(),
+            BodyHandlers.ofString());
+    if (answer.statusCode() / 100 != 2) {
+      throw new IllegalStateException(
+          path + " answered " + answer.statusCode() + ": " + answer.body());
+    }
+    return JSON.readTree(answer.body());
+  }
+
+  private HttpRequest.Builder request(String path) {
+    HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(edge + path)).timeout(TIMEOUT);
+    return bearer.isEmpty() ? request : request.header("authorization", bearer);
+  }
+}

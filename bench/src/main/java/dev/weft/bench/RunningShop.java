@@ -1,0 +1,173 @@
+package dev.weft.bench;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.io.Reader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+/**
+ * A whole system with ports and data of its own, started by {@code ./weft up}; stopped by close.
+ */
+final class RunningShop implements AutoCloseable {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final long COMMAND_MINUTES = 10;
+  private static final String SUPERUSER = "postgres";
+
+  private final Path folder;
+  private final Path log;
+
+  private RunningShop(Path folder) {
+    this.folder = folder;
+    log = folder.resolveSibling(folder.getFileName() + ".log");
+  }
+
+  /**
+   * Starts one, with new data and the class archives that a second start finds.
+   *
+   * @param name of the folder it keeps its state in, below {@code bench/target}
+   */
+  static RunningShop open(String name) throws IOException, InterruptedException {
+    var shop = new RunningShop(Path.of("bench/target", name).toAbsolutePath());
+    if (Files.exists(shop.folder)) {
+      shop.run("down"); // what a run that was killed left behind
+      delete(shop.folder);
+    }
+    Files.createDirectories(shop.folder);
+    shop.weft("up", "--detach", "--isolated");
+    shop.weft("down");
+    shop.weft("up", "--detach", "--isolated");
+    return shop;
+  }
+
+  String edge() throws IOException {
+    return state().at("/urls/edge").asText();
+  }
+
+  JsonNode demo() throws IOException {
+    return JSON.readTree(folder.resolve("demo.json").toFile());
+  }
+
+  /** 0 while it does not run. */
+  long pid(String process) throws IOException {
+    return process(process).path("pid").asLong();
+  }
+
+  boolean ready(String process) throws IOException {
+    return process(process).path("state").asText().equals("ready");
+  }
+
+  /** A connection to a database, such as {@code order_svc}, with every right. */
+  Connection connect(String database) throws IOException, SQLException {
+    var passwords = new Properties();
+    try (Reader file = Files.newBufferedReader(folder.resolve("postgres/passwords.properties"))) {
+      passwords.load(file);
+    }
+    String url = "jdbc:postgresql://127.0.0.1:" + process("postgres").path("port").asInt();
+    return DriverManager.getConnection(
+        url + "/" + database, SUPERUSER, passwords.getProperty(SUPERUSER, ""));
+  }
+
+  void signal(String process, String signal) throws IOException, InterruptedException {
+    new ProcessBuilder("kill", "-s", signal, Long.toString(pid(process))).start().waitFor();
+  }
+
+  /** The processor time that each process has used so far; PostgreSQL's with its children's. */
+  Map<String, Duration> processorTime() throws IOException {
+    Map<String, Duration> all = new TreeMap<>();
+    for (JsonNode process : state().path("processes")) {
+      ProcessHandle.of(process.path("pid").asLong())
+          .ifPresent(handle -> all.put(process.path("name").asText(), processorTime(handle)));
+    }
+    return all;
+  }
+
+  private static Duration processorTime(ProcessHandle root) {
+    try (Stream<ProcessHandle> all = Stream.concat(Stream.of(root), root.descendants())) {
+      return all.map(process -> process.info().totalCpuDuration().orElse(Duration.ZERO))
+          .reduce(Duration.ZERO, Duration::plus);
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    try {
+      weft("down");
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while the system stops");
+    }
+  }
+
+  /** How busy the machine was lately, by its own account. */
+  static String load() throws IOException {
+    Path file = Path.of("/proc/loadavg");
+    return Files.exists(file) ? Files.readString(file).split(" ", 2)[0] : "unknown";
+  }
+
+  static String machine() throws IOException {
+    return "machine: %d CPUs, %s %s, JDK %s, load %s"
+        .formatted(
+            Runtime.getRuntime().availableProcessors(),
+            System.getProperty("os.name"),
+            System.getProperty("os.arch"),
+            System.getProperty("java.version"),
+            load());
+  }
+
+  private JsonNode process(String name) throws IOException {
+    for (JsonNode process : state().path("processes")) {
+      if (process.path("name").asText().equals(name)) {
+        return process;
+      }
+    }
+    return JSON.missingNode();
+  }
+
+  private JsonNode state() throws IOException {
+    return JSON.readTree(folder.resolve("state.json").toFile());
+  }
+
+  private static void delete(Path folder) throws IOException {
+    try (Stream<Path> all = Files.walk(folder)) {
+      for (Path file : all.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(file);
+      }
+    }
+  }
+
+  private void weft(String... arguments) throws IOException, InterruptedException {
+    if (run(arguments) != 0) {
+      throw new IllegalStateException(
+          "./weft " + arguments[0] + " failed:\n" + Files.readString(log));
+    }
+  }
+
+  /** Returns the exit code. */
+  private int run(String... arguments) throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>(List.of("./weft"));
+    command.addAll(Arrays.asList(arguments));
+    command.addAll(List.of("--state", folder.toString()));
+    Process process =
+        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+    if (!process.waitFor(COMMAND_MINUTES, TimeUnit.MINUTES)) {
+      throw new IllegalStateException("./weft " + arguments[0] + " does not end; its log: " + log);
+    }
+    return process.exitValue();
+  }
+}
