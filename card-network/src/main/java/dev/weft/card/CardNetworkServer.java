@@ -8,7 +8,9 @@ import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.Consumer;
@@ -27,6 +29,7 @@ public final class CardNetworkServer implements AutoCloseable {
   private static final System.Logger log = System.getLogger(CardNetworkServer.class.getName());
 
   private final Charges charges;
+  private final Optional<Webhooks> webhooks;
   private final HttpServer http;
   private final ExecutorService threads;
 
@@ -39,6 +42,15 @@ public final class CardNetworkServer implements AutoCloseable {
     charges = new Charges(config.dataDirectory(), InstantSource.system(), chargesMax, onFailure);
     try {
       http = HttpServer.create(new InetSocketAddress(config.bind(), config.port()), 0);
+      webhooks =
+          config.webhooks().isPresent()
+              ? Optional.of(
+                  new Webhooks(
+                      charges,
+                      config.webhooks().get(),
+                      config.dataDirectory(),
+                      InstantSource.system()))
+              : Optional.empty();
     } catch (IOException | RuntimeException e) {
       charges.close();
       throw e;
@@ -55,8 +67,37 @@ public final class CardNetworkServer implements AutoCloseable {
    */
   public static CardNetworkServer start(Path directory, Duration slow, Duration silence)
       throws IOException {
+    return start(directory, slow, silence, Map.of());
+  }
+
+  /**
+   * The same, which tells a merchant what happens.
+   *
+   * @param webhooks where to post it
+   * @param secretFile holds what it is signed with
+   */
+  public static CardNetworkServer start(
+      Path directory, Duration slow, Duration silence, URI webhooks, Path secretFile)
+      throws IOException {
+    return start(
+        directory,
+        slow,
+        silence,
+        Map.of(
+            "WEFT_CARD_WEBHOOK_URL",
+            webhooks.toString(),
+            "WEFT_CARD_WEBHOOK_SECRET_FILE",
+            secretFile.toString()));
+  }
+
+  private static CardNetworkServer start(
+      Path directory, Duration slow, Duration silence, Map<String, String> more)
+      throws IOException {
+    Map<String, String> environment = new HashMap<>(more);
+    environment.put("PORT", "0");
+    environment.put("WEFT_DATA_DIR", directory.toString());
     return new CardNetworkServer(
-        CardConfig.from(Map.of("PORT", "0", "WEFT_DATA_DIR", directory.toString())),
+        CardConfig.from(environment),
         new CardApi.Temper(slow, silence),
         failure -> log.log(System.Logger.Level.ERROR, "the journal cannot be written", failure));
   }
@@ -72,6 +113,9 @@ public final class CardNetworkServer implements AutoCloseable {
   public void close() throws IOException {
     http.stop(STOP_SECONDS);
     threads.close();
+    if (webhooks.isPresent()) {
+      webhooks.get().close();
+    }
     charges.close();
   }
 

@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
@@ -102,6 +103,16 @@ final class Charges implements AutoCloseable {
   /** Every effect there ever was, in its order, as in {@link Journal#read}. */
   Journal.Page ledger(long from, int entriesMax) throws IOException {
     return journal.read(from, entriesMax);
+  }
+
+  /** As {@link Journal#awaitMore}. */
+  void awaitLedger(long after, Duration atMost) throws InterruptedException {
+    journal.awaitMore(after, atMost);
+  }
+
+  /** As {@link Journal#placeOrBegin}. */
+  long placeInLedger(long place) throws IOException {
+    return journal.placeOrBegin(place);
   }
 
   int size() {

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -173,6 +174,25 @@ final class Journal implements AutoCloseable {
       }
     }
     return new Page(lines, at);
+  }
+
+  /** Returns when the file goes on after this place, or when so much time has passed. */
+  void awaitMore(long after, Duration atMost) throws InterruptedException {
+    long left = atMost.toNanos();
+    lock.lock();
+    try {
+      while (durableBytes <= after && left > 0) {
+        left = changed.awaitNanos(left);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** The place itself, if {@link #read} can go on from there, else 0. */
+  long placeOrBegin(long place) throws IOException {
+    long end = durableBytes();
+    return place == end || (place < end && read(place, 1).next() > place) ? place : 0;
   }
 
   /**

@@ -10,12 +10,14 @@ import com.fasterxml.jackson.core.StreamReadFeature;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.UUID;
 
 /** JSON of the network's answers, its requests and its journal. Pure. */
 final class LedgerJson {
@@ -29,6 +31,14 @@ final class LedgerJson {
 
   /** What one line of the journal says. */
   record Effect(String key, String fingerprint, Charge charge) {}
+
+  /**
+   * What a merchant is told of an effect.
+   *
+   * @param id the same whenever the same is told
+   * @param time when it happened
+   */
+  record Event(String id, Instant time, String body) {}
 
   /** A charge as every answer holds it. */
   static String charge(Charge charge) {
@@ -107,6 +117,39 @@ final class LedgerJson {
     Fields fields = Fields.of(line);
     return new Effect(
         fields.text("key"), fields.text("fingerprint"), charge(fields.object("charge")));
+  }
+
+  /** The event of a line of the journal; an authorization is none, unless it was declined. */
+  static Optional<Event> event(String line) {
+    Fields fields = Fields.of(line);
+    Charge charge = charge(fields.object("charge"));
+    return switch (fields.text("operation")) {
+      case "capture" -> Optional.of(event("charge.captured", fields.text("key"), charge));
+      case "void" -> Optional.of(event("charge.voided", fields.text("key"), charge));
+      case "refund" -> Optional.of(event("charge.refunded", fields.text("key"), charge));
+      default ->
+          charge.status() == Charge.Status.DECLINED
+              ? Optional.of(event("charge.declined", fields.text("key"), charge))
+              : Optional.empty();
+    };
+  }
+
+  /** One key has one effect, for ever: so has the id that is made from it. */
+  private static Event event(String type, String key, Charge charge) {
+    String id =
+        "evt_" + UUID.nameUUIDFromBytes((type + " " + key).getBytes(StandardCharsets.UTF_8));
+    return new Event(
+        id,
+        charge.updateTime(),
+        written(
+            json -> {
+              json.writeStartObject();
+              json.writeStringField("eventId", id);
+              json.writeStringField("type", type);
+              json.writeFieldName("charge");
+              write(json, charge);
+              json.writeEndObject();
+            }));
   }
 
   /** The same text for the same command, whatever the order of the fields it came with. */

@@ -5,9 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.security.SecureRandom;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.List;
 
 /**
@@ -18,8 +16,6 @@ import java.util.List;
  * theirs.
  */
 final class ContainerSecrets {
-  private static final int PASSWORD_BYTES = 24;
-
   private final StateDir root;
 
   ContainerSecrets(StateDir root) {
@@ -44,6 +40,10 @@ final class ContainerSecrets {
           "postgresql://%1$s:%2$s@postgres:5432/%1$s\n"
               .formatted(role, password("postgres", role)));
     }
+    Path webhooks = Secrets.in(root.folder("keys").resolve("card-webhook.secret"));
+    for (String end : List.of(Programs.PAYMENT, Programs.CARD_NETWORK)) {
+      copy(webhooks, root.folder(end).resolve("card-webhook.secret"));
+    }
     String admin = DemoData.bootstrapAdmin(demo());
     copy(Path.of(admin), root.folder(Programs.USER).resolve("bootstrap-admin.json"));
     share(
@@ -62,12 +62,7 @@ final class ContainerSecrets {
     Path file = root.folder(container).resolve(role + ".password");
     try {
       if (!Files.exists(file)) {
-        byte[] random = new byte[PASSWORD_BYTES];
-        new SecureRandom().nextBytes(random);
-        share(
-            container,
-            role + ".password",
-            Base64.getUrlEncoder().withoutPadding().encodeToString(random));
+        share(container, role + ".password", Secrets.word());
       }
       return Files.readString(file);
     } catch (IOException e) {

@@ -36,6 +36,7 @@ final class Programs {
           INVENTORY, "dev.weft.inventory.InventoryServer",
           CARD_NETWORK, "dev.weft.card.CardNetworkServer");
   private static final String BIND = "WEFT_BIND";
+  private static final String WEBHOOK_SECRET = "WEFT_CARD_WEBHOOK_SECRET_FILE";
   private static final String BIND_PUBLIC = "WEFT_BIND_PUBLIC";
   private static final String LOOPBACK = "127.0.0.1";
   private static final int HEAP_MEGABYTES = 96;
@@ -97,6 +98,8 @@ final class Programs {
   ProcessSpec cardNetwork() {
     Map<String, String> environment = common(CARD_NETWORK);
     environment.put("WEFT_DATA_DIR", dir.folder("card-network").toString());
+    environment.put("WEFT_CARD_WEBHOOK_URL", managementUrl(PAYMENT) + "/webhooks/card-network");
+    environment.put(WEBHOOK_SECRET, webhookSecret());
     return java(CARD_NETWORK, environment);
   }
 
@@ -108,6 +111,7 @@ final class Programs {
     }
     if (service.equals(PAYMENT)) {
       environment.put("WEFT_CARD_NETWORK_URL", url(CARD_NETWORK));
+      environment.put(WEBHOOK_SECRET, webhookSecret());
     }
     return java(service, environment);
   }
@@ -164,6 +168,11 @@ final class Programs {
     environment.put("WEFT_SERVICE_KEY_FILE", keys.privateKey(process).toString());
     environment.put("WEFT_SERVICE_KEYS_FILE", keys.set().toString());
     return environment;
+  }
+
+  /** What card-network signs with and payment-svc knows. */
+  private String webhookSecret() {
+    return Secrets.in(dir.folder("identity").resolve("card-webhook.secret")).toString();
   }
 
   private Map<String, String> common(String process) {

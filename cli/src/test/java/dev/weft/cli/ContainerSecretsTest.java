@@ -20,7 +20,11 @@ class ContainerSecretsTest {
     make();
 
     assertThat(names("payment-svc"))
-        .containsExactlyInAnyOrder("database.url", "service.key.pem", "services.jwks.json");
+        .containsExactlyInAnyOrder(
+            "card-webhook.secret", "database.url", "service.key.pem", "services.jwks.json");
+    assertThat(names("card-network")).containsExactly("card-webhook.secret");
+    assertThat(read("card-network/card-webhook.secret"))
+        .isEqualTo(read("payment-svc/card-webhook.secret"));
     assertThat(names("user-svc"))
         .containsExactlyInAnyOrder(
             "bootstrap-admin.json", "database.url", "service.key.pem", "services.jwks.json");

@@ -43,6 +43,20 @@ class ProgramsTest {
   }
 
   @Test
+  void theCardNetworkTellsPaymentSvcSignedWithWhatBothKnow() throws IOException {
+    Programs programs = programs(Map.of());
+    Map<String, String> tells = programs.cardNetwork().environment();
+    String file = tells.getOrDefault("WEFT_CARD_WEBHOOK_SECRET_FILE", "");
+
+    assertThat(tells)
+        .containsEntry("WEFT_CARD_WEBHOOK_URL", "http://127.0.0.1:10103/webhooks/card-network");
+    assertThat(Files.readString(Path.of(file))).hasSizeGreaterThan(30);
+    assertThat(service(programs, Programs.PAYMENT))
+        .containsEntry("WEFT_CARD_WEBHOOK_SECRET_FILE", file);
+    assertThat(service(programs, Programs.USER)).doesNotContainValue(file);
+  }
+
+  @Test
   void theAddressToListenOnIsPassedOnToAllButTheRegistry() {
     Programs programs = programs(Map.of("WEFT_BIND", "127.0.0.2"));
 

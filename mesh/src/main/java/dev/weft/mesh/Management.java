@@ -19,6 +19,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,11 +28,12 @@ import org.slf4j.LoggerFactory;
  * /livez} (the process runs), {@code /readyz} (it can serve, with every check), {@code /metrics}
  * (Prometheus text, or OpenMetrics when asked for) and {@code /info}.
  *
- * <p>Answers GET and HEAD. At most {@value #CONCURRENT} requests are worked on at once; one more
- * gets 503. Thread-safe.
+ * <p>Answers GET and HEAD, and POST where there is a {@link Receiver}. At most {@value #CONCURRENT}
+ * requests are worked on at once; one more gets 503. Thread-safe.
  */
 public final class Management implements AutoCloseable {
   static final int CONCURRENT = 16;
+  static final int BODY_BYTES_MAX = 64 << 10;
 
   private static final Logger log = LoggerFactory.getLogger(Management.class);
   private static final Duration CHECK_TIMEOUT = Duration.ofSeconds(1);
@@ -45,9 +47,26 @@ public final class Management implements AutoCloseable {
   private final Map<String, String> info = new ConcurrentSkipListMap<>();
   private final Map<String, Function<String, Optional<String>>> pages =
       new ConcurrentSkipListMap<>();
+  private final Map<String, Receiver> receivers = new ConcurrentSkipListMap<>();
   private final Instant started = Instant.now();
   private final long startedNanos = System.nanoTime();
   private final Telemetry telemetry;
+
+  /**
+   * Takes what another system posts to a path. It has to check by itself who posts.
+   *
+   * <p>Called by many threads at once.
+   */
+  public interface Receiver {
+    /**
+     * Takes one request.
+     *
+     * @param header the value of a header, by its name
+     * @param body at most {@value #BODY_BYTES_MAX} bytes
+     * @return the status of the answer; an exception is a 500
+     */
+    int receive(Function<String, Optional<String>> header, byte[] body);
+  }
 
   private record Answer(int status, String contentType, String body) {
     static Answer text(int status, String text) {
@@ -121,6 +140,11 @@ public final class Management implements AutoCloseable {
     pages.put(path, json);
   }
 
+  /** Adds somebody who takes what is posted to a path. Replaces one of the same path. */
+  public void receiver(String path, Receiver receiver) {
+    receivers.put(path, receiver);
+  }
+
   /**
    * Whether all critical checks pass and no drain has begun. May take as long as a check, one
    * second.
@@ -173,8 +197,12 @@ public final class Management implements AutoCloseable {
     }
   }
 
-  private Answer answer(HttpExchange exchange) {
+  private Answer answer(HttpExchange exchange) throws IOException {
     String method = exchange.getRequestMethod();
+    @Nullable Receiver receiver = receivers.get(exchange.getRequestURI().getPath());
+    if (receiver != null) {
+      return method.equals("POST") ? received(exchange, receiver) : onlyPost(exchange);
+    }
     if (!method.equals("GET") && !method.equals("HEAD")) {
       exchange.getResponseHeaders().set("Allow", "GET, HEAD");
       return Answer.text(405, "only GET and HEAD");
@@ -189,6 +217,22 @@ public final class Management implements AutoCloseable {
       default ->
           page(path).map(json -> Answer.json(200, json)).orElse(Answer.text(404, "not found"));
     };
+  }
+
+  private static Answer received(HttpExchange exchange, Receiver receiver) throws IOException {
+    byte[] body = exchange.getRequestBody().readNBytes(BODY_BYTES_MAX + 1);
+    if (body.length > BODY_BYTES_MAX) {
+      return Answer.text(413, "too large");
+    }
+    int status =
+        receiver.receive(
+            name -> Optional.ofNullable(exchange.getRequestHeaders().getFirst(name)), body);
+    return Answer.text(status, Integer.toString(status));
+  }
+
+  private static Answer onlyPost(HttpExchange exchange) {
+    exchange.getResponseHeaders().set("Allow", "POST");
+    return Answer.text(405, "only POST");
   }
 
   private String index() {
@@ -258,6 +302,10 @@ public final class Management implements AutoCloseable {
     exchange.getResponseHeaders().set("Content-Type", answer.contentType());
     exchange.getResponseHeaders().set("Cache-Control", "no-store");
     exchange.getResponseHeaders().set("X-Content-Type-Options", "nosniff");
+    if (answer.status() == 204) {
+      exchange.sendResponseHeaders(204, -1);
+      return;
+    }
     byte[] bytes = answer.body().getBytes(StandardCharsets.UTF_8);
     if (exchange.getRequestMethod().equals("HEAD")) {
       exchange.getResponseHeaders().set("Content-Length", Integer.toString(bytes.length));

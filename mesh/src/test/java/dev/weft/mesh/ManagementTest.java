@@ -60,6 +60,33 @@ class ManagementTest {
   }
 
   @Test
+  void handsWhatIsPostedToItsReceiverAndNothingElse() throws Exception {
+    management.receiver(
+        "/hook",
+        (header, body) -> {
+          if (body.length == 0) {
+            throw new IllegalStateException("password=hunter2");
+          }
+          return header.apply("Signature").isPresent() ? 204 : 401;
+        });
+
+    assertThat(post("/hook", "body", "Signature", "x").statusCode()).isEqualTo(204);
+    assertThat(post("/hook", "body", "Other", "x").statusCode()).isEqualTo(401);
+    assertThat(post("/hook", "", "Signature", "x").body()).isEqualTo("internal error\n");
+    assertThat(
+            post("/hook", "x".repeat(Management.BODY_BYTES_MAX + 1), "Signature", "x").statusCode())
+        .isEqualTo(413);
+    assertThat(post("/info", "body", "Signature", "x").statusCode()).isEqualTo(405);
+    assertThat(get("/hook").statusCode()).isEqualTo(405);
+  }
+
+  private HttpResponse<String> post(String path, String body, String header, String value)
+      throws Exception {
+    return send(
+        request(path).header(header, value).POST(HttpRequest.BodyPublishers.ofString(body)));
+  }
+
+  @Test
   void aCriticalCheckThatFailsMakesItNotReadyButAlive() throws Exception {
     management.readiness("database", () -> false);
     management.readiness(

@@ -14,10 +14,16 @@ import org.jspecify.annotations.Nullable;
  * What the card network says of an order's charge.
  *
  * @param id the network's name for it
+ * @param reference our name for it, the order's id; not in every answer
  * @param declineReason the network's word, when DECLINED
  * @param refundIds the refunds it made
  */
-record CardCharge(String id, Status status, Optional<String> declineReason, Set<String> refundIds) {
+record CardCharge(
+    String id,
+    Optional<String> reference,
+    Status status,
+    Optional<String> declineReason,
+    Set<String> refundIds) {
   enum Status {
     AUTHORIZED,
     DECLINED,
@@ -43,8 +49,39 @@ record CardCharge(String id, Status status, Optional<String> declineReason, Set<
   static CardCharge parse(byte[] body) throws IOException {
     try (JsonParser json = JSON.createParser(body)) {
       json.nextToken();
-      return charge(json);
+      return parse(json);
     }
+  }
+
+  /**
+   * Reads the charge that begins here.
+   *
+   * @throws IOException if none does
+   */
+  static CardCharge parse(JsonParser json) throws IOException {
+    expect(JsonToken.START_OBJECT, json.currentToken());
+    @Nullable String id = null;
+    @Nullable String reference = null;
+    @Nullable String status = null;
+    @Nullable String reason = null;
+    Set<String> refunds = new HashSet<>();
+    while (json.nextToken() == JsonToken.FIELD_NAME) {
+      String name = json.currentName();
+      json.nextToken();
+      switch (name) {
+        case "chargeId" -> id = json.getText();
+        case "reference" -> reference = json.getText();
+        case "status" -> status = json.getText();
+        case "declineReason" -> reason = json.getText();
+        case "refunds" -> refunds(json, refunds);
+        default -> json.skipChildren();
+      }
+    }
+    if (id == null || status == null) {
+      throw new IOException("no charge");
+    }
+    return new CardCharge(
+        id, Optional.ofNullable(reference), status(status), Optional.ofNullable(reason), refunds);
   }
 
   /**
@@ -60,7 +97,7 @@ record CardCharge(String id, Status status, Optional<String> declineReason, Set<
         throw new IOException("no list of charges");
       }
       expect(JsonToken.START_ARRAY, json.nextToken());
-      return json.nextToken() == JsonToken.END_ARRAY ? Optional.empty() : Optional.of(charge(json));
+      return json.nextToken() == JsonToken.END_ARRAY ? Optional.empty() : Optional.of(parse(json));
     }
   }
 
@@ -86,29 +123,6 @@ record CardCharge(String id, Status status, Optional<String> declineReason, Set<
       }
     }
     throw new IOException("no error code");
-  }
-
-  private static CardCharge charge(JsonParser json) throws IOException {
-    expect(JsonToken.START_OBJECT, json.currentToken());
-    @Nullable String id = null;
-    @Nullable String status = null;
-    @Nullable String reason = null;
-    Set<String> refunds = new HashSet<>();
-    while (json.nextToken() == JsonToken.FIELD_NAME) {
-      String name = json.currentName();
-      json.nextToken();
-      switch (name) {
-        case "chargeId" -> id = json.getText();
-        case "status" -> status = json.getText();
-        case "declineReason" -> reason = json.getText();
-        case "refunds" -> refunds(json, refunds);
-        default -> json.skipChildren();
-      }
-    }
-    if (id == null || status == null) {
-      throw new IOException("no charge");
-    }
-    return new CardCharge(id, status(status), Optional.ofNullable(reason), refunds);
   }
 
   private static Status status(String text) throws IOException {

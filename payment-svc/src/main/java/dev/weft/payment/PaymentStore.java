@@ -85,6 +85,13 @@ final class PaymentStore {
         .findOne();
   }
 
+  Optional<Payment> findByOrder(Handle tx, UUID orderId) {
+    return tx.createQuery("SELECT * FROM payment WHERE order_id = :order")
+        .bind("order", orderId)
+        .map((row, _) -> payment(row))
+        .findOne();
+  }
+
   /** The payment, locked until the transaction ends. */
   Payment lock(Handle tx, UUID paymentId) {
     return tx.createQuery("SELECT * FROM payment WHERE payment_id = :id FOR UPDATE")
@@ -163,6 +170,31 @@ final class PaymentStore {
             """)
         .bind("order", voidedOrderId)
         .bind("command", commandId)
+        .execute();
+  }
+
+  /** Keeps that the event was taken; false when it was before. */
+  boolean take(Handle tx, CardEvent event, Payment payment) {
+    return tx.createUpdate(
+                """
+                INSERT INTO card_event (event_id, payment_id, receive_time)
+                VALUES (:event, :payment, weft_now()) ON CONFLICT DO NOTHING
+                """)
+            .bind("event", event.id())
+            .bind("payment", payment.id())
+            .execute()
+        == 1;
+  }
+
+  /** Forgets events that were taken a week ago, long after the network has told them last. */
+  int forgetEvents(Handle tx, int limit) {
+    return tx.createUpdate(
+            """
+            DELETE FROM card_event WHERE event_id IN (
+              SELECT event_id FROM card_event WHERE receive_time < weft_now() - interval '7 days'
+               ORDER BY receive_time LIMIT :limit FOR UPDATE SKIP LOCKED)
+            """)
+        .bind("limit", limit)
         .execute();
   }
 

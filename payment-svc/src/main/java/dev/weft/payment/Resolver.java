@@ -14,7 +14,7 @@ import org.slf4j.LoggerFactory;
  * Takes up payments that nobody works on: after a crash, after an answer that never came, and while
  * the card network was away. Several processes share the work by leases in the table.
  *
- * <p>Looks about once a second; forgets old request ids about once an hour. Thread-safe.
+ * <p>Looks about once a second; forgets old request ids and events about once an hour. Thread-safe.
  */
 final class Resolver implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Resolver.class);
@@ -89,6 +89,7 @@ final class Resolver implements AutoCloseable {
                     .nextLong(interval.toMillis() / 2, interval.toMillis() * 3 / 2 + 1)));
         if (++ticks % TICKS_PER_HOUR == 0) {
           database.inTransaction(tx -> RequestIds.forget(tx, FORGET_AT_ONCE));
+          database.inTransaction(tx -> store.forgetEvents(tx, FORGET_AT_ONCE));
         }
       } catch (InterruptedException e) {
         return;

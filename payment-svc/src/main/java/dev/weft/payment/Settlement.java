@@ -14,7 +14,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.function.UnaryOperator;
+import org.jdbi.v3.core.Handle;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,6 +27,8 @@ import org.slf4j.LoggerFactory;
  * <p>The work for a payment runs on a thread of its own, once at a time in this process, and goes
  * on when its caller gives up or goes away. Two processes at the same payment do no harm: the
  * network does a thing once per key, and whoever writes second finds it written.
+ *
+ * <p>What the network tells by itself ({@link #told}) only makes that sooner.
  *
  * <p>Thread-safe.
  */
@@ -83,6 +86,47 @@ final class Settlement implements AutoCloseable {
       // It may have ended just before what this caller wants was written: then another round.
     }
     return known;
+  }
+
+  /**
+   * Takes what the card network tells by itself: moves the payment by it exactly as an answer
+   * would, once per event, and lets whoever waits for that answer have it now. What says nothing of
+   * the payment's next step, being old, early or known, changes nothing and costs no write.
+   *
+   * @return false if there is no such payment here
+   */
+  boolean told(CardEvent event) {
+    Optional<Payment> found = database.read(tx -> store.findByOrder(tx, event.orderId()));
+    if (found.flatMap(Payment::next).isPresent()) {
+      Payment moved = database.inTransaction(tx -> take(tx, found.get().id(), event));
+      if (moved.next().isEmpty()) {
+        answer(moved);
+      }
+    }
+    return found.isPresent();
+  }
+
+  private Payment take(Handle tx, UUID paymentId, CardEvent event) {
+    Payment now = store.lock(tx, paymentId);
+    if (now.next().isEmpty() || !store.take(tx, event, now)) {
+      return now;
+    }
+    for (Optional<Payment.Step> step = now.next(); step.isPresent(); step = now.next()) {
+      Optional<Payment> moved = learn(tx, now, step.get(), event.charge());
+      if (moved.isEmpty()) {
+        break;
+      }
+      now = moved.get();
+    }
+    return now;
+  }
+
+  /** The work that still waits for the network's answer ends for itself, and finds it written. */
+  private void answer(Payment atRest) {
+    CompletableFuture<Payment> waiting = running.remove(atRest.id());
+    if (waiting != null) {
+      waiting.complete(atRest);
+    }
   }
 
   /**
@@ -152,43 +196,21 @@ final class Settlement implements AutoCloseable {
   private Optional<Payment> authorize(Payment payment) {
     CardNetwork.Reply reply = network.authorize(payment);
     FailPoint.hit("payment.AUTHORIZE.after-network");
-    if (reply.charge().isEmpty()) {
-      return reply.refusal().map(code -> write(payment, now -> now.declined(code)));
-    }
-    CardCharge charge = reply.charge().get();
-    return Optional.of(
-        switch (charge.status()) {
-          // Captured, when the books were restored from a backup: the capture will find out.
-          case AUTHORIZED, CAPTURED -> write(payment, now -> now.authorized(charge.id()));
-          case DECLINED -> write(payment, now -> now.declined(reason(charge)));
-          case VOIDED -> write(payment, Payment::voided);
-        });
+    return reply.charge().isPresent()
+        ? write(payment, Payment.Step.AUTHORIZE, reply.charge().get())
+        : reply.refusal().map(code -> writeDeclined(payment, code));
   }
 
   private Optional<Payment> capture(Payment payment) {
     Optional<CardCharge> charge = network.capture(payment).charge();
     FailPoint.hit("payment.CAPTURE.after-network");
-    return charge.flatMap(
-        told ->
-            switch (told.status()) {
-              case CAPTURED -> Optional.of(writeCaptured(payment));
-              case DECLINED, VOIDED ->
-                  Optional.of(write(payment, now -> now.declined(reason(told))));
-              // Not captured yet: the request may still be on its way.
-              case AUTHORIZED -> Optional.empty();
-            });
+    return charge.flatMap(told -> write(payment, Payment.Step.CAPTURE, told));
   }
 
   private Optional<Payment> release(Payment payment) {
     Optional<CardCharge> charge = network.release(payment).charge();
     FailPoint.hit("payment.RELEASE.after-network");
-    return charge.flatMap(
-        told ->
-            switch (told.status()) {
-              case DECLINED, VOIDED -> Optional.of(write(payment, Payment::voided));
-              case CAPTURED -> Optional.of(writeCaptured(payment));
-              case AUTHORIZED -> Optional.empty();
-            });
+    return charge.flatMap(told -> write(payment, Payment.Step.RELEASE, told));
   }
 
   private Optional<Payment> refund(Payment payment) {
@@ -202,39 +224,80 @@ final class Settlement implements AutoCloseable {
     if (reply.charge().isEmpty()) {
       return Optional.empty();
     }
-    if (reply.charge().get().refunded(refund)) {
-      return Optional.of(writeRefunded(payment, refund));
+    CardCharge told = reply.charge().get();
+    return told.refunded(refund)
+        ? write(payment, Payment.Step.REFUND, told)
+        : reply.refusal().map(code -> writeRefused(payment, refund, code));
+  }
+
+  /** Moves the payment by what the charge says, unless it has moved since the network was asked. */
+  private Optional<Payment> write(Payment asked, Payment.Step step, CardCharge told) {
+    return database.inTransaction(
+        tx -> {
+          Payment now = store.lock(tx, asked.id());
+          return now.next().equals(Optional.of(step))
+              ? learn(tx, now, step, told)
+              : Optional.of(now);
+        });
+  }
+
+  /**
+   * Moves the payment, which this transaction has locked, by what the charge says of its next step;
+   * empty when it says nothing of it yet.
+   */
+  private Optional<Payment> learn(Handle tx, Payment now, Payment.Step step, CardCharge told) {
+    return Optional.ofNullable(
+        switch (step) {
+          case AUTHORIZE ->
+              switch (told.status()) {
+                // Captured, when the books were restored from a backup: the capture finds out.
+                case AUTHORIZED, CAPTURED -> store.save(tx, now.authorized(told.id()));
+                case DECLINED -> store.save(tx, now.declined(reason(told)));
+                case VOIDED -> store.save(tx, now.voided());
+              };
+          case CAPTURE ->
+              switch (told.status()) {
+                case CAPTURED -> captured(tx, now);
+                case DECLINED, VOIDED -> store.save(tx, now.declined(reason(told)));
+                // Not captured yet: the request may still be on its way.
+                case AUTHORIZED -> null;
+              };
+          case RELEASE ->
+              switch (told.status()) {
+                case DECLINED, VOIDED -> store.save(tx, now.voided());
+                case CAPTURED -> captured(tx, now);
+                case AUTHORIZED -> null;
+              };
+          case REFUND -> refunded(tx, now, told);
+        });
+  }
+
+  private Payment captured(Handle tx, Payment now) {
+    Payment captured = store.save(tx, now.captured());
+    ledger.captured(tx, captured);
+    return captured;
+  }
+
+  private @Nullable Payment refunded(Handle tx, Payment now, CardCharge told) {
+    Refund refund = store.nextRefund(tx, now.id()).orElse(null);
+    if (refund == null
+        || !told.refunded(refund)
+        || !store.done(tx, refund, now.refundedMinor() + refund.amountMinor())) {
+      return null;
     }
-    return reply.refusal().map(code -> writeRefused(payment, refund, code));
+    ledger.refunded(tx, now, refund);
+    return store.save(tx, now.refunded(refund.amountMinor()));
   }
 
   private static String reason(CardCharge charge) {
     return charge.declineReason().orElse("charge_" + charge.status()).toLowerCase(Locale.ROOT);
   }
 
-  private Payment writeCaptured(Payment asked) {
+  private Payment writeDeclined(Payment asked, String code) {
     return database.inTransaction(
         tx -> {
           Payment now = store.lock(tx, asked.id());
-          if (now.state() != asked.state()) {
-            return now;
-          }
-          Payment captured = store.save(tx, now.captured());
-          ledger.captured(tx, captured);
-          return captured;
-        });
-  }
-
-  private Payment writeRefunded(Payment asked, Refund refund) {
-    return database.inTransaction(
-        tx -> {
-          Payment now = store.lock(tx, asked.id());
-          long refundedAfter = now.refundedMinor() + refund.amountMinor();
-          if (!store.done(tx, refund, refundedAfter)) {
-            return now;
-          }
-          ledger.refunded(tx, now, refund);
-          return store.save(tx, now.refunded(refund.amountMinor()));
+          return now.state() == asked.state() ? store.save(tx, now.declined(code)) : now;
         });
   }
 
@@ -246,15 +309,6 @@ final class Settlement implements AutoCloseable {
           return store.refused(tx, refund)
               ? store.save(tx, now.refundRefused(refund.amountMinor()))
               : now;
-        });
-  }
-
-  /** Moves the payment, unless it has moved since the network was asked. */
-  private Payment write(Payment asked, UnaryOperator<Payment> move) {
-    return database.inTransaction(
-        tx -> {
-          Payment now = store.lock(tx, asked.id());
-          return now.state() == asked.state() ? store.save(tx, move.apply(now)) : now;
         });
   }
 

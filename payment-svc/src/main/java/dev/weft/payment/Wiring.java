@@ -6,6 +6,7 @@ import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshServer;
 import dev.weft.mesh.RunningProcess;
 import java.time.Duration;
+import java.time.InstantSource;
 
 /** Every object of payment-svc, made once, in the order it starts; closed in reverse. */
 final class Wiring implements RunningProcess {
@@ -29,6 +30,14 @@ final class Wiring implements RunningProcess {
     resolver = new Resolver(database, store, settlement, RESOLVE_EVERY);
     sweep = new Sweep(database);
     server = mesh.server(new PaymentService(new Payments(database, store, ledger, settlement)));
+    config
+        .cardSignature()
+        .ifPresent(
+            signature ->
+                mesh.management()
+                    .receiver(
+                        CardWebhook.PATH,
+                        new CardWebhook(signature, InstantSource.system(), settlement)));
     mesh.management().readiness("database", database::healthy);
     mesh.management().degradation("card-network", network::reachable);
   }
