@@ -375,6 +375,14 @@ class SagaRunnerTest {
     for (int i = 0; i < 60; i++) {
       ids.add(begin(idle, "subject-" + i));
     }
+    // More than one of them has room for.
+    CountDownLatch ninth = new CountDownLatch(9);
+    participants.before.put(
+        "reserve forward",
+        () -> {
+          ninth.countDown();
+          awaitLatch(ninth);
+        });
     SagaRunner one = new SagaRunner(database, QUICK, List.of(counted(byFirst)));
     SagaRunner two = new SagaRunner(second, QUICK, List.of(counted(bySecond)));
     opened.add(one);
@@ -566,6 +574,24 @@ class SagaRunnerTest {
     }
     ids.forEach(id -> assertThat(ended(runner, id).state()).isEqualTo(State.COMPLETED));
     assertThat(participants.mostAtOnce).hasValueLessThanOrEqualTo(3);
+  }
+
+  @Test
+  void takesAWaitingSagaUpInTimeWithoutAPoll() {
+    SagaRunner runner =
+        runner(
+            database,
+            new SagaSettings(
+                8,
+                Duration.ofSeconds(5),
+                Duration.ofMinutes(10),
+                Duration.ofMillis(5),
+                Duration.ofMillis(40)));
+    AtomicInteger attempts = new AtomicInteger();
+    participants.answers.put(
+        "reserve forward",
+        _ -> attempts.incrementAndGet() < 4 ? new Unknown("away") : StepOutcome.done());
+    assertThat(ended(runner, begin(runner, "one")).state()).isEqualTo(State.COMPLETED);
   }
 
   @Test

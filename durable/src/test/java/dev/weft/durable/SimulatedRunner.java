@@ -14,6 +14,7 @@ final class SimulatedRunner {
   private final World world;
   private final SimulatedDatabase database;
   private final String name;
+  private final SagaSettings settings;
   private final Mutation mutation;
   private int incarnations = 1;
   private Host process;
@@ -21,11 +22,15 @@ final class SimulatedRunner {
   private SagaEngine engine;
   private boolean leaving;
 
-  SimulatedRunner(World world, SimulatedDatabase database, String name, Mutation mutation) {
+  SimulatedRunner(
+      World world, SimulatedDatabase database, String name, int room, Mutation mutation) {
     this.world = world;
     this.database = database;
     this.name = name;
     this.mutation = mutation;
+    SagaSettings usual = SagaSettings.DEFAULT;
+    settings =
+        new SagaSettings(room, usual.lease(), usual.poll(), usual.firstWait(), usual.longestWait());
     process = new Host(name + ".1", this::meet);
     transactions = new SimulatedTransactions(process);
     engine = engine();
@@ -47,7 +52,7 @@ final class SimulatedRunner {
         transactions,
         new SimulatedTables(world, database, of.name, mutation),
         new SimulatedThreads(world, of),
-        SagaSettings.DEFAULT);
+        settings);
   }
 
   boolean busy() {

@@ -75,8 +75,10 @@ final class SimulatedShop {
     stock = (int) world.between(2, 6);
     available = stock;
     definition = definition(Duration.ofSeconds(List.of(3, 12, 300).get(world.dice.nextInt(3))));
+    // Room for one saga, or for all.
+    int room = (int) world.between(1, 4);
     for (long i = world.between(2, 3); i > 0; i--) {
-      runners.add(new SimulatedRunner(world, database, "runner-" + i, mutation));
+      runners.add(new SimulatedRunner(world, database, "runner-" + i, room, mutation));
     }
     for (int i = 1; i <= orders; i++) {
       String order = "order-" + i;
@@ -387,6 +389,9 @@ final class SimulatedShop {
             "is %s, and %s took effect %d times and was undone %d times (O9, M1, K4)"
                 .formatted(state, step, purchase.count(step), purchase.count("undo " + step)));
       }
+    }
+    if (completed && Objects.requireNonNull(database.order(id)).calledOff()) {
+      world.violated(id, "is CONFIRMED although it was called off in time (O7)");
     }
     judgeRecords(id, purchase, saga, completed);
   }

@@ -19,6 +19,9 @@ final class World {
   static final long MILLI = 1_000_000;
   static final long SECOND = 1_000 * MILLI;
 
+  /** Far beyond any schedule: something goes round in circles. */
+  private static final int STEPS_MAX = 200_000;
+
   final SplittableRandom dice;
   private final FaultPlan plan;
   private final long healsAt;
@@ -131,7 +134,9 @@ final class World {
         at(process.pausedUntil + dice.nextLong(MILLI), process, event.what);
         continue;
       }
-      steps++;
+      if (++steps > STEPS_MAX) {
+        violated("", "does not come to rest");
+      }
       event.what.run();
       if (done.getAsBoolean()) {
         return violation == null;
