@@ -16,7 +16,8 @@ enum Fault {
   RUNNER_PAUSES,
   RUNNER_LEAVES,
   COMMIT_FAILS,
-  COMMIT_UNKNOWN;
+  COMMIT_UNKNOWN,
+  CLOCK_JUMPS;
 
   /** Where something can go wrong, and what. */
   enum Point {
@@ -25,7 +26,7 @@ enum Fault {
     REPLY(true, REPLY_LOST, REPLY_LATE),
     /** Wherever a runner's code waits. */
     AWAIT(false, RUNNER_DIES, RUNNER_PAUSES, RUNNER_LEAVES),
-    COMMIT(false, COMMIT_FAILS, COMMIT_UNKNOWN);
+    COMMIT(false, COMMIT_FAILS, COMMIT_UNKNOWN, CLOCK_JUMPS);
 
     // List.of makes one that nobody changes.
     @SuppressWarnings("ImmutableEnumChecker")

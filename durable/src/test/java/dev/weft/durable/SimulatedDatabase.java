@@ -79,6 +79,30 @@ final class SimulatedDatabase {
   private final Map<UUID, List<StepRecord>> steps = new HashMap<>();
   private final Map<String, Order> orders = new LinkedHashMap<>();
   private final List<Runnable> undo = new ArrayList<>();
+  private final World world;
+  private long clockOffset;
+
+  SimulatedDatabase(World world) {
+    this.world = world;
+  }
+
+  /** What the real tables call {@code weft_now()}. */
+  long now() {
+    return world.now() + clockOffset;
+  }
+
+  /** Sets the clock ahead or back for a while. */
+  void moveClock() {
+    clockOffset = world.between(-400 * World.SECOND, 400 * World.SECOND);
+    world.tell("", "the database's clock is off by %.1f s".formatted(clockOffset / 1e9));
+    world.in(
+        world.between(World.SECOND, 30 * World.SECOND),
+        null,
+        () -> {
+          clockOffset = 0;
+          world.tell("", "the database's clock is right again");
+        });
+  }
 
   Iterable<SagaEntry> sagas() {
     return sagas.values();

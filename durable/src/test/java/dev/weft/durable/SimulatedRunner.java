@@ -50,7 +50,7 @@ final class SimulatedRunner {
     Host of = process;
     return new SagaEngine(
         transactions,
-        new SimulatedTables(world, database, of.name, mutation),
+        new SimulatedTables(world, database, of.name, settings, mutation),
         new SimulatedThreads(world, of),
         settings);
   }
@@ -148,16 +148,10 @@ final class SimulatedRunner {
       try {
         T result = work.run(SimulatedDatabase.TRANSACTION);
         Optional<Fault> fault = world.fault(Point.COMMIT);
-        if (fault.isPresent() && fault.get() == Fault.COMMIT_FAILS) {
-          world.tell("", mine.name + " loses its connection before a commit");
-          throw new LostConnection();
+        if (fault.isPresent()) {
+          suffer(fault.get());
         }
         database.commit();
-        if (fault.isPresent()) {
-          world.tell("", mine.name + " loses its connection after a commit");
-          world.saw(Sight.COMMIT_UNKNOWN_BUT_DONE);
-          throw new LostConnection();
-        }
         done = true;
         world.sleep(world.between(100_000, World.MILLI));
         world.await();
@@ -165,6 +159,23 @@ final class SimulatedRunner {
       } finally {
         database.rollBack();
         (done ? afterCommit : afterRollback).forEach(Runnable::run);
+      }
+    }
+
+    private void suffer(Fault fault) {
+      switch (fault) {
+        case COMMIT_FAILS -> {
+          world.tell("", mine.name + " loses its connection before a commit");
+          throw new LostConnection();
+        }
+        case COMMIT_UNKNOWN -> {
+          database.commit();
+          world.tell("", mine.name + " loses its connection after a commit");
+          world.saw(Sight.COMMIT_UNKNOWN_BUT_DONE);
+          throw new LostConnection();
+        }
+        case CLOCK_JUMPS -> database.moveClock();
+        default -> throw new IllegalStateException("not here: " + fault);
       }
     }
 

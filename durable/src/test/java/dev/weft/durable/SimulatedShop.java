@@ -28,7 +28,7 @@ final class SimulatedShop {
   private static final long QUIET = 20 * 60 * World.SECOND;
 
   private final World world;
-  private final SimulatedDatabase database = new SimulatedDatabase();
+  private final SimulatedDatabase database;
   private final List<SimulatedRunner> runners = new ArrayList<>();
   private final SimulatedParticipant users;
   private final SimulatedParticipant inventory;
@@ -69,6 +69,7 @@ final class SimulatedShop {
 
   SimulatedShop(World world, Mutation mutation, int orders) {
     this.world = world;
+    database = new SimulatedDatabase(world);
     users = new SimulatedParticipant(world, "users", mutation);
     inventory = new SimulatedParticipant(world, "inventory", mutation);
     payment = new SimulatedParticipant(world, "payment", mutation);

@@ -1,5 +1,6 @@
 package dev.weft.durable;
 
+import dev.weft.durable.Saga.State;
 import dev.weft.durable.SagaRun.Move;
 import dev.weft.durable.SimulatedDatabase.SagaEntry;
 import java.time.Duration;
@@ -18,12 +19,19 @@ final class SimulatedTables implements SagaTables {
   private final World world;
   private final SimulatedDatabase database;
   private final String owner;
+  private final SagaSettings settings;
   private final Mutation mutation;
 
-  SimulatedTables(World world, SimulatedDatabase database, String owner, Mutation mutation) {
+  SimulatedTables(
+      World world,
+      SimulatedDatabase database,
+      String owner,
+      SagaSettings settings,
+      Mutation mutation) {
     this.world = world;
     this.database = database;
     this.owner = owner;
+    this.settings = settings;
     this.mutation = mutation;
   }
 
@@ -31,7 +39,7 @@ final class SimulatedTables implements SagaTables {
   public SagaRun insert(
       Handle tx, SagaDefinition definition, String subject, String data, Optional<Duration> lease) {
     SagaRun run = SagaRun.begun(id(), definition, subject, data);
-    long now = world.now();
+    long now = database.now();
     database.put(
         entry(
             run,
@@ -45,7 +53,7 @@ final class SimulatedTables implements SagaTables {
   public List<SagaRun> claim(Handle tx, int atMost, Duration lease, Collection<UUID> running) {
     List<SagaEntry> due = new ArrayList<>();
     for (SagaEntry entry : database.sagas()) {
-      if (!entry.state().ended() && entry.dueAt() <= world.now() && !running.contains(entry.id())) {
+      if (!entry.state().ended() && due(entry) && !running.contains(entry.id())) {
         due.add(entry);
       }
     }
@@ -57,9 +65,24 @@ final class SimulatedTables implements SagaTables {
     return claimed;
   }
 
+  private boolean due(SagaEntry entry) {
+    return entry.dueAt() <= database.now() || farAhead(entry);
+  }
+
+  /** Later than anybody writes: the clock was set back since. */
+  private boolean farAhead(SagaEntry entry) {
+    Duration furthest =
+        entry.state() == State.COMPENSATION_STALLED
+            ? settings.backoffOfStalled().cap()
+            : settings.furthest();
+    return entry.dueAt() > database.now() + 2 * furthest.toNanos();
+  }
+
   private SagaRun claim(SagaEntry entry, Duration lease) {
     boolean fellSilent = entry.owner() != null;
-    if (fellSilent) {
+    if (farAhead(entry)) {
+      world.saw(Sight.TAKEN_OVER_AFTER_THE_CLOCK_WAS_SET_BACK);
+    } else if (fellSilent) {
       world.saw(Sight.TAKEN_OVER_AFTER_THE_LEASE);
     }
     SagaEntry ours =
@@ -76,7 +99,7 @@ final class SimulatedTables implements SagaTables {
             entry.lastError(),
             owner,
             entry.token() + 1,
-            world.now() + lease.toNanos(),
+            database.now() + lease.toNanos(),
             entry.softLimitAt());
     database.put(ours);
     world.tell(entry.subject(), owner + " takes the saga up, token " + ours.token());
@@ -109,7 +132,7 @@ final class SimulatedTables implements SagaTables {
             move.lastError(),
             move.waits() || move.state().ended() ? null : owner,
             before.token(),
-            world.now() + until.toNanos(),
+            database.now() + until.toNanos(),
             before.softLimitAt());
     database.put(after);
     move.record().ifPresent(record -> database.insert(run.id(), record));
@@ -136,7 +159,7 @@ final class SimulatedTables implements SagaTables {
     for (UUID id : running) {
       SagaEntry entry = database.saga(id);
       if (entry != null && owner.equals(entry.owner()) && !entry.state().ended()) {
-        database.put(due(entry, owner, world.now() + lease.toNanos()));
+        database.put(due(entry, owner, database.now() + lease.toNanos()));
         renewed++;
       }
     }
@@ -153,13 +176,13 @@ final class SimulatedTables implements SagaTables {
     }
     for (SagaEntry entry : ours) {
       world.saw(Sight.HANDED_OVER);
-      database.put(due(entry, null, world.now()));
+      database.put(due(entry, null, database.now()));
     }
     return ours.size();
   }
 
   private boolean overdue(SagaEntry entry) {
-    return entry.softLimitAt() <= world.now();
+    return entry.softLimitAt() <= database.now();
   }
 
   /** A UUID of version 7, as the real ones, out of the schedule's dice. */
