@@ -54,7 +54,7 @@ final class AddAServiceTest {
             .map(Readme.Block::text)
             .toList();
     // This very build was the first step.
-    assertThat(steps).hasSize(4).first().asString().contains("-pl " + EXAMPLE + " -am package");
+    assertThat(steps).hasSize(5).first().asString().contains("-pl " + EXAMPLE + " -am package");
     int port = freePort();
     long edge = weft.pid(Weft.EDGE);
 
@@ -65,10 +65,18 @@ final class AddAServiceTest {
           .atMost(Duration.ofSeconds(30))
           .until(() -> Command.bash(curl, Map.of()).out(), out -> out.contains("Hello, Ada!"));
       assertThat(greet(port)).isEqualTo("Hello, Grace!");
+      Visitor customer = Visitor.demo(weft);
+      assertThat(Visitor.anonymous(weft).get("/v1/greetings:mine").status()).isEqualTo(401);
+      String mine = here(steps.get(3), port);
+      await("its key to be known")
+          .atMost(Duration.ofSeconds(30))
+          .until(
+              () -> Command.bash(mine, Map.of("token", customer.token())).out(),
+              out -> out.contains("Hello, user "));
       Command.find("WEFT_GRPCURL", "grpcurl")
           .ifPresent(
               grpcurl ->
-                  assertThat(runGrpcurl(grpcurl, here(steps.get(3), port)))
+                  assertThat(runGrpcurl(grpcurl, here(steps.get(4), port)))
                       .contains("Hello, Ada!"));
     } finally {
       service.descendants().forEach(ProcessHandle::destroy);
@@ -91,9 +99,9 @@ final class AddAServiceTest {
             .directory(Command.ROOT.toFile())
             .redirectErrorStream(true)
             .redirectOutput(Command.TARGET.resolve("greeter-svc.log").toFile());
-    Path java = Path.of(System.getProperty("java.home"), "bin");
-    builder.environment().put("PATH", java + ":" + System.getenv("PATH"));
-    builder.environment().put("CONSUL_HTTP_ADDR", weft.url("registry"));
+    builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
+    builder.environment().put("WEFT_BUILT", "1");
+    builder.environment().put("WEFT_STATE_DIR", weft.folder().toString());
     return builder.start();
   }
 

@@ -1,6 +1,7 @@
 package dev.weft.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
@@ -8,6 +9,8 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -45,6 +48,22 @@ final class CommandsTest {
     }
     assertThat(status.at("/urls/edge").asText()).startsWith("http://127.0.0.1:");
     assertThat(status.at("/urls/registry").asText()).startsWith("http://127.0.0.1:");
+  }
+
+  @Test
+  void statusSeesAProcessThatHangs() {
+    String pid = "" + weft.pid("card-network");
+    Command.run(List.of("kill", "-STOP", pid), Map.of());
+    try {
+      await()
+          .atMost(Duration.ofSeconds(60))
+          .until(() -> weft.status().out(), out -> out.contains("! not ready"));
+      assertThat(weft.status("--json").out()).contains("\"unready\"");
+    } finally {
+      Command.run(List.of("kill", "-CONT", pid), Map.of());
+    }
+    await().atMost(Duration.ofSeconds(30)).until(() -> weft.ready("card-network"));
+    assertThat(weft.restarts("card-network")).isZero();
   }
 
   @Test

@@ -46,6 +46,22 @@ final class KilledRunTest {
     }
   }
 
+  @Test
+  void aRunWhoseFolderIsRemovedStopsEverything() {
+    try (Weft weft = Weft.up("removed", Map.of(), "--registry", "dev")) {
+      List<ProcessHandle> all = children(weft);
+      ProcessHandle supervisor = ProcessHandle.of(weft.supervisor()).orElseThrow();
+
+      Command.run(List.of("rm", "-rf", weft.folder().toString()), Map.of());
+
+      await()
+          .atMost(Duration.ofSeconds(60))
+          .untilAsserted(() -> assertThat(all).noneMatch(ProcessHandle::isAlive));
+      await().atMost(Duration.ofSeconds(10)).until(() -> !supervisor.isAlive());
+      assertThat(weft.folder()).doesNotExist();
+    }
+  }
+
   private static List<ProcessHandle> children(Weft weft) {
     return weft.processes().stream()
         .map(process -> ProcessHandle.of(weft.pid(process)).orElseThrow())

@@ -8,6 +8,7 @@ import ch.qos.logback.classic.spi.Configurator;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.ConsoleAppender;
 import ch.qos.logback.core.spi.ContextAwareBase;
+import java.io.Console;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -15,9 +16,10 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.bridge.SLF4JBridgeHandler;
 
 /**
- * Logging of a process that links the mesh: one line per event on stdout, JSON unless {@code
- * LOG_FORMAT=text}, from {@code LOG_LEVEL} (TRACE, DEBUG, INFO, WARN, ERROR or OFF; default INFO)
- * up. What libraries send to java.util.logging arrives here too.
+ * Logging of a process that links the mesh: one line per event on stdout, as {@code LOG_FORMAT}
+ * says (json or text; default json, or text where stdout is a terminal), from {@code LOG_LEVEL}
+ * (TRACE, DEBUG, INFO, WARN, ERROR or OFF; default INFO) up. What libraries send to
+ * java.util.logging arrives here too.
  *
  * <p>Logback finds this class through its service loader, so that no configuration file is parsed.
  */
@@ -39,7 +41,7 @@ public final class Logging extends ContextAwareBase implements Configurator {
         // A wrong value ends the process with a clear line in check(); until then the default will
         // do.
         env.optional(LEVEL).flatMap(Logging::level).orElse(Level.INFO),
-        env.optional(FORMAT).flatMap(Logging::format).orElse(LogLine.Format.JSON));
+        env.optional(FORMAT).flatMap(Logging::format).orElseGet(Logging::usual));
     return ExecutionStatus.DO_NOT_INVOKE_NEXT_IF_ANY;
   }
 
@@ -91,6 +93,11 @@ public final class Logging extends ContextAwareBase implements Configurator {
       context.putProperty(LogLine.SERVICE_NAME, service);
       context.putProperty(LogLine.SERVICE_VERSION, version);
     }
+  }
+
+  private static LogLine.Format usual() {
+    boolean terminal = Optional.ofNullable(System.console()).map(Console::isTerminal).orElse(false);
+    return terminal ? LogLine.Format.TEXT : LogLine.Format.JSON;
   }
 
   private static Optional<Level> level(String value) {

@@ -8,9 +8,12 @@ import io.grpc.ServerServiceDefinition;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A process's place on the mesh: its server, and channels to the other services by name. Make one
@@ -26,6 +29,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Thread-safe.
  */
 public final class Mesh implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Mesh.class);
+
   private final MeshConfig config;
   private final Telemetry telemetry;
   private final Management management;
@@ -43,6 +48,16 @@ public final class Mesh implements AutoCloseable {
     this.config = config;
     // First what can be wrong in the configuration, before anything is open.
     this.services = ServiceTokens.open(config.service(), identity, clock);
+    if (ownKeys == null) {
+      missing(identity)
+          .ifPresent(
+              variable ->
+                  log.warn(
+                      "no {}: this service cannot prove its name, so it can only serve public"
+                          + " methods; ./weft key {} makes one",
+                      variable,
+                      config.service()));
+    }
     this.telemetry = Telemetry.open(config.telemetry());
     this.management =
         Management.open(
@@ -54,6 +69,15 @@ public final class Mesh implements AutoCloseable {
     this.inbound =
         new InboundStack(config.service(), telemetry, new AccessInterceptor(users, services));
     management.degradation("identity", users::ready);
+  }
+
+  private static Optional<String> missing(IdentityConfig identity) {
+    if (identity.serviceKeyFile().isEmpty()) {
+      return Optional.of("WEFT_SERVICE_KEY_FILE");
+    }
+    return identity.serviceKeysFile().isEmpty()
+        ? Optional.of("WEFT_SERVICE_KEYS_FILE")
+        : Optional.empty();
   }
 
   private KeySource remoteKeys(IdentityConfig identity) {

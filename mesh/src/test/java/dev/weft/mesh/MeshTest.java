@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.awaitility.Awaitility.await;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import dev.weft.mesh.test.EchoRequest;
 import dev.weft.mesh.test.EchoResponse;
 import dev.weft.mesh.test.EchoServiceGrpc;
@@ -24,6 +27,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.slf4j.LoggerFactory;
 
 @Timeout(30)
 class MeshTest {
@@ -52,6 +56,25 @@ class MeshTest {
     var stub = stub(meshes.open("caller-svc").channel("echo-svc"));
 
     assertThat(stub.read(request("hello")).getText()).isEqualTo("hello");
+  }
+
+  @Test
+  void aServiceWithoutAKeySaysWhatItCannotDoAndWhatToDo() {
+    var logger = (Logger) LoggerFactory.getLogger(Mesh.class);
+    var logged = new ListAppender<ILoggingEvent>();
+    logged.start();
+    logger.addAppender(logged);
+    try {
+      meshes.open("echo-svc");
+    } finally {
+      logger.detachAppender(logged);
+    }
+
+    assertThat(logged.list)
+        .extracting(ILoggingEvent::getFormattedMessage)
+        .containsExactly(
+            "no WEFT_SERVICE_KEY_FILE: this service cannot prove its name, so it can only serve"
+                + " public methods; ./weft key echo-svc makes one");
   }
 
   @Test

@@ -1,8 +1,11 @@
 package dev.weft.greeter;
 
+import dev.weft.greeter.v1.GreetMeRequest;
+import dev.weft.greeter.v1.GreetMeResponse;
 import dev.weft.greeter.v1.GreetRequest;
 import dev.weft.greeter.v1.GreetResponse;
 import dev.weft.greeter.v1.GreeterServiceGrpc;
+import dev.weft.mesh.Caller;
 import dev.weft.mesh.Env;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshConfig;
@@ -37,6 +40,13 @@ public final class GreeterServer implements RunningProcess {
     public void greet(GreetRequest request, StreamObserver<GreetResponse> reply) {
       String greeting = "Hello, " + request.getName() + "!";
       reply.onNext(GreetResponse.newBuilder().setGreeting(greeting).build());
+      reply.onCompleted();
+    }
+
+    @Override
+    public void greetMe(GreetMeRequest request, StreamObserver<GreetMeResponse> reply) {
+      String greeting = "Hello, user " + Caller.current().requireUser().id() + "!";
+      reply.onNext(GreetMeResponse.newBuilder().setGreeting(greeting).build());
       reply.onCompleted();
     }
   }
