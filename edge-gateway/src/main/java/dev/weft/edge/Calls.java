@@ -9,9 +9,9 @@ import io.grpc.Metadata;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.opentelemetry.context.Scope;
 import java.time.Duration;
-import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Predicate;
 
 /**
  * The calls that requests become: room for each, its deadline, its metadata, and its end when the
@@ -22,7 +22,7 @@ final class Calls {
       Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
 
   private final Services services;
-  private final Set<String> tokenServices;
+  private final Predicate<String> tokenServices;
   private final HttpLimits limits;
   private final AtomicInteger inFlight = new AtomicInteger();
   private final Slots streamsOfPrincipals;
@@ -31,9 +31,9 @@ final class Calls {
   /**
    * @param tokenServices services that users' tokens are passed on to
    */
-  Calls(Services services, Set<String> tokenServices, HttpLimits limits) {
+  Calls(Services services, Predicate<String> tokenServices, HttpLimits limits) {
     this.services = services;
-    this.tokenServices = Set.copyOf(tokenServices);
+    this.tokenServices = tokenServices;
     this.limits = limits;
     this.streamsOfPrincipals = new Slots(limits.streamsPerPrincipal());
     this.streamsOfRoutes = new Slots(limits.streamsPerRoute());
@@ -137,7 +137,7 @@ final class Calls {
   private Metadata metadata(Exchange exchange, Rpc rpc) {
     HttpHeaders headers = exchange.request().headers();
     Metadata metadata = MetadataRules.toMetadata(headers, exchange.peer());
-    if (exchange.user().isPresent() && tokenServices.contains(rpc.service())) {
+    if (exchange.user().isPresent() && tokenServices.test(rpc.service())) {
       // In the one form that every service knows, however the client wrote it.
       Tokens.bearer(headers.get("authorization"))
           .ifPresent(token -> metadata.put(AUTHORIZATION, "Bearer " + token));

@@ -13,7 +13,7 @@ import java.util.stream.Collectors;
  *
  * @param mesh its place on the mesh; the port is the public listener's
  * @param bindPublic the address the public listener is bound to
- * @param tokenServices services that users' tokens are passed on to
+ * @param tokenServices the only services that users' tokens are passed on to; empty for all of ours
  * @param foreignDefault who may call what has an HTTP rule in a contract that does not know our
  *     options
  * @param owners paths that belong to one service
@@ -22,7 +22,7 @@ import java.util.stream.Collectors;
 record EdgeConfig(
     MeshConfig mesh,
     String bindPublic,
-    Set<String> tokenServices,
+    Optional<Set<String>> tokenServices,
     Access foreignDefault,
     RouteOwners owners,
     Optional<Path> cacheFolder,
@@ -32,12 +32,11 @@ record EdgeConfig(
   static final String SERVICE = "edge-gateway";
 
   private static final int PORT = 8080;
-  private static final String TOKEN_SERVICES = "user-svc,order-svc,payment-svc,inventory-svc";
 
   /**
    * Reads what {@link MeshConfig#from} reads, with {@code PORT} being 8080 by default and {@code
    * WEFT_MANAGEMENT_PORT} one more, and {@code WEFT_BIND_PUBLIC} (what {@code WEFT_BIND} says),
-   * {@code WEFT_TOKEN_SERVICES}, {@code WEFT_DEFAULT_ACCESS} (authenticated), {@code
+   * {@code WEFT_TOKEN_SERVICES} (all of ours), {@code WEFT_DEFAULT_ACCESS} (authenticated), {@code
    * WEFT_CACHE_DIR} (none), {@code WEFT_CORS_ORIGINS} (none), {@code WEFT_STREAMS_PER_PRINCIPAL}
    * (5) and {@code WEFT_CONNECTIONS_PER_ADDRESS} (256).
    */
@@ -46,7 +45,7 @@ record EdgeConfig(
     return new EdgeConfig(
         mesh,
         env.or("WEFT_BIND_PUBLIC", mesh.bind()),
-        list(env.or("WEFT_TOKEN_SERVICES", TOKEN_SERVICES)),
+        env.optional("WEFT_TOKEN_SERVICES", EdgeConfig::list),
         env.optional("WEFT_DEFAULT_ACCESS", EdgeConfig::access)
             .orElse(new Access.Authenticated(Set.of())),
         RouteOwners.of(mesh.identity().issuerService()),

@@ -69,7 +69,11 @@ public final class EdgeServer implements RunningProcess {
             schemas,
             this::caughtUp,
             tokens,
-            config.tokenServices(),
+            service ->
+                config
+                    .tokenServices()
+                    .map(some -> some.contains(service))
+                    .orElseGet(() -> mesh.ours(service)),
             config.cors(),
             config.limits(),
             new HttpTelemetry(mesh.telemetry(), () -> UUID.randomUUID().toString()),

@@ -16,6 +16,7 @@ import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -59,7 +60,7 @@ final class Gateway {
       Services services,
       BooleanSupplier caughtUp,
       Tokens tokens,
-      Set<String> tokenServices,
+      Predicate<String> tokenServices,
       Cors cors,
       HttpLimits limits,
       HttpTelemetry telemetry,

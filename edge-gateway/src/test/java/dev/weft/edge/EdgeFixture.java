@@ -81,7 +81,7 @@ final class EdgeFixture implements AutoCloseable {
         new EdgeConfig(
             config(registry),
             "127.0.0.1",
-            Set.of("library"),
+            Optional.of(Set.of("library")),
             foreignDefault,
             Contracts.OWNERS,
             cacheFolder,

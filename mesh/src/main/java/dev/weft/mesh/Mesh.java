@@ -175,6 +175,14 @@ public final class Mesh implements AutoCloseable {
   }
 
   /**
+   * Whether a service is one of ours: its public key is in the file of keys, which is read again
+   * when it changes. False for all while there is no such file.
+   */
+  public boolean ours(String service) {
+    return services.ours(service);
+  }
+
+  /**
    * Verifies users' tokens, for those who have to know the user before a call. Closed with this.
    */
   public TokenVerifier tokens() {
