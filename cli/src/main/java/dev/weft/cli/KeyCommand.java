@@ -19,6 +19,8 @@ import picocli.CommandLine.Parameters;
     },
     mixinStandardHelpOptions = true)
 final class KeyCommand implements Callable<Integer> {
+  private static final String USUAL_REGISTRY =
+      "http://127.0.0.1:" + Ports.fixed().of(Programs.REGISTRY);
   private static final Pattern SERVICE = Pattern.compile("[a-z][a-z0-9-]{0,62}");
 
   @Parameters(paramLabel = "NAME", description = "The service's name in the registry.")
@@ -43,7 +45,8 @@ final class KeyCommand implements Callable<Integer> {
             .orElseThrow(() -> new Trouble(3, "not running: start it with ./weft up"));
     ServiceKeys keys = ServiceKeys.in(dir.folder("identity"), List.of(service));
     String registry = running.urls().get("registry");
-    if (registry != null) {
+    // Who starts a system from the same shell later would be taken to have a registry of his own.
+    if (registry != null && !registry.equals(USUAL_REGISTRY)) {
       export("CONSUL_HTTP_ADDR", registry);
     }
     export("WEFT_SERVICE_KEY_FILE", keys.privateKey(service).toString());

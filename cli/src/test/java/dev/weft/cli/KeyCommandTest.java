@@ -24,7 +24,7 @@ class KeyCommandTest {
   void aNewServiceGetsAKeyThatTheRunningOnesLearnOf() throws Exception {
     StateDir dir = new StateDir(temporary.resolve("it's here")).create();
     ServiceKeys before = ServiceKeys.in(dir.folder("identity"), List.of("user-svc"));
-    running(dir);
+    running(dir, REGISTRY);
 
     Said said = run("key", "greeter-svc", "--state", dir.path().toString());
 
@@ -39,6 +39,16 @@ class KeyCommandTest {
     // What was printed a minute ago must go on working.
     assertThat(run("key", "greeter-svc", "--state", dir.path().toString()).out())
         .isEqualTo(said.out());
+  }
+
+  @Test
+  void theRegistryEverybodyLooksForIsNotNamed() {
+    StateDir dir = new StateDir(temporary).create();
+    running(dir, "http://127.0.0.1:8500");
+
+    assertThat(run("key", "greeter-svc", "--state", dir.path().toString()).out())
+        .contains("WEFT_SERVICE_KEY_FILE")
+        .doesNotContain("CONSUL_HTTP_ADDR");
   }
 
   @Test
@@ -58,7 +68,7 @@ class KeyCommandTest {
     assertThat(run("key").exitCode()).isEqualTo(2);
   }
 
-  private static void running(StateDir dir) {
+  private static void running(StateDir dir, String registry) {
     ProcessHandle self = ProcessHandle.current();
     long started = self.info().startInstant().orElseThrow().toEpochMilli();
     new SystemState(
@@ -66,7 +76,7 @@ class KeyCommandTest {
             true,
             false,
             List.of(),
-            Map.of("registry", REGISTRY))
+            Map.of("registry", registry))
         .write(dir);
   }
 
