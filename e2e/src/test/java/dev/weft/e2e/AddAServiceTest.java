@@ -79,11 +79,9 @@ final class AddAServiceTest {
                   assertThat(runGrpcurl(grpcurl, here(steps.get(4), port)))
                       .contains("Hello, Ada!"));
     } finally {
-      service.descendants().forEach(ProcessHandle::destroy);
-      service.destroy();
+      stop(service);
     }
 
-    assertThat(service.waitFor(30, TimeUnit.SECONDS)).isTrue();
     assertThat(Visitor.anonymous(weft).get("/v1/greetings/Ada").status()).isEqualTo(503);
     assertThat(weft.pid(Weft.EDGE)).isEqualTo(edge);
   }
@@ -105,6 +103,16 @@ final class AddAServiceTest {
     return builder.start();
   }
 
+  /** The shell and what it runs. */
+  private static void stop(Process service) {
+    List<ProcessHandle> all =
+        Stream.concat(service.descendants(), Stream.of(service.toHandle())).toList();
+    all.forEach(ProcessHandle::destroy);
+    await("the service to end")
+        .atMost(Duration.ofSeconds(30))
+        .until(() -> all.stream().noneMatch(ProcessHandle::isAlive));
+  }
+
   private static String runGrpcurl(Path grpcurl, String command) {
     return Command.bash(command, Map.of("PATH", grpcurl.getParent() + ":" + System.getenv("PATH")))
         .out();
@@ -115,7 +123,7 @@ final class AddAServiceTest {
         NettyChannelBuilder.forAddress("127.0.0.1", port).usePlaintext().build();
     try {
       return GreeterServiceGrpc.newBlockingStub(channel)
-          .withDeadlineAfter(5, TimeUnit.SECONDS)
+          .withDeadlineAfter(30, TimeUnit.SECONDS)
           .greet(GreetRequest.newBuilder().setName("Grace").build())
           .getGreeting();
     } finally {
