@@ -7,6 +7,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.jdbi.v3.core.Handle;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Brings every saga to its end: all steps done, or all undone. Sagas live in tables, so they go on
@@ -25,6 +27,8 @@ import org.jdbi.v3.core.Handle;
  * <p>Thread-safe. Whoever makes it starts and closes it; close hands unfinished sagas to others.
  */
 public final class SagaRunner implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(SagaRunner.class);
+
   private final Database database;
   private final SagaDefinitions definitions;
   private final SagaStore store;
@@ -40,8 +44,16 @@ public final class SagaRunner implements AutoCloseable {
     engine = new SagaEngine(database, store, Threads.VIRTUAL, settings);
   }
 
-  /** Starts to take up sagas, beginning with those that a dead runner left. */
+  /**
+   * Starts to take up sagas: those that a dead runner left, and those that wait for their next
+   * attempt, since a process is often restarted because what they failed at was mended.
+   */
   public void start() {
+    try {
+      database.inTransaction(store::allDueNow);
+    } catch (RuntimeException e) {
+      log.warn("sagas that wait are not tried before their time: the database is away", e);
+    }
     engine.start();
   }
 

@@ -179,6 +179,13 @@ final class SagaStore implements SagaTables {
         .execute();
   }
 
+  /** Makes all waiting sagas due now. */
+  int allDueNow(Handle tx) {
+    return tx.createUpdate(
+            "UPDATE saga SET due_at = weft_now() WHERE owner IS NULL AND due_at > weft_now()")
+        .execute();
+  }
+
   private SagaDefinition definition(SagaRow row) {
     return definitions.find(row.definition(), row.version()).orElseThrow();
   }

@@ -300,6 +300,19 @@ class SagaRunnerTest {
     assertThat(ended(runner, id).state()).isEqualTo(State.COMPLETED);
   }
 
+  @Test
+  void triesAWaitingSagaAtOnceWhenARunnerStarts() {
+    Duration long_ = Duration.ofMinutes(10);
+    SagaRunner before =
+        runner(database, new SagaSettings(8, Duration.ofSeconds(5), long_, long_, long_));
+    participants.answers.put("reserve forward", _ -> new Unknown("away"));
+    UUID id = begin(before, "one");
+    await().until(() -> before.find(id).orElseThrow().steps().getFirst().attempts() == 2);
+    before.close();
+    participants.answers.put("reserve forward", _ -> StepOutcome.done());
+    assertThat(ended(runner(database, QUICK), id).state()).isEqualTo(State.COMPLETED);
+  }
+
   static Stream<String> crashes() {
     return Stream.of(
             "reserve forward",
