@@ -9,8 +9,10 @@ import dev.weft.durable.StepContext;
 import dev.weft.durable.StepOutcome;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jdbi.v3.core.Handle;
 
 /**
@@ -31,12 +33,16 @@ final class OrderSaga {
 
   private static final Duration GOODS = Duration.ofSeconds(3);
 
+  private static final int KNOWN_MAX = 1_000;
+
   private final Database database;
   private final OrderStore store;
   private final OrderFeed feed;
   private final UserClient users;
   private final InventoryClient inventory;
   private final PaymentClient payments;
+  // What the steps read of an order never changes. Those that another process ended stay behind.
+  private final Map<UUID, Order> known = new ConcurrentHashMap<>();
 
   OrderSaga(
       Database database,
@@ -138,8 +144,19 @@ final class OrderSaga {
     return new StepOutcome.Refused(refusal.reason().name());
   }
 
+  /** The order as it was when this process first met it: for its items, price, user and card. */
   private Order order(StepContext context) {
-    return database.read(tx -> store.find(tx, orderId(context))).orElseThrow();
+    UUID id = orderId(context);
+    Order before = known.get(id);
+    if (before != null) {
+      return before;
+    }
+    Order order = database.read(tx -> store.find(tx, id)).orElseThrow();
+    if (known.size() >= KNOWN_MAX) {
+      known.clear();
+    }
+    known.put(id, order);
+    return order;
   }
 
   private static UUID orderId(StepContext context) {
@@ -150,18 +167,23 @@ final class OrderSaga {
     return context.result(AUTHORIZE).map(UUID::fromString);
   }
 
+  private void ended(UUID orderId) {
+    known.remove(orderId);
+    feed.changed(orderId);
+  }
+
   /** Moves the order in the transaction that ends the saga. */
   private final class End implements SagaDefinition.Ending {
     @Override
     public void completed(Handle tx, StepContext last) {
       store.confirm(tx, orderId(last));
-      database.afterCommit(() -> feed.changed(orderId(last)));
+      database.afterCommit(() -> ended(orderId(last)));
     }
 
     @Override
     public void compensated(Handle tx, StepContext last, String reason) {
       store.cancel(tx, orderId(last), CancelReason.valueOf(reason), payment(last));
-      database.afterCommit(() -> feed.changed(orderId(last)));
+      database.afterCommit(() -> ended(orderId(last)));
     }
   }
 }
