@@ -3,6 +3,7 @@ package dev.weft.durable;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.weft.durable.RequestIds.Outcome;
 import java.time.Duration;
@@ -10,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -92,6 +94,59 @@ class RequestIdsTest {
       assertThat(first.get(5, TimeUnit.SECONDS)).isEqualTo("fresh 1");
     }
     assertThat(once(key, "body")).isEqualTo("replayed 1");
+  }
+
+  @Test
+  void leavesNothingToCompleteWhenItsProcessDiesBetweenClaimAndEffect() throws Exception {
+    RequestIds.Key key = new RequestIds.Key("ann", "CreateOrder", "crash");
+    CountDownLatch claimed = new CountDownLatch(1);
+    CountDownLatch go = new CountDownLatch(1);
+    Database dying = postgres.another();
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      Future<Outcome> first =
+          threads.submit(
+              () ->
+                  dying.inTransaction(
+                      tx ->
+                          RequestIds.once(
+                              tx,
+                              key,
+                              "body".getBytes(UTF_8),
+                              () -> {
+                                claimed.countDown();
+                                await(go);
+                                return "never".getBytes(UTF_8);
+                              })));
+      await(claimed);
+      assertThat(once(key, "body")).isEqualTo("in progress");
+      // What PostgreSQL sees of kill -9: the session ends.
+      assertThat(endOthersSessions()).isPositive();
+
+      assertThat(once(key, "body")).isEqualTo("fresh 1");
+
+      go.countDown();
+      assertThatThrownBy(() -> first.get(5, TimeUnit.SECONDS))
+          .isInstanceOf(ExecutionException.class);
+    } finally {
+      dying.close();
+    }
+    assertThat(once(key, "body")).isEqualTo("replayed 1");
+    assertThat(effects).hasValue(1);
+  }
+
+  /** Of those in the midst of a transaction; returns when they have ended. */
+  private int endOthersSessions() {
+    return database.<Integer>read(
+        tx ->
+            tx.createQuery(
+                    """
+                    SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 5000))
+                      FROM pg_stat_activity
+                     WHERE datname = current_database() AND state = 'idle in transaction'
+                       AND pid <> pg_backend_pid()
+                    """)
+                .mapTo(Integer.class)
+                .one());
   }
 
   @Test

@@ -24,6 +24,9 @@ import java.util.regex.Pattern;
 public abstract sealed class Rejection extends RuntimeException {
   private static final Pattern REASON = Pattern.compile("[A-Z][A-Z0-9_]{1,61}[A-Z0-9]");
 
+  /** Longer than a request may run: the next one gets the answer. */
+  private static final Duration IN_PROGRESS_RETRY_AFTER = Duration.ofSeconds(1);
+
   private final Status.Code code;
   private final String reason;
   private final String text;
@@ -82,7 +85,7 @@ public abstract sealed class Rejection extends RuntimeException {
 
   /** Somebody else was faster: read again, then redo. */
   public static Rejection conflict(String reason, String message) {
-    return new Conflict(reason, message, Map.of());
+    return new Conflict(reason, message, Map.of(), Optional.empty());
   }
 
   /** The thing is in a state that does not allow it: change the state first. */
@@ -126,11 +129,15 @@ public abstract sealed class Rejection extends RuntimeException {
   }
 
   /**
-   * The first request of this request id still runs: ask again in a moment. HTTP 409 at the edge.
+   * The first request of this request id still runs: ask again in a moment. HTTP 409 at the edge,
+   * with {@code Retry-After}.
    */
   public static Rejection requestInProgress() {
-    return conflict(
-            "IDEMPOTENCY_IN_PROGRESS", "the first request with this request_id is still running")
+    return new Conflict(
+            "IDEMPOTENCY_IN_PROGRESS",
+            "the first request with this request_id is still running",
+            Map.of(),
+            Optional.of(IN_PROGRESS_RETRY_AFTER))
         .with("http_status", "409");
   }
 
@@ -252,13 +259,22 @@ public abstract sealed class Rejection extends RuntimeException {
 
   /** ABORTED. */
   public static final class Conflict extends Rejection {
-    private Conflict(String reason, String text, Map<String, String> metadata) {
+    private final Optional<Duration> retryAfter;
+
+    private Conflict(
+        String reason, String text, Map<String, String> metadata, Optional<Duration> retryAfter) {
       super(Status.Code.ABORTED, reason, text, metadata);
+      this.retryAfter = retryAfter;
+    }
+
+    @Override
+    public Optional<Duration> retryAfter() {
+      return retryAfter;
     }
 
     @Override
     public Conflict with(String metadataKey, String value) {
-      return new Conflict(reason(), text(), metadataAnd(metadataKey, value));
+      return new Conflict(reason(), text(), metadataAnd(metadataKey, value), retryAfter);
     }
   }
 

@@ -170,6 +170,7 @@ class RejectionInterceptorTest {
             "ABORTED IDEMPOTENCY_IN_PROGRESS {http_status=409}",
             "ABORTED ETAG_MISMATCH {http_status=412}",
             "FAILED_PRECONDITION SHIPPED {http_status=409}");
+    assertThat(Rejection.requestInProgress().retryAfter()).hasValue(Duration.ofSeconds(1));
   }
 
   @Test
