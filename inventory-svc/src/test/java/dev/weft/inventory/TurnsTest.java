@@ -93,6 +93,34 @@ class TurnsTest {
     }
   }
 
+  @Test
+  void letsNobodyWaitForAProductTheyDoNotWantAndForgetsWhatNobodyWants() throws Exception {
+    Turns turns = new Turns(Duration.ZERO);
+    CountDownLatch begun = new CountDownLatch(1);
+    CountDownLatch end = new CountDownLatch(1);
+    try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      Future<String> hot =
+          threads.submit(
+              () ->
+                  turns.inTurn(
+                      List.of(mug),
+                      () -> {
+                        begun.countDown();
+                        awaitUninterruptibly(end);
+                        return "done";
+                      }));
+      begun.await();
+      for (int i = 0; i < 2_000; i++) {
+        assertThat(turns.inTurn(List.of(new UUID(i, i + 7L)), () -> "at once"))
+            .isEqualTo("at once");
+      }
+      assertThat(turns.size()).isEqualTo(1);
+      end.countDown();
+      hot.get();
+    }
+    assertThat(turns.size()).isZero();
+  }
+
   private static void awaitUninterruptibly(CountDownLatch latch) {
     try {
       latch.await();
