@@ -2,7 +2,8 @@ package dev.weft.order;
 
 import dev.weft.durable.Saga.State;
 import dev.weft.durable.SagaRunner;
-import dev.weft.mesh.Mesh;
+import dev.weft.mesh.Management;
+import dev.weft.mesh.Telemetry;
 import io.opentelemetry.api.common.AttributeKey;
 import io.opentelemetry.api.common.Attributes;
 import io.opentelemetry.api.metrics.ObservableLongMeasurement;
@@ -23,10 +24,10 @@ final class SagaWatch {
     this.sagas = sagas;
   }
 
-  static void add(Mesh mesh, SagaRunner sagas) {
+  static void add(Management management, Telemetry telemetry, SagaRunner sagas) {
     SagaWatch watch = new SagaWatch(sagas);
-    mesh.management().degradation("sagas", watch::noneStalled);
-    mesh.telemetry()
+    management.degradation("sagas", watch::noneStalled);
+    telemetry
         .meter("dev.weft.order")
         .gaugeBuilder("weft.saga.unended")
         .ofLongs()

@@ -47,7 +47,7 @@ final class Wiring implements RunningProcess {
             new CartService(new Carts(database, cartStore, inventory), orders),
             new AuditService(new Audit(database, store, sagas, books)));
     mesh.management().readiness("database", database::healthy);
-    SagaWatch.add(mesh, sagas);
+    SagaWatch.add(mesh.management(), mesh.telemetry(), sagas);
   }
 
   @Override

@@ -43,6 +43,10 @@ final class FakePayments extends PaymentServiceGrpc.PaymentServiceImplBase {
     return payments.getOrDefault(orderId, Payment.getDefaultInstance()).getState();
   }
 
+  synchronized Payment payment(String orderId) {
+    return payments.getOrDefault(orderId, Payment.getDefaultInstance());
+  }
+
   /** Command ids as they came, attempts included. */
   synchronized List<String> commands() {
     return List.copyOf(commands);

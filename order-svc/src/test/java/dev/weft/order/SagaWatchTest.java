@@ -1,0 +1,123 @@
+package dev.weft.order;
+
+import static dev.weft.order.Shop.order;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.weft.mesh.Management;
+import dev.weft.mesh.Rejection;
+import dev.weft.mesh.Telemetry;
+import dev.weft.mesh.TelemetryConfig;
+import dev.weft.order.Faults.When;
+import dev.weft.shop.order.v1.ListSagasRequest;
+import dev.weft.shop.order.v1.Order;
+import dev.weft.shop.order.v1.RetrySagaRequest;
+import dev.weft.shop.order.v1.Saga;
+import dev.weft.shop.order.v1.SagaStep;
+import dev.weft.testkit.PostgresExtension;
+import io.grpc.StatusRuntimeException;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** An undoing that fails again and again: nobody forgets it, and everybody can see it. */
+final class SagaWatchTest {
+  private static final int FAILURES = 20;
+
+  @RegisterExtension static final PostgresExtension postgres = new PostgresExtension();
+
+  private final Telemetry telemetry = Telemetry.open(TelemetryConfig.local("order-svc", "0"));
+  private final Management management =
+      Management.open("order-svc", "0", "127.0.0.1", 0, telemetry);
+  private final HttpClient http = HttpClient.newHttpClient();
+  private final Shop shop = new Shop(postgres.database());
+
+  @AfterEach
+  void stop() {
+    shop.close();
+    http.close();
+    management.close();
+    telemetry.close();
+  }
+
+  @Test
+  void anUndoingThatFailsTwentyTimesIsShownAsStalledAndDoneInTheEnd() throws Exception {
+    Shop.Instance instance = shop.start(postgres.database());
+    management.readiness("database", postgres.database()::healthy);
+    SagaWatch.add(management, telemetry, instance.sagas);
+    UUID product = shop.inventory.product(10, 1999, "EUR");
+    for (int i = 0; i < FAILURES; i++) {
+      shop.faults.next("release", When.BEFORE, SagaWatchTest::refuse);
+    }
+
+    Order placed = shop.place(UUID.randomUUID(), order("card_declined", product));
+    await().atMost(Duration.ofSeconds(20)).until(() -> stalled().size() == 1);
+
+    assertThat(stalled().getFirst().getOrderId()).isEqualTo(placed.getOrderId());
+    assertThat(get("/metrics")).containsPattern("weft_saga_unended\\{[^}]*stalled\"[^}]*} 1");
+    await().atMost(Duration.ofSeconds(5)).until(() -> get("/readyz").contains("degraded"));
+    assertThat(shop.inventory.available(product)).isEqualTo(9);
+
+    // It goes on failing, at the admin's wish too, and is not forgotten.
+    await()
+        .atMost(Duration.ofSeconds(40))
+        .pollInterval(Duration.ofMillis(20))
+        // It may end between the look and the retry.
+        .ignoreExceptionsInstanceOf(StatusRuntimeException.class)
+        .until(() -> retried().getState() == Order.State.STATE_CANCELLED);
+    shop.assertBooksAgree(shop.get(placed.getOrderId()));
+    assertThat(shop.inventory.available(product)).isEqualTo(10);
+    assertThat(attemptsToRelease()).isGreaterThan(FAILURES);
+    assertThat(stalled()).isEmpty();
+    assertThat(get("/metrics")).containsPattern("weft_saga_unended\\{[^}]*stalled\"[^}]*} 0");
+  }
+
+  /** Unlike a service that is away, this opens no circuit. */
+  private static void refuse() {
+    throw Rejection.conflict("NOT_NOW", "the test has it so");
+  }
+
+  private Order retried() {
+    List<Saga> stalled = stalled();
+    if (!stalled.isEmpty()) {
+      shop.ordersAs(Shop.ADMIN, "admin")
+          .retrySaga(
+              RetrySagaRequest.newBuilder().setSagaId(stalled.getFirst().getSagaId()).build());
+    }
+    return shop.get(sagas(Saga.State.STATE_UNSPECIFIED).getFirst().getOrderId());
+  }
+
+  private List<Saga> stalled() {
+    return sagas(Saga.State.STATE_COMPENSATION_STALLED);
+  }
+
+  private List<Saga> sagas(Saga.State state) {
+    return shop.ordersAs(Shop.ADMIN, "admin")
+        .listSagas(ListSagasRequest.newBuilder().setState(state).build())
+        .getSagasList();
+  }
+
+  private int attemptsToRelease() {
+    return sagas(Saga.State.STATE_UNSPECIFIED).getFirst().getStepsList().stream()
+        .filter(step -> step.getDirection() == SagaStep.Direction.DIRECTION_BACKWARD)
+        .filter(step -> step.getName().equals("reserve"))
+        .mapToInt(SagaStep::getAttempts)
+        .sum();
+  }
+
+  private String get(String path) throws IOException, InterruptedException {
+    return http.send(
+            HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + management.port() + path))
+                .build(),
+            BodyHandlers.ofString())
+        .body();
+  }
+}
