@@ -1,5 +1,6 @@
 package dev.weft.cli;
 
+import dev.weft.durable.LocalPorts;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -108,7 +109,7 @@ record Ports(Map<String, Integer> main, Map<String, Integer> management) {
   /** Ports that stay taken until all are found, so that none is found twice. */
   private record Held(List<ServerSocket> sockets) implements AutoCloseable {
     int another() throws IOException {
-      ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+      ServerSocket socket = LocalPorts.hold();
       sockets.add(socket);
       return socket.getLocalPort();
     }

@@ -116,7 +116,7 @@ public final class LocalPostgres implements AutoCloseable {
       } else {
         initialise();
       }
-      this.port = port == 0 ? freePort() : insistOnFree(port);
+      this.port = port == 0 ? LocalPorts.free() : insistOnFree(port);
     } catch (IOException | RuntimeException e) {
       lockFile.close();
       throw e;
@@ -457,12 +457,6 @@ public final class LocalPostgres implements AutoCloseable {
     } catch (java.net.BindException e) {
       throw new LocalPostgresException(
           Kind.PORT_TAKEN, "port " + wanted + " is taken by another program", e);
-    }
-  }
-
-  private static int freePort() throws IOException {
-    try (ServerSocket probe = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return probe.getLocalPort();
     }
   }
 

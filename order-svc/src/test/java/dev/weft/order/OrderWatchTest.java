@@ -137,12 +137,17 @@ final class OrderWatchTest {
         });
 
     refused(Status.Code.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHES", () -> watch(ann, placed).hasNext());
-    assertThat(watch(Shop.ADMIN, placed, "admin").next().getOrder()).isEqualTo(placed);
+    Iterator<WatchOrderResponse> admins = watch(Shop.ADMIN, placed, "admin");
+    assertThat(admins.next().getOrder()).isEqualTo(placed);
 
     leaving.cancel(null);
     await().until(() -> instance.feed.open() == 1);
-    assertThat(watch(ann, placed).next().getOrder()).isEqualTo(placed);
+    Iterator<WatchOrderResponse> anns = watch(ann, placed);
+    assertThat(anns.next().getOrder()).isEqualTo(placed);
     hold.release();
+    // Whoever does not read on is not told the end.
+    admins.forEachRemaining(_ -> {});
+    anns.forEachRemaining(_ -> {});
     await().until(() -> instance.feed.open() == 0);
   }
 

@@ -4,13 +4,13 @@ import static org.awaitility.Awaitility.await;
 
 import dev.weft.consul.agent.DevAgent;
 import dev.weft.consul.agent.DevAgentConfig;
+import dev.weft.durable.LocalPorts;
 import dev.weft.mesh.Env;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshConfig;
 import dev.weft.mesh.ServiceKeys;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -247,8 +247,8 @@ public final class ProcessMesh implements AutoCloseable, AfterEachCallback {
   }
 
   private static int freePort() {
-    try (ServerSocket socket = new ServerSocket(0)) {
-      return socket.getLocalPort();
+    try {
+      return LocalPorts.free();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
