@@ -10,7 +10,12 @@ import com.fasterxml.jackson.databind.JsonNode;
 record Answer(int status, JsonNode body) {
   /** Whether it says for good what happened. */
   boolean definite() {
-    return status > 0 && status < 500 && status != 409 && status != 429;
+    return status > 0 && status < 500 && status != 429 && !inProgress();
+  }
+
+  /** Whether the first request with this key is not answered yet. */
+  boolean inProgress() {
+    return status == 409 && text("reason").equals("IDEMPOTENCY_IN_PROGRESS");
   }
 
   boolean ok() {

@@ -17,7 +17,7 @@ final class Crash {
   private static final Duration ENDS = Duration.ofSeconds(45);
 
   /** Holds the saga back long enough to call the order off, and less than the step may take. */
-  private static final String STALL = "stall 1500";
+  private static final String STALL = "stall 3000";
 
   private static final String BEFORE_PIN = "saga.pin.forward.before-call";
 
@@ -57,9 +57,9 @@ final class Crash {
     Goods one = goods.get(random.nextInt(goods.size()));
     String key = "cell-" + UUID.randomUUID();
     String body = Goods.order(List.of(one), List.of(quantity), cell.way().card);
-    // Others come by the same points before or after it.
+    // Others come by the same points before or after it; but only one can be held back.
     List<Thread> beside = new ArrayList<>();
-    for (int i = random.nextInt(3); i > 0; i--) {
+    for (int i = cell.way() == Cell.Way.CALL_OFF ? 0 : random.nextInt(3); i > 0; i--) {
       String other = Goods.order(List.of(one), List.of(1), cell.way().card);
       String otherKey = "beside-" + UUID.randomUUID();
       beside.add(
