@@ -9,6 +9,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -49,7 +50,8 @@ final class Readiness {
   private volatile boolean draining;
   private volatile Report last = new Report(State.NOT_READY, List.of());
   private volatile long lastAt;
-  private volatile boolean fresh;
+  private final AtomicLong changes = new AtomicLong();
+  private volatile long changesSeen = -1;
 
   Readiness(Duration timeout, Duration reuse) {
     this.timeout = timeout;
@@ -63,7 +65,7 @@ final class Readiness {
       more.removeIf(entry -> entry.name().equals(name));
       more.add(new Entry(name, critical, check));
       entries = List.copyOf(more);
-      fresh = false;
+      forget();
     } finally {
       lock.unlock();
     }
@@ -75,7 +77,7 @@ final class Readiness {
 
   /** What was reported may no longer be true: the next report is a new one. */
   void forget() {
-    fresh = false;
+    changes.incrementAndGet();
   }
 
   /** The last result, if it is young enough, else a new one. */
@@ -95,10 +97,12 @@ final class Readiness {
     lock.lock();
     try {
       Duration usable = last.serves() || reuse.compareTo(REUSE_BAD) < 0 ? reuse : REUSE_BAD;
-      if (anew || !fresh || System.nanoTime() - lastAt > usable.toNanos()) {
+      // Before the checks run: what changes while they do is not in their results.
+      long now = changes.get();
+      if (anew || changesSeen != now || System.nanoTime() - lastAt > usable.toNanos()) {
         last = run(entries);
         lastAt = System.nanoTime();
-        fresh = true;
+        changesSeen = now;
       }
       return draining ? new Report(State.DRAINING, last.results()) : last;
     } finally {

@@ -160,6 +160,23 @@ class ManagementTest {
   }
 
   @Test
+  void aChangeWhileTheChecksRunIsInTheNextReport() {
+    AtomicBoolean up = new AtomicBoolean(true);
+    Readiness readiness = new Readiness(Duration.ofSeconds(1), Duration.ofHours(1));
+    readiness.add(
+        "database",
+        true,
+        () -> {
+          boolean answer = up.getAndSet(false);
+          readiness.forget();
+          return answer;
+        });
+    assertThat(readiness.report().serves()).isTrue();
+
+    assertThat(readiness.report().serves()).isFalse();
+  }
+
+  @Test
   void isNotReadyOnceItDrains() throws Exception {
     management.readiness("database", () -> true);
     assertThat(get("/readyz").statusCode()).isEqualTo(200);

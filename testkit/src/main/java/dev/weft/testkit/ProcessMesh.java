@@ -125,7 +125,8 @@ public final class ProcessMesh implements AutoCloseable, AfterEachCallback {
   }
 
   /**
-   * Starts a process on free ports and returns when the registry says that it passes its checks.
+   * Starts a process on free ports and returns when the registry says that it passes its checks,
+   * and it knows so itself.
    *
    * @param more variables beside those that every service has
    */
@@ -137,6 +138,7 @@ public final class ProcessMesh implements AutoCloseable, AfterEachCallback {
     environment.put("WEFT_MANAGEMENT_PORT", Integer.toString(management));
     Path log = log();
     Process process = launch(service, main, environment);
+    Running running = new Running(service, process, port, management);
     await()
         .atMost(START_MAX)
         .until(
@@ -145,9 +147,10 @@ public final class ProcessMesh implements AutoCloseable, AfterEachCallback {
                 throw new AssertionError(
                     service + " ended while it started:\n" + Files.readString(log));
               }
-              return health(service, "?passing").contains(portIs(port));
+              return health(service, "?passing").contains(portIs(port))
+                  && running.get("/readyz").statusCode() == 200;
             });
-    return new Running(service, process, port, management);
+    return running;
   }
 
   /** Starts a process and does not wait for anything. */
