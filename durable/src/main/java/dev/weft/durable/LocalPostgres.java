@@ -67,6 +67,9 @@ public final class LocalPostgres implements AutoCloseable {
           "max_connections=60",
           "shared_buffers=32MB",
           "max_wal_size=256MB",
+          // What is read lies in memory, so a plan by an index is right long before statistics,
+          // which lag a minute behind a young table, say so.
+          "random_page_cost=1.1",
           "wal_level=minimal",
           "max_wal_senders=0",
           "max_logical_replication_workers=0",

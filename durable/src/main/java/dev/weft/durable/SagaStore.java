@@ -91,57 +91,49 @@ final class SagaStore implements SagaTables {
 
   @Override
   public Optional<Boolean> move(Handle tx, SagaRun run, Move move, Duration until) {
-    Optional<Boolean> overdue =
-        tx.createQuery(
-                """
-                UPDATE saga
-                   SET state = :state, step = :step, reached = :reached, failures = :failures,
-                       reason = :reason, last_error = :lastError, owner = :newOwner::uuid,
-                       due_at = CASE WHEN :ended THEN NULL
-                                     ELSE weft_now() + :until * interval '1 ms' END,
-                       updated_at = weft_now()
-                 WHERE saga_id = :id AND token = :token AND owner = :owner
-                RETURNING soft_limit_at <= weft_now() AS overdue
-                """)
-            .bind("state", move.state().name())
-            .bind("step", move.step())
-            .bind("reached", move.reached())
-            .bind("failures", move.failures())
-            .bind("reason", move.reason())
-            .bind("lastError", move.lastError())
-            .bind("newOwner", move.waits() || move.state().ended() ? null : owner)
-            .bind("ended", move.state().ended())
-            .bind("until", until.toMillis())
-            .bind("id", run.id())
-            .bind("token", run.token())
-            .bind("owner", owner)
-            .mapTo(Boolean.class)
-            .findOne();
-    if (overdue.isPresent()) {
-      move.record().ifPresent(record -> insert(tx, run.id(), record));
-    }
-    return overdue;
-  }
-
-  private static void insert(Handle tx, UUID saga, StepRecord record) {
-    int inserted =
-        tx.createUpdate(
-                """
-                INSERT INTO saga_step (saga_id, position, direction, name, state, attempts, result,
-                  last_error, recorded_at)
-                VALUES (:saga, :position, :direction, :name, :state, :attempts, :result, :lastError,
-                  weft_now())
-                """)
-            .bind("saga", saga)
-            .bind("position", record.position())
-            .bind("direction", record.direction().name())
-            .bind("name", record.name())
-            .bind("state", record.state().name())
-            .bind("attempts", record.attempts())
-            .bind("result", record.result())
-            .bind("lastError", record.lastError())
-            .execute();
-    Rows.one(inserted, "saga step");
+    Optional<StepRecord> record = move.record();
+    // One statement, and of the same types whatever the move: the server keeps its plan.
+    return tx.createQuery(
+            """
+            WITH moved AS (
+              UPDATE saga
+                 SET state = :state, step = :step, reached = :reached, failures = :failures,
+                     reason = :reason, last_error = :lastError,
+                     owner = CASE WHEN :given THEN NULL ELSE owner END,
+                     due_at = CASE WHEN :ended THEN NULL
+                                   ELSE weft_now() + :until * interval '1 ms' END,
+                     updated_at = weft_now()
+               WHERE saga_id = :id AND token = :token AND owner = :owner
+              RETURNING soft_limit_at <= weft_now() AS overdue),
+            recorded AS (
+              INSERT INTO saga_step (saga_id, position, direction, name, state, attempts, result,
+                last_error, recorded_at)
+              SELECT :id, :position, :direction, :name, :outcome, :attempts, :result, :stepError,
+                weft_now() FROM moved WHERE :recorded)
+            SELECT overdue FROM moved
+            """)
+        .bind("state", move.state().name())
+        .bind("step", move.step())
+        .bind("reached", move.reached())
+        .bind("failures", move.failures())
+        .bind("reason", move.reason())
+        .bind("lastError", move.lastError())
+        .bind("given", move.waits() || move.state().ended())
+        .bind("ended", move.state().ended())
+        .bind("until", until.toMillis())
+        .bind("id", run.id())
+        .bind("token", run.token())
+        .bind("owner", owner)
+        .bind("recorded", record.isPresent())
+        .bind("position", record.map(StepRecord::position).orElse(0))
+        .bind("direction", record.map(one -> one.direction().name()).orElse(""))
+        .bind("name", record.map(StepRecord::name).orElse(""))
+        .bind("outcome", record.map(one -> one.state().name()).orElse(""))
+        .bind("attempts", record.map(StepRecord::attempts).orElse(0))
+        .bind("result", record.map(StepRecord::result).orElse(""))
+        .bind("stepError", record.map(StepRecord::lastError).orElse(""))
+        .mapTo(Boolean.class)
+        .findOne();
   }
 
   @Override

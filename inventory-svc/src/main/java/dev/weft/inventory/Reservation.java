@@ -30,6 +30,11 @@ record Reservation(
     EXPIRED
   }
 
+  /** The same in another state, in which nothing runs out. */
+  Reservation in(State other) {
+    return new Reservation(orderId, other, lines, Optional.empty(), false, shortage);
+  }
+
   /** The product an order wanted more of than there was. */
   record Shortage(UUID productId, long available) {}
 }

@@ -130,7 +130,7 @@ final class Reservations {
                 throw ended();
               }
               store.pin(tx, orderId, commandId);
-              yield store.find(tx, orderId).orElseThrow();
+              yield reservation.in(State.PINNED);
             }
             case PINNED, CONFIRMED -> reservation;
             case RELEASED, EXPIRED -> throw ended();
@@ -210,7 +210,7 @@ final class Reservations {
     Kind kind = state == State.CONFIRMED ? Kind.CONFIRM : Kind.RELEASE;
     stock.move(tx, kind, Line.of(reservation));
     store.end(tx, reservation.orderId(), state, commandId);
-    return store.find(tx, reservation.orderId()).orElseThrow();
+    return reservation.in(state);
   }
 
   private static Rejection outOfStock(Shortage shortage) {

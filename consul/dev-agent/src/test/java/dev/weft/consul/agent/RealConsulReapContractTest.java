@@ -8,17 +8,16 @@ import java.time.Duration;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /**
  * The end of a service, as told by a real Consul. Its clock cannot be moved: this takes a minute
- * and a half, of waiting only, beside all other tests of the module.
+ * and a half, of waiting only, so it is not among the tests that everybody runs.
  */
+@Tag("minutes")
 @NullUnmarked // set before the first test
-@Execution(ExecutionMode.CONCURRENT)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 final class RealConsulReapContractTest implements ReapContract {
   private RealConsul consul;
