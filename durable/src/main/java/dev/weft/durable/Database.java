@@ -153,18 +153,28 @@ public final class Database implements Transactions, AutoCloseable {
   }
 
   private boolean answersBesidesThePool() {
-    Properties how = new Properties();
-    how.setProperty("user", config.user());
-    how.setProperty("password", config.password());
-    how.setProperty("connectTimeout", "1");
-    how.setProperty("loginTimeout", "1");
-    how.setProperty("socketTimeout", "1");
-    try (Connection connection = DriverManager.getConnection(config.jdbcUrl(), how)) {
+    Properties bounded = new Properties();
+    bounded.setProperty("socketTimeout", "1");
+    try (Connection connection = beside(bounded)) {
       return connection.isValid(1);
     } catch (SQLException e) {
       log.debug("the database does not answer, and all connections are at work", e);
       return TOO_MANY_CONNECTIONS.equals(e.getSQLState());
     }
+  }
+
+  /** A connection beside the pool, to wait on for as long as it takes; the caller closes it. */
+  Connection beside() throws SQLException {
+    return beside(new Properties());
+  }
+
+  private Connection beside(Properties how) throws SQLException {
+    how.setProperty("user", config.user());
+    how.setProperty("password", config.password());
+    how.setProperty("connectTimeout", "1");
+    how.setProperty("loginTimeout", "1");
+    how.setProperty("tcpKeepAlive", "true");
+    return DriverManager.getConnection(config.jdbcUrl(), how);
   }
 
   /**

@@ -1,0 +1,206 @@
+package dev.weft.durable;
+
+import dev.weft.durable.ParkedEvents.Reason;
+import java.time.Duration;
+import java.util.Optional;
+import org.jdbi.v3.core.Handle;
+
+/**
+ * Lets a consumer take in each event once, and the events of an aggregate in their order, however
+ * often and in whatever order they arrive.
+ *
+ * <p>The memory is written in the transaction of the effect: both are there after a crash, or
+ * neither. Whoever brings events of one aggregate waits for the others who do. What is ahead of its
+ * turn, or behind one that could not be taken in, is parked ({@link ParkedEvents}) and comes to its
+ * turn by itself. Event ids are remembered for 90 days; versions of aggregates for ever.
+ *
+ * <p>Thread-safe; all methods run inside the caller's transaction, before it locks anything else.
+ */
+public final class Inbox {
+  private static final Duration KEPT = Duration.ofDays(90);
+
+  private final String consumer;
+  private final Order order;
+  private final ParkedEvents parked;
+
+  /** What a consumer expects of the versions of an aggregate. */
+  public enum Order {
+    /** It gets every event of its aggregates, so the versions have no gaps. */
+    EVERY_VERSION,
+    /** It gets some of them, so that nobody can tell a gap from what is not for it. */
+    SOME_VERSIONS
+  }
+
+  /** What became of an event. */
+  public enum Receipt {
+    /** It had its effect now. */
+    APPLIED,
+    /** As that, and a parked one came to its turn by it. */
+    APPLIED_AND_NEXT,
+    /** It had its effect before, or an event after it had: nothing was done. */
+    DUPLICATE,
+    /** It is parked: it failed before, or an earlier one of its aggregate is parked. */
+    PARKED,
+    /** It waits for an earlier one of its aggregate that has not arrived. */
+    AHEAD
+  }
+
+  /**
+   * @param consumer whose memory it is; a name of its own for each effect that events have
+   */
+  public Inbox(String consumer, Order order) {
+    this.consumer = consumer;
+    this.order = order;
+    this.parked = new ParkedEvents(consumer);
+  }
+
+  /**
+   * Runs the effect if it is the event's turn.
+   *
+   * @param repairAfter when to ask for missing events, if this one is ahead of its turn
+   * @param effect what the event does, in this very transaction; what it throws passes through, and
+   *     nothing is remembered
+   */
+  public Receipt receive(Handle tx, Event event, Duration repairAfter, Runnable effect) {
+    long last = lock(tx, event);
+    // A parked one comes to its turn by itself, and a dead letter by nobody but an operator.
+    return parked.contains(tx, event.id())
+        ? Receipt.PARKED
+        : inTurn(tx, event, last, repairAfter, effect);
+  }
+
+  /** As {@link #receive}, for one that is parked and was claimed. */
+  public Receipt again(Handle tx, Event event, Duration repairAfter, Runnable effect) {
+    long last = lock(tx, event);
+    return parked.contains(tx, event.id())
+        ? inTurn(tx, event, last, repairAfter, effect)
+        : Receipt.DUPLICATE;
+  }
+
+  private Receipt inTurn(Handle tx, Event event, long last, Duration repairAfter, Runnable effect) {
+    if (seen(tx, event) || (order == Order.EVERY_VERSION && version(event) <= last)) {
+      parked.remove(tx, event.id());
+      return Receipt.DUPLICATE;
+    }
+    if (parked.anyBefore(tx, event)) {
+      parked.put(tx, event, Reason.BEHIND, "an earlier event is parked", Optional.empty());
+      return Receipt.PARKED;
+    }
+    if (order == Order.EVERY_VERSION && version(event) > last + 1) {
+      String missing = "version " + (last + 1) + " has not arrived";
+      parked.put(tx, event, Reason.AHEAD, missing, Optional.of(repairAfter));
+      return Receipt.AHEAD;
+    }
+    effect.run();
+    take(tx, event);
+    parked.remove(tx, event.id());
+    return parked.next(tx, event.aggregate()) ? Receipt.APPLIED_AND_NEXT : Receipt.APPLIED;
+  }
+
+  /** Parks an event because of a failure of its own, unless it was taken in meanwhile. */
+  public void park(
+      Handle tx, Event event, Reason reason, String error, Optional<Duration> dueAfter) {
+    lock(tx, event);
+    if (!seen(tx, event)) {
+      parked.put(tx, event, reason, error, dueAfter);
+    }
+  }
+
+  /**
+   * Takes an event in without an effect, for good: an operator gave it up. Says whether a parked
+   * one came to its turn by it.
+   */
+  public boolean discard(Handle tx, Event event) {
+    lock(tx, event);
+    if (!seen(tx, event)) {
+      take(tx, event);
+    }
+    parked.remove(tx, event.id());
+    return parked.next(tx, event.aggregate());
+  }
+
+  /** The last version taken in of an aggregate; 0 if none was. */
+  public long lastVersion(Handle tx, Event.Aggregate aggregate) {
+    return tx.createQuery(
+            """
+            SELECT last_version FROM inbox_aggregate
+             WHERE consumer = :consumer AND aggregate_type = :type AND aggregate_id = :id
+            """)
+        .bind("consumer", consumer)
+        .bind("type", aggregate.type())
+        .bind("id", aggregate.id())
+        .mapTo(Long.class)
+        .findOne()
+        .orElse(0L);
+  }
+
+  /** Forgets everything about the consumer, so that it can begin anew. */
+  public void forget(Handle tx) {
+    tx.execute("DELETE FROM inbox WHERE consumer = ?", consumer);
+    tx.execute("DELETE FROM inbox_aggregate WHERE consumer = ?", consumer);
+    tx.execute("DELETE FROM event_parked WHERE consumer = ?", consumer);
+  }
+
+  /** Forgets what is older than 90 days, at most this many; says how many it forgot. */
+  static int forget(Handle tx, int atMost) {
+    return tx.createUpdate(
+            """
+            DELETE FROM inbox WHERE ctid = ANY (ARRAY(
+              SELECT ctid FROM inbox WHERE received_at < weft_now() - :kept * interval '1 s'
+               LIMIT :atMost))
+            """)
+        .bind("kept", KEPT.toSeconds())
+        .bind("atMost", atMost)
+        .execute();
+  }
+
+  /** The last version, which nobody else moves until this transaction ends. */
+  private long lock(Handle tx, Event event) {
+    return tx.createQuery(
+            """
+            INSERT INTO inbox_aggregate (consumer, aggregate_type, aggregate_id, last_version)
+            VALUES (:consumer, :type, :id, 0)
+            ON CONFLICT (consumer, aggregate_type, aggregate_id)
+              DO UPDATE SET last_version = inbox_aggregate.last_version
+            RETURNING last_version
+            """)
+        .bind("consumer", consumer)
+        .bind("type", event.aggregate().type())
+        .bind("id", event.aggregate().id())
+        .mapTo(Long.class)
+        .one();
+  }
+
+  // A statement of its own, whose snapshot contains what the last holder of the lock did.
+  private boolean seen(Handle tx, Event event) {
+    return tx.createQuery(
+            "SELECT EXISTS (SELECT FROM inbox WHERE consumer = :consumer AND event_id = :id)")
+        .bind("consumer", consumer)
+        .bind("id", event.id())
+        .mapTo(Boolean.class)
+        .one();
+  }
+
+  private void take(Handle tx, Event event) {
+    int taken =
+        tx.createUpdate(
+                """
+                WITH version AS (
+                  UPDATE inbox_aggregate SET last_version = greatest(last_version, :version)
+                   WHERE consumer = :consumer AND aggregate_type = :type AND aggregate_id = :id)
+                INSERT INTO inbox (consumer, event_id, received_at)
+                VALUES (:consumer, :eventId, weft_now())
+                """)
+            .bind("version", version(event))
+            .bind("consumer", consumer)
+            .bind("type", event.aggregate().type())
+            .bind("id", event.aggregate().id())
+            .bind("eventId", event.id())
+            .execute();
+    Rows.one(taken, "inbox");
+  }
+
+  private static long version(Event event) {
+    return event.aggregate().version();
+  }
+}

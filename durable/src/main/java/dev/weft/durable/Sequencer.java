@@ -1,0 +1,192 @@
+package dev.weft.durable;
+
+import dev.weft.failpoint.FailPoint;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jdbi.v3.core.Handle;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Gives committed events their positions: moves them, in batches, from the outbox into the log.
+ *
+ * <p>Positions are consecutive and become visible in their order, because whoever gives them holds
+ * the counter's row until they are committed. So a reader who has seen a position has seen all
+ * before it, whatever transaction began first or took longest. Every process of a service runs one;
+ * at any moment one of them works.
+ *
+ * <p>Events of one aggregate keep their order. One whose version is not the next of its aggregate
+ * is held back, logged and counted, since it comes of a bug; other aggregates are not affected.
+ *
+ * <p>Thread-safe. Whoever makes it starts and closes it.
+ */
+public final class Sequencer implements AutoCloseable {
+  static final int BATCH = 1_000;
+
+  private static final Logger log = LoggerFactory.getLogger(Sequencer.class);
+
+  /** For events of a process that died before it gave them positions. */
+  private static final Duration POLL = Duration.ofSeconds(1);
+
+  private static final Duration LAST_BATCH_MAX = Duration.ofSeconds(3);
+
+  private final Database database;
+  private final EventWatch watch;
+  private final Bell bell = new Bell();
+  private volatile boolean closed;
+  private @Nullable Thread thread;
+
+  /** What one batch came to. */
+  private record Moved(int stored, int held) {
+    static final Moved NOTHING = new Moved(0, 0);
+
+    boolean full() {
+      return stored + held == BATCH;
+    }
+  }
+
+  /**
+   * @param watch of this process, to be told of new positions at once
+   */
+  public Sequencer(Database database, EventWatch watch) {
+    this.database = database;
+    this.watch = watch;
+  }
+
+  /** Gives positions from now on, in the background. */
+  public void start() {
+    thread = Thread.ofVirtual().name("sequencer").start(this::run);
+  }
+
+  /** Looks for events now. */
+  public void wake() {
+    bell.ring();
+  }
+
+  /** Waits for the batch that is under way. */
+  @Override
+  public void close() {
+    closed = true;
+    bell.ring();
+    Thread running = thread;
+    if (running != null) {
+      try {
+        running.join(LAST_BATCH_MAX);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private void run() {
+    boolean away = false;
+    while (!closed) {
+      long mark = bell.mark();
+      boolean more = false;
+      try {
+        more = batch().full();
+        if (away) {
+          log.info("events get positions again");
+        }
+        away = false;
+      } catch (RuntimeException e) {
+        if (!away) {
+          log.warn("events get no positions for now, tried every {} ms", POLL.toMillis(), e);
+        }
+        away = true;
+      }
+      if (!more && !rest(mark)) {
+        return;
+      }
+    }
+  }
+
+  /** Waits for something to do; false if nobody wants it done any more. */
+  private boolean rest(long mark) {
+    try {
+      long poll = POLL.toMillis();
+      bell.awaitAfter(
+          mark, Duration.ofMillis(ThreadLocalRandom.current().nextLong(poll / 2, poll + 1)));
+      return true;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
+  }
+
+  private Moved batch() {
+    FailPoint.hit("event.sequence.before");
+    Moved moved = database.inTransaction(this::move);
+    if (moved.stored() > 0) {
+      watch.ring();
+    }
+    if (moved.held() > 0) {
+      log.error(
+          "{} events were held back in the outbox: their versions are not the next ones of their"
+              + " aggregates",
+          moved.held());
+    }
+    return moved;
+  }
+
+  // In two statements: the second one's snapshot is taken when the counter is ours, and so contains
+  // whatever its last holder moved.
+  private Moved move(Handle tx) {
+    Optional<Long> last =
+        tx.createQuery(
+                """
+                SELECT last FROM event_counter
+                 WHERE EXISTS (SELECT FROM outbox WHERE held IS NULL) FOR UPDATE
+                """)
+            .mapTo(Long.class)
+            .findOne();
+    return last.map(position -> move(tx, position)).orElse(Moved.NOTHING);
+  }
+
+  private Moved move(Handle tx, long last) {
+    Moved moved =
+        tx.createQuery(
+                """
+                WITH picked AS (
+                  SELECT ordinal, aggregate_type, aggregate_id, aggregate_version,
+                         row_number() OVER (
+                           PARTITION BY aggregate_type, aggregate_id ORDER BY ordinal) AS nth
+                    FROM (SELECT * FROM outbox WHERE held IS NULL
+                           ORDER BY ordinal LIMIT :atMost) o),
+                judged AS (
+                  SELECT ordinal, coalesce(a.last_version, 0) + nth AS expected,
+                         aggregate_version = coalesce(a.last_version, 0) + nth AS fits
+                    FROM picked LEFT JOIN event_aggregate a USING (aggregate_type, aggregate_id)),
+                moved AS (
+                  DELETE FROM outbox USING judged
+                   WHERE outbox.ordinal = judged.ordinal AND judged.fits RETURNING outbox.*),
+                held AS (
+                  UPDATE outbox SET held = 'expected version ' || judged.expected
+                    FROM judged
+                   WHERE outbox.ordinal = judged.ordinal AND NOT judged.fits RETURNING 1),
+                stored AS (
+                  INSERT INTO event (position, %1$s)
+                  SELECT :last + row_number() OVER (ORDER BY ordinal), %1$s FROM moved
+                  RETURNING 1),
+                versions AS (
+                  INSERT INTO event_aggregate (aggregate_type, aggregate_id, last_version)
+                  SELECT aggregate_type, aggregate_id, max(aggregate_version)
+                    FROM moved GROUP BY aggregate_type, aggregate_id
+                  ON CONFLICT (aggregate_type, aggregate_id)
+                    DO UPDATE SET last_version = excluded.last_version)
+                UPDATE event_counter SET last = last + (SELECT count(*) FROM stored)
+                RETURNING last - :last AS stored, (SELECT count(*) FROM held) AS held
+                """
+                    .formatted(EventRows.COLUMNS))
+            .bind("atMost", BATCH)
+            .bind("last", last)
+            .map((row, _) -> new Moved(row.getInt("stored"), row.getInt("held")))
+            .one();
+    if (moved.stored() > 0) {
+      EventWatch.tell(tx);
+    }
+    return moved;
+  }
+}
