@@ -109,13 +109,14 @@ final class HttpFace implements AutoCloseable {
   }
 
   /**
-   * Lets no web page in. A page whose name was rebound to the loopback address shows by its Host,
-   * any other by its Origin or by what the browser says of the fetch.
+   * Lets no web page in. A page whose name was rebound to the loopback address shows by the name of
+   * its Host, any other by its Origin or by what the browser says of the fetch. The port of the
+   * Host is the caller's affair: a tunnel or a proxy has its own.
    */
   private void guard(HttpExchange exchange) {
     Headers headers = exchange.getRequestHeaders();
     String host = headers.getFirst("Host");
-    if (host == null || !own(host)) {
+    if (host == null || !ownNames.contains(name(host))) {
       throw new ApiError(403, "this agent answers only to its loopback address");
     }
     String origin = headers.getFirst("Origin");
@@ -130,15 +131,16 @@ final class HttpFace implements AutoCloseable {
   }
 
   private boolean own(String hostAndPort) {
+    String name = name(hostAndPort);
+    String port = hostAndPort.substring(name.length());
+    return ownNames.contains(name) && (port.isEmpty() || port.equals(":" + address().getPort()));
+  }
+
+  /** Without the port. */
+  private static String name(String hostAndPort) {
     String name = hostAndPort.toLowerCase(Locale.ROOT);
     int colon = name.lastIndexOf(':');
-    if (colon > name.lastIndexOf(']')) {
-      if (!name.substring(colon + 1).equals(String.valueOf(address().getPort()))) {
-        return false;
-      }
-      name = name.substring(0, colon);
-    }
-    return ownNames.contains(name);
+    return colon > name.lastIndexOf(']') ? name.substring(0, colon) : name;
   }
 
   private Reply route(HttpExchange exchange) throws InterruptedException {
