@@ -180,8 +180,9 @@ public final class EdgeServer implements RunningProcess {
                 gauge.record(schemas.schemas().stream().mapToInt(s -> s.skipped().size()).sum()));
   }
 
-  private ServiceRegistration registration(int port) {
-    String host = config.mesh().advertise();
+  private ServiceRegistration registration(int bound) {
+    String host = config.mesh().advertisedHost();
+    int port = config.mesh().advertisedPort(bound);
     String id = EdgeConfig.SERVICE + "-" + host + "-" + port;
     URI readyz = URI.create("http://" + host + ":" + mesh.management().port() + "/readyz");
     Check.Probe probe =

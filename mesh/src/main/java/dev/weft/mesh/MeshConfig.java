@@ -11,7 +11,8 @@ import java.time.Duration;
  * @param service its name in the registry, by which others call it
  * @param version the version of the program
  * @param bind the address to listen on
- * @param advertise the address others call it by
+ * @param advertise the address others call it by; with {@code :PORT}, which is the one it listens
+ *     on otherwise, where something in between has ports of its own
  * @param port of its gRPC server; 0 means any free one
  * @param managementPort of {@code /livez}, {@code /readyz}, {@code /metrics} and {@code /info}; 0
  *     means any free one
@@ -55,9 +56,10 @@ public record MeshConfig(
   /**
    * Reads {@code PORT}, {@code WEFT_MANAGEMENT_PORT} (default {@code PORT} + 1000), {@code
    * WEFT_BIND} (127.0.0.1), {@code WEFT_ADVERTISE} (what is bound; this host's address if that is
-   * all of them), {@code WEFT_VERSION} (dev), {@code CONSUL_HTTP_ADDR} (http://127.0.0.1:8500),
-   * {@code CONSUL_HTTP_TOKEN}, {@code WEFT_DRAIN_WAIT} (PT2S), {@code WEFT_DRAIN_CALLS} (PT20S),
-   * and what {@link IdentityConfig#from} and {@link TelemetryConfig#from} read.
+   * all of them; {@code HOST} or {@code HOST:PORT}), {@code WEFT_VERSION} (dev), {@code
+   * CONSUL_HTTP_ADDR} (http://127.0.0.1:8500), {@code CONSUL_HTTP_TOKEN}, {@code WEFT_DRAIN_WAIT}
+   * (PT2S), {@code WEFT_DRAIN_CALLS} (PT20S), and what {@link IdentityConfig#from} and {@link
+   * TelemetryConfig#from} read.
    */
   public static MeshConfig from(Env env, String service, int defaultPort) {
     String version = env.or("WEFT_VERSION", "dev");
@@ -68,7 +70,8 @@ public record MeshConfig(
         service,
         version,
         bind,
-        env.optional("WEFT_ADVERTISE").orElseGet(() -> reachable(bind)),
+        env.optional("WEFT_ADVERTISE", address -> Advertised.of(address).toString())
+            .orElseGet(() -> reachable(bind)),
         port,
         env.port("WEFT_MANAGEMENT_PORT", management),
         env.optional(
@@ -81,6 +84,20 @@ public record MeshConfig(
         new Drain(
             env.duration("WEFT_DRAIN_WAIT", Drain.DEFAULT.watchers),
             env.duration("WEFT_DRAIN_CALLS", Drain.DEFAULT.calls)));
+  }
+
+  /** The host others call it by. */
+  public String advertisedHost() {
+    return Advertised.of(advertise).host();
+  }
+
+  /**
+   * The port others call it by.
+   *
+   * @param bound the one it listens on
+   */
+  public int advertisedPort(int bound) {
+    return Advertised.of(advertise).portOr(bound);
   }
 
   private static String reachable(String bind) {

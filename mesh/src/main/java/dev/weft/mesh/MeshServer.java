@@ -250,7 +250,8 @@ public final class MeshServer implements AutoCloseable {
 
   private ServiceRegistration description() {
     String name = config.service();
-    ServiceRegistration plain = ServiceRegistration.grpc(name, config.advertise(), port(), "");
+    ServiceRegistration plain =
+        ServiceRegistration.grpc(name, config.advertisedHost(), config.advertisedPort(port()), "");
     return plain
         .withChecks(
             plain.checks().stream()

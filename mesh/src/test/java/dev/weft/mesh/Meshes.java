@@ -15,13 +15,19 @@ final class Meshes implements AutoCloseable {
   }
 
   Mesh open(String service, MeshConfig.Drain drain) {
-    return add(Mesh.open(config(service, drain, Duration.ZERO)));
+    return add(Mesh.open(config(service, "127.0.0.1", drain, Duration.ZERO)));
+  }
+
+  /** One that others are to reach at this address. */
+  Mesh openAt(String advertise, String service) {
+    MeshConfig.Drain drain = new MeshConfig.Drain(Duration.ofMillis(1), Duration.ofSeconds(5));
+    return add(Mesh.open(config(service, advertise, drain, Duration.ZERO)));
   }
 
   /** One whose server waits for this issuer. */
   Mesh open(String service, KeySource issuer, Duration issuerWait) {
     MeshConfig.Drain drain = new MeshConfig.Drain(Duration.ofMillis(1), Duration.ofSeconds(5));
-    return add(Mesh.open(config(service, drain, issuerWait), issuer));
+    return add(Mesh.open(config(service, "127.0.0.1", drain, issuerWait), issuer));
   }
 
   private Mesh add(Mesh mesh) {
@@ -29,12 +35,13 @@ final class Meshes implements AutoCloseable {
     return mesh;
   }
 
-  private MeshConfig config(String service, MeshConfig.Drain drain, Duration issuerWait) {
+  private MeshConfig config(
+      String service, String advertise, MeshConfig.Drain drain, Duration issuerWait) {
     return new MeshConfig(
         service,
         "1.2.3",
         "127.0.0.1",
-        "127.0.0.1",
+        advertise,
         0,
         0,
         consul.config(),

@@ -64,6 +64,17 @@ class RegistrationTest {
   }
 
   @Test
+  void isFoundAtTheAddressAndPortThatItAdvertises() {
+    meshes.openAt("shop.example:4711", "echo-svc").server(new Echo()).start();
+
+    assertThat(meshes.consul.registration("echo-svc"))
+        .hasValueSatisfying(
+            body ->
+                assertThat(body)
+                    .contains("\"shop.example\"", "4711", "echo-svc-shop.example-4711"));
+  }
+
+  @Test
   void theIssuingServiceDoesNotWaitForItself() {
     issuer.away = true;
     meshes.open("user-svc", issuer, LONG).server(new Echo()).start();
