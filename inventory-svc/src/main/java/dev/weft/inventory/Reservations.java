@@ -48,16 +48,24 @@ final class Reservations {
   private final ReservationStore store;
   private final StockStore stock;
   private final Duration life;
+  private final Runnable tooLate;
   private final Turns turns = new Turns(TURN);
 
   /**
    * @param life how long goods are held that nobody pins
+   * @param tooLate told of each attempt to hold goods that were given back before
    */
-  Reservations(Database database, ReservationStore store, StockStore stock, Duration life) {
+  Reservations(
+      Database database,
+      ReservationStore store,
+      StockStore stock,
+      Duration life,
+      Runnable tooLate) {
     this.database = database;
     this.store = store;
     this.stock = stock;
     this.life = life;
+    this.tooLate = tooLate;
   }
 
   /** Holds all lines of an order, or none. */
@@ -89,7 +97,10 @@ final class Reservations {
     byte[] hash = InventoryMessages.sha256(orderId + " " + lines);
     return switch (Fence.attempt(tx, command, hash, () -> hold(tx, orderId, lines, command))) {
       case Attempt.Answered _ -> store.find(tx, orderId).orElseThrow();
-      case Attempt.Cancelled() -> throw released();
+      case Attempt.Cancelled() -> {
+        tooLate.run();
+        throw released();
+      }
       case Attempt.Reused() -> throw ofOtherItems();
     };
   }

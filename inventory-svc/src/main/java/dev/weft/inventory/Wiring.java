@@ -5,6 +5,8 @@ import dev.weft.durable.Sweep;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshServer;
 import dev.weft.mesh.RunningProcess;
+import dev.weft.mesh.Telemetry;
+import io.opentelemetry.api.metrics.LongCounter;
 import java.time.Duration;
 
 /** Every object of inventory-svc, made once, in the order it starts; closed in reverse. */
@@ -25,7 +27,12 @@ final class Wiring implements RunningProcess {
     StockStore stockStore = new StockStore();
     stockFeed = new StockFeed(database, stockStore, HEARTBEAT);
     Reservations reservations =
-        new Reservations(database, new ReservationStore(), stockStore, config.reservationLife());
+        new Reservations(
+            database,
+            new ReservationStore(),
+            stockStore,
+            config.reservationLife(),
+            tombstoneHits(mesh.telemetry()));
     expirySweep = new ExpirySweep(reservations);
     sweep = new Sweep(database);
     server =
@@ -36,6 +43,18 @@ final class Wiring implements RunningProcess {
                 stockFeed,
                 reservations));
     mesh.management().readiness("database", database::healthy);
+  }
+
+  /** As in every service that keeps a fence. */
+  private static Runnable tombstoneHits(Telemetry telemetry) {
+    LongCounter hits =
+        telemetry
+            .meter("dev.weft.inventory")
+            .counterBuilder("weft.fence.tombstone.hits")
+            .setUnit("{attempt}")
+            .setDescription("Attempts at a step that was undone before; nothing came of them.")
+            .build();
+    return () -> hits.add(1);
   }
 
   @Override

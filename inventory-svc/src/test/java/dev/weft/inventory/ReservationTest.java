@@ -125,6 +125,7 @@ class ReservationTest {
     refused(Status.Code.FAILED_PRECONDITION, "RESERVATION_RELEASED", () -> hold(Map.of(mug, 4)));
 
     shop.hasStock(mug, 10, 10, 0, 0);
+    assertThat(shop.tombstoneHits).hasValue(1);
     refused(Status.Code.FAILED_PRECONDITION, "RESERVATION_ENDED", this::confirm);
   }
 

@@ -36,12 +36,15 @@ final class Shop {
 
   private final InProcessMesh mesh;
   final Reservations reservations;
+  final AtomicInteger tombstoneHits = new AtomicInteger();
   final StockFeed feed;
 
   Shop(InProcessMesh mesh, Database database) {
     this.mesh = mesh;
     StockStore stockStore = new StockStore();
-    reservations = new Reservations(database, new ReservationStore(), stockStore, LIFE);
+    reservations =
+        new Reservations(
+            database, new ReservationStore(), stockStore, LIFE, tombstoneHits::incrementAndGet);
     feed = new StockFeed(database, stockStore, HEARTBEAT);
     mesh.serve(
         InventoryServer.NAME,

@@ -2,8 +2,11 @@ package dev.weft.mesh;
 
 import dev.failsafe.CircuitBreaker;
 import java.time.Duration;
+import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -42,6 +45,11 @@ final class Circuit {
   private final CircuitBreaker<Attempt> breaker;
   private final CircuitBreaker<Attempt> slowness;
   private final AtomicInteger openings = new AtomicInteger();
+  private final Map<CircuitBreaker.State, LongAdder> turns =
+      Map.of(
+          CircuitBreaker.State.OPEN, new LongAdder(),
+          CircuitBreaker.State.HALF_OPEN, new LongAdder(),
+          CircuitBreaker.State.CLOSED, new LongAdder());
 
   /**
    * @param beforeProbes called when probes are about to be let through, such as to connect again at
@@ -60,7 +68,7 @@ final class Circuit {
             // Without it, the window would let 20 probes through.
             .withSuccessThreshold(PROBES, PROBES)
             .withDelayFn(context -> nextPause())
-            .onOpen(event -> log.warn("circuit to {} opened", target))
+            .onOpen(event -> opened())
             .onHalfOpen(event -> halfOpened())
             .onClose(event -> closed())
             .build();
@@ -110,6 +118,11 @@ final class Circuit {
     };
   }
 
+  /** How often it came to this state. */
+  long turnsTo(CircuitBreaker.State state) {
+    return Objects.requireNonNull(turns.get(state)).sum();
+  }
+
   private boolean isFailure(Attempt attempt) {
     return attempt.blame() || (attempt.slow() && breaker.isHalfOpen());
   }
@@ -132,13 +145,24 @@ final class Circuit {
     return Duration.ofNanos(Math.min((long) (nanos * jitter), pause.longest.toNanos()));
   }
 
+  private void turned(CircuitBreaker.State state) {
+    Objects.requireNonNull(turns.get(state)).increment();
+  }
+
+  private void opened() {
+    turned(CircuitBreaker.State.OPEN);
+    log.warn("circuit to {} opened", target);
+  }
+
   private void halfOpened() {
+    turned(CircuitBreaker.State.HALF_OPEN);
     log.info("circuit to {} lets {} probes through", target, PROBES);
     beforeProbes.run();
   }
 
   private void closed() {
     openings.set(0);
+    turned(CircuitBreaker.State.CLOSED);
     log.info("circuit to {} closed", target);
   }
 }

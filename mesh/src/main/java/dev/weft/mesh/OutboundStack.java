@@ -1,5 +1,6 @@
 package dev.weft.mesh;
 
+import dev.failsafe.CircuitBreaker;
 import dev.weft.consul.Consul;
 import io.grpc.CallOptions;
 import io.grpc.Channel;
@@ -8,12 +9,14 @@ import io.grpc.ManagedChannel;
 import io.grpc.MethodDescriptor;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
+import io.opentelemetry.api.common.AttributeKey;
 import io.opentelemetry.api.common.Attributes;
 import io.opentelemetry.api.metrics.Meter;
 import io.opentelemetry.api.metrics.ObservableLongMeasurement;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -35,6 +38,8 @@ final class OutboundStack implements AutoCloseable {
   private static final int CONNECT_MILLIS = 1_000;
   private static final int KEEPALIVE_SECONDS = 20;
   private static final int KEEPALIVE_ANSWER_SECONDS = 5;
+
+  private static final AttributeKey<String> STATE = AttributeKey.stringKey("state");
 
   private static final Map<MethodDescriptor<?, ?>, CallPolicy> POLICIES = new ConcurrentHashMap<>();
 
@@ -84,6 +89,27 @@ final class OutboundStack implements AutoCloseable {
         .ofLongs()
         .setDescription("State of the circuit: 0 closed, 1 open, 2 half open.")
         .buildWithCallback(out -> record(out, target -> target.circuit.number(), Math::max));
+    meter
+        .counterBuilder("weft.rpc.client.circuit.transitions")
+        .setUnit("{transition}")
+        .setDescription("How often the circuit came to a state: open, half_open, closed.")
+        .buildWithCallback(this::recordTransitions);
+  }
+
+  private void recordTransitions(ObservableLongMeasurement out) {
+    for (CircuitBreaker.State state : CircuitBreaker.State.values()) {
+      Map<String, Long> values = new HashMap<>();
+      targets.forEach(t -> values.merge(t.service, t.circuit.turnsTo(state), Long::sum));
+      values.forEach(
+          (service, n) ->
+              out.record(
+                  n,
+                  Attributes.of(
+                      RpcTelemetry.SERVER_ADDRESS,
+                      service,
+                      STATE,
+                      state.name().toLowerCase(Locale.ROOT))));
+    }
   }
 
   /** One value per service, of which there may be a channel for calls and one for streams. */

@@ -32,6 +32,8 @@ import org.slf4j.LoggerFactory;
 @Timeout(30)
 class MeshTest {
   private static final String CIRCUIT = "weft_rpc_client_circuit{server_address=\"echo-svc\"}";
+  private static final String TRANSITIONS =
+      "weft_rpc_client_circuit_transitions_total{server_address=\"echo-svc\",";
 
   private final Meshes meshes = new Meshes();
 
@@ -177,7 +179,11 @@ class MeshTest {
     for (int i = 0; i < 20; i++) {
       assertThat(catchThrowable(() -> stub.read(request("")))).isNotNull();
     }
-    assertThat(caller.telemetry().exposition("").body()).contains(CIRCUIT + " 1");
+    assertThat(caller.telemetry().exposition("").body())
+        .contains(CIRCUIT + " 1")
+        .contains(TRANSITIONS + "state=\"open\"} 1")
+        .contains(TRANSITIONS + "state=\"half_open\"} 0")
+        .contains(TRANSITIONS + "state=\"closed\"} 0");
   }
 
   @Test

@@ -37,12 +37,22 @@ final class Payments {
   private final PaymentStore store;
   private final Ledger ledger;
   private final Settlement settlement;
+  private final Runnable tooLate;
 
-  Payments(Database database, PaymentStore store, Ledger ledger, Settlement settlement) {
+  /**
+   * @param tooLate told of each attempt to authorize what was given up before
+   */
+  Payments(
+      Database database,
+      PaymentStore store,
+      Ledger ledger,
+      Settlement settlement,
+      Runnable tooLate) {
     this.database = database;
     this.store = store;
     this.ledger = ledger;
     this.settlement = settlement;
+    this.tooLate = tooLate;
   }
 
   /** What an authorization asks for. */
@@ -221,7 +231,10 @@ final class Payments {
         }
         yield payment;
       }
-      case Attempt.Cancelled() -> throw voided();
+      case Attempt.Cancelled() -> {
+        tooLate.run();
+        throw voided();
+      }
       case Attempt.Reused() -> throw ofOtherContent();
     };
   }

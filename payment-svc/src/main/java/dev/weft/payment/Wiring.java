@@ -5,6 +5,8 @@ import dev.weft.durable.Sweep;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshServer;
 import dev.weft.mesh.RunningProcess;
+import dev.weft.mesh.Telemetry;
+import io.opentelemetry.api.metrics.LongCounter;
 import java.time.Duration;
 import java.time.InstantSource;
 
@@ -29,7 +31,10 @@ final class Wiring implements RunningProcess {
     settlement = new Settlement(database, store, ledger, network);
     resolver = new Resolver(database, store, settlement, RESOLVE_EVERY);
     sweep = new Sweep(database);
-    server = mesh.server(new PaymentService(new Payments(database, store, ledger, settlement)));
+    Runnable tombstoneHits = tombstoneHits(mesh.telemetry());
+    server =
+        mesh.server(
+            new PaymentService(new Payments(database, store, ledger, settlement, tombstoneHits)));
     config
         .cardSignature()
         .ifPresent(
@@ -40,6 +45,18 @@ final class Wiring implements RunningProcess {
                         new CardWebhook(signature, InstantSource.system(), settlement)));
     mesh.management().readiness("database", database::healthy);
     mesh.management().degradation("card-network", network::reachable);
+  }
+
+  /** As in every service that keeps a fence. */
+  private static Runnable tombstoneHits(Telemetry telemetry) {
+    LongCounter hits =
+        telemetry
+            .meter("dev.weft.payment")
+            .counterBuilder("weft.fence.tombstone.hits")
+            .setUnit("{attempt}")
+            .setDescription("Attempts at a step that was undone before; nothing came of them.")
+            .build();
+    return () -> hits.add(1);
   }
 
   @Override

@@ -82,7 +82,7 @@ final class CardWebhookTest {
     CardNetwork network = new CardNetwork(cards.address(), CardNetwork.Patience.DEFAULT);
     opened.add(network);
     settlement = new Settlement(postgres.database(), store, ledger, network);
-    payments = new Payments(postgres.database(), store, ledger, settlement);
+    payments = new Payments(postgres.database(), store, ledger, settlement, () -> {});
     webhook = new CardWebhook(signature, InstantSource.system(), settlement);
   }
 

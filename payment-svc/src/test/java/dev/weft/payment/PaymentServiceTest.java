@@ -66,7 +66,7 @@ final class PaymentServiceTest {
     settlement = new Settlement(postgres.database(), store, ledger, network);
     mesh.serve(
         PaymentServer.NAME,
-        new PaymentService(new Payments(postgres.database(), store, ledger, settlement)));
+        new PaymentService(new Payments(postgres.database(), store, ledger, settlement, () -> {})));
   }
 
   @AfterAll

@@ -33,6 +33,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.jdbi.v3.core.Handle;
 import org.junit.jupiter.api.AfterAll;
@@ -89,6 +90,7 @@ final class PaymentsTest {
     final PaymentStore store = new PaymentStore();
     final Ledger ledger = new Ledger();
     final Payments payments;
+    final AtomicInteger tombstoneHits = new AtomicInteger();
     final Resolver resolver;
 
     Instance(Database database, URI network) {
@@ -96,7 +98,7 @@ final class PaymentsTest {
       Settlement settlement = new Settlement(database, store, ledger, client);
       opened.add(settlement);
       opened.add(client);
-      payments = new Payments(database, store, ledger, settlement);
+      payments = new Payments(database, store, ledger, settlement, tombstoneHits::incrementAndGet);
       resolver = new Resolver(database, store, settlement, Duration.ofMillis(20));
     }
   }
@@ -324,6 +326,7 @@ final class PaymentsTest {
 
     refused("PAYMENT_VOIDED", () -> authorize("card_ok"));
 
+    assertThat(process.tombstoneHits).hasValue(1);
     assertThat(atTheNetwork()).isEqualTo("{\"charges\":[]}");
     refused("PAYMENT_NOT_FOUND", this::capture);
   }

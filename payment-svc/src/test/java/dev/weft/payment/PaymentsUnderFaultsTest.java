@@ -230,7 +230,7 @@ final class PaymentsUnderFaultsTest {
     opened.add(network);
     opened.add(settlement);
     return new Instance(
-        new Payments(database, store, ledger, settlement),
+        new Payments(database, store, ledger, settlement, () -> {}),
         new Resolver(database, store, settlement, Duration.ofMillis(20)));
   }
 
