@@ -8,6 +8,8 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
+import java.util.regex.Pattern;
 
 /**
  * The processes a system is made of: the command and the environment of each, and where it answers.
@@ -41,10 +43,14 @@ final class Programs {
   private static final String LOOPBACK = "127.0.0.1";
   private static final int HEAP_MEGABYTES = 96;
 
+  /** In a URL, with or without a user before it. */
+  private static final Pattern HOST_AND_PORT = Pattern.compile("(?<=//|@)[^/@]+(?=/|$)");
+
   private final StateDir dir;
   private final Ports ports;
   private final RegistryChoice registry;
   private final StagedBuild build;
+  private final Detours detours;
   private final Map<String, String> given;
   private final InetAddress bind;
   private final InetAddress bindPublic;
@@ -52,6 +58,7 @@ final class Programs {
   /**
    * Throws {@link Trouble} if an address in the environment is none.
    *
+   * @param detours where others than the one who listens are to be reached
    * @param given the environment of {@code ./weft} itself, which every process inherits
    */
   Programs(
@@ -59,11 +66,13 @@ final class Programs {
       Ports ports,
       RegistryChoice registry,
       StagedBuild build,
+      Detours detours,
       Map<String, String> given) {
     this.dir = dir;
     this.ports = ports;
     this.registry = registry;
     this.build = build;
+    this.detours = detours;
     this.given = given;
     this.bind = address(BIND, LOOPBACK);
     this.bindPublic = address(BIND_PUBLIC, bind.getHostAddress());
@@ -105,12 +114,13 @@ final class Programs {
 
   ProcessSpec service(String service, ServiceKeys keys, String databaseUrl) {
     Map<String, String> environment = onTheMesh(service, keys);
-    environment.put("DATABASE_URL", databaseUrl);
+    environment.put("DATABASE_URL", via(service, DATABASE, databaseUrl));
+    detours.to(service).ifPresent(port -> environment.put("WEFT_ADVERTISE", LOOPBACK + ":" + port));
     if (service.equals(USER)) {
       environment.put("WEFT_BOOTSTRAP_ADMIN_FILE", DemoData.bootstrapAdmin(dir));
     }
     if (service.equals(PAYMENT)) {
-      environment.put("WEFT_CARD_NETWORK_URL", url(CARD_NETWORK));
+      environment.put("WEFT_CARD_NETWORK_URL", via(service, CARD_NETWORK, url(CARD_NETWORK)));
       environment.put(WEBHOOK_SECRET, webhookSecret());
     }
     return java(service, environment);
@@ -164,10 +174,18 @@ final class Programs {
   private Map<String, String> onTheMesh(String process, ServiceKeys keys) {
     Map<String, String> environment = common(process);
     environment.put("WEFT_MANAGEMENT_PORT", "" + ports.managementOf(process));
-    environment.put("CONSUL_HTTP_ADDR", registryUrl());
+    environment.put("CONSUL_HTTP_ADDR", via(process, REGISTRY, registryUrl()));
     environment.put("WEFT_SERVICE_KEY_FILE", keys.privateKey(process).toString());
     environment.put("WEFT_SERVICE_KEYS_FILE", keys.set().toString());
     return environment;
+  }
+
+  /** The address of a process as another one is to be told it. */
+  private String via(String from, String to, String url) {
+    OptionalInt port = detours.between(from, to);
+    return port.isEmpty()
+        ? url
+        : HOST_AND_PORT.matcher(url).replaceFirst(LOOPBACK + ":" + port.getAsInt());
   }
 
   /** What card-network signs with and payment-svc knows. */

@@ -56,6 +56,14 @@ final class UpCommand implements Callable<Integer> {
       description = "Where data, keys and logs are kept (default: .weft).")
   private @Nullable Path state;
 
+  @Option(
+      names = "--detours",
+      paramLabel = "FILE",
+      description =
+          "Ports through which processes reach each other, such as order-svc>postgres=21002 on a"
+              + " line: for a proxy in between.")
+  private @Nullable Path detours;
+
   @Override
   public Integer call() throws Exception {
     boolean generated = isolated && state == null;
@@ -70,6 +78,7 @@ final class UpCommand implements Callable<Integer> {
             isolated ? Ports.free() : Ports.fixed(),
             RegistryChoice.of(registry),
             StagedBuild.current(),
+            Detours.of(detours),
             System.getenv());
     var supervisor = new Supervisor(dir, programs, console);
     var ending = new Ending(supervisor, dir, generated || deleteState);
@@ -154,6 +163,9 @@ final class UpCommand implements Callable<Integer> {
     }
     if (generated) {
       command.add("--delete-state");
+    }
+    if (detours != null) {
+      command.addAll(List.of("--detours", detours.toAbsolutePath().toString()));
     }
     Process supervisor =
         new ProcessBuilder(command)

@@ -87,6 +87,29 @@ class ProgramsTest {
   }
 
   @Test
+  void aDetourLeadsToItselfInsteadOfWhereItEnds() {
+    Detours detours =
+        new Detours(
+            Map.of(
+                "payment-svc", 21_001,
+                "payment-svc>postgres", 21_002,
+                "payment-svc>registry", 21_003,
+                "payment-svc>card-network", 21_004));
+    Programs programs = programs(Ports.fixed(), detours, Map.of());
+
+    assertThat(service(programs, Programs.PAYMENT, "postgresql://p:w_-@127.0.0.1:9432/payment_svc"))
+        .containsEntry("WEFT_ADVERTISE", "127.0.0.1:21001")
+        .containsEntry("DATABASE_URL", "postgresql://p:w_-@127.0.0.1:21002/payment_svc")
+        .containsEntry("CONSUL_HTTP_ADDR", "http://127.0.0.1:21003")
+        .containsEntry("WEFT_CARD_NETWORK_URL", "http://127.0.0.1:21004")
+        .containsEntry("PORT", "9103");
+    assertThat(service(programs, Programs.USER))
+        .doesNotContainKey("WEFT_ADVERTISE")
+        .containsEntry("CONSUL_HTTP_ADDR", "http://127.0.0.1:8500");
+    assertThat(programs.managementUrl(Programs.PAYMENT)).isEqualTo("http://127.0.0.1:10103");
+  }
+
+  @Test
   void anAddressThatIsNoneIsRefusedInOneLine() {
     assertThatThrownBy(() -> programs(Map.of("WEFT_BIND", "256.1.1.1")))
         .isInstanceOf(Trouble.class)
@@ -109,11 +132,19 @@ class ProgramsTest {
   }
 
   private Programs programs(Ports ports, Map<String, String> environment) {
-    return new Programs(dir, ports, new RegistryChoice(null, null), build, environment);
+    return programs(ports, Detours.NONE, environment);
+  }
+
+  private Programs programs(Ports ports, Detours detours, Map<String, String> environment) {
+    return new Programs(dir, ports, new RegistryChoice(null, null), build, detours, environment);
   }
 
   private Map<String, String> service(Programs programs, String name) {
+    return service(programs, name, "postgresql://x@127.0.0.1/x");
+  }
+
+  private Map<String, String> service(Programs programs, String name, String databaseUrl) {
     ServiceKeys keys = ServiceKeys.in(dir.folder("identity"), List.of(name));
-    return programs.service(name, keys, "postgresql://x@127.0.0.1/x").environment();
+    return programs.service(name, keys, databaseUrl).environment();
   }
 }
