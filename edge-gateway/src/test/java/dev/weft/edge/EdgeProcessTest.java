@@ -8,6 +8,7 @@ import dev.weft.consul.Consul;
 import dev.weft.consul.ConsulConfig;
 import dev.weft.consul.agent.DevAgent;
 import dev.weft.consul.agent.DevAgentConfig;
+import dev.weft.durable.LocalPorts;
 import dev.weft.identity.v1.IdentityServiceGrpc;
 import dev.weft.identity.v1.ListKeysRequest;
 import dev.weft.identity.v1.ListKeysResponse;
@@ -164,8 +165,8 @@ class EdgeProcessTest {
   }
 
   private Process start() throws Exception {
-    port = freePort();
-    management = freePort();
+    port = LocalPorts.free();
+    management = LocalPorts.free();
     Process process = launch(Map.of("PORT", "" + port, "WEFT_MANAGEMENT_PORT", "" + management));
     await()
         .atMost(START_MAX)
@@ -210,11 +211,5 @@ class EdgeProcessTest {
 
   private String registryAddress() {
     return "127.0.0.1:" + registry.address().getPort();
-  }
-
-  private static int freePort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0)) {
-      return socket.getLocalPort();
-    }
   }
 }
