@@ -1,6 +1,7 @@
 package dev.weft.prove;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.Set;
 
 /**
  * What the edge said to a request.
@@ -8,6 +9,8 @@ import com.fasterxml.jackson.databind.JsonNode;
  * @param status 0 when there was no answer: nobody knows what happened
  */
 record Answer(int status, JsonNode body) {
+  private static final Set<String> SHED = Set.of("OVERLOADED", "TOO_MANY_CONNECTIONS");
+
   /** Whether it says for good what happened. */
   boolean definite() {
     return status > 0 && status < 500 && status != 429 && !inProgress();
@@ -16,6 +19,11 @@ record Answer(int status, JsonNode body) {
   /** Whether the first request with this key is not answered yet. */
   boolean inProgress() {
     return status == 409 && text("reason").equals("IDEMPOTENCY_IN_PROGRESS");
+  }
+
+  /** Whether it was refused unseen because there was too much to do. */
+  boolean shed() {
+    return SHED.contains(text("reason"));
   }
 
   boolean ok() {

@@ -6,6 +6,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.sql.Connection;
 import java.sql.DriverManager;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.Properties;
@@ -20,9 +21,9 @@ final class Databases {
     this.shop = shop;
   }
 
-  /** Ends every session of a service, whatever it is doing. */
-  void endSessions(String service) {
-    execute(
+  /** Ends every session of a service, whatever it is doing; says how many there were. */
+  int endSessions(String service) {
+    return execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '%s'"
             .formatted(role(service)));
   }
@@ -31,17 +32,19 @@ final class Databases {
    * Moves the clock of a service's timers, for its next sessions, which begin at once.
    *
    * @param offset as PostgreSQL reads an interval; empty for none
+   * @return how many sessions ended for it
    */
-  void moveClock(String service, String offset) {
+  int moveClock(String service, String offset) {
     execute("ALTER ROLE %s SET weft.clock_offset = '%s'".formatted(role(service), offset));
-    endSessions(service);
+    return endSessions(service);
   }
 
   private static String role(String service) {
     return service.replace('-', '_');
   }
 
-  private void execute(String sql) {
+  /** Returns how many rows it gave. */
+  private int execute(String sql) {
     Properties passwords = new Properties();
     try (Reader file =
         Files.newBufferedReader(shop.folder().resolve("postgres/passwords.properties"))) {
@@ -53,7 +56,15 @@ final class Databases {
     String password = passwords.getProperty(ADMINISTRATOR, "");
     try (Connection connection = DriverManager.getConnection(url, ADMINISTRATOR, password);
         Statement statement = connection.createStatement()) {
-      statement.execute(sql);
+      int rows = 0;
+      if (statement.execute(sql)) {
+        try (ResultSet result = statement.getResultSet()) {
+          while (result.next()) {
+            rows++;
+          }
+        }
+      }
+      return rows;
     } catch (SQLException e) {
       throw new ProofException("the database refused: " + sql, e);
     }

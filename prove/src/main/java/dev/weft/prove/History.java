@@ -21,6 +21,8 @@ import org.jspecify.annotations.Nullable;
 final class History implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
 
+  private static final int HTTP_UNAVAILABLE = 503;
+
   private final long began = System.nanoTime();
   private final BufferedWriter file;
   private final List<Op> ops = new ArrayList<>();
@@ -72,6 +74,9 @@ final class History implements AutoCloseable {
             answer.status(),
             note);
     ops.add(op);
+    if (answer.shed()) {
+      count("a request was shed");
+    }
     try {
       file.write(JSON.writeValueAsString(op));
       file.newLine();
@@ -106,8 +111,21 @@ final class History implements AutoCloseable {
   }
 
   /** Something was seen that the proof is nothing worth without. */
-  synchronized void count(String what) {
-    counts.merge(what, 1L, Long::sum);
+  void count(String what) {
+    count(what, 1);
+  }
+
+  synchronized void count(String what, long times) {
+    if (times > 0) {
+      counts.merge(what, times, Long::sum);
+    }
+  }
+
+  /** How many requests for an order were told that the shop cannot take it now. */
+  synchronized long unavailable() {
+    return ops.stream()
+        .filter(op -> op.kind() == Op.Kind.CREATE && op.status() == HTTP_UNAVAILABLE)
+        .count();
   }
 
   synchronized Map<String, Long> counts() {

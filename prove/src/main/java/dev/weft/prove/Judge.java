@@ -75,6 +75,10 @@ final class Judge {
           Invariant.A1, Op.Kind.FOREIGN_READ,
           Invariant.O1, Op.Kind.WITNESS);
 
+  /** An order's way, in its order. */
+  private static final List<String> STEPS =
+      List.of("check-user", "reserve", "authorize", "pin", "capture", "confirm");
+
   private final History history;
   private final Books books;
   private final List<Goods> goods;
@@ -277,12 +281,14 @@ final class Judge {
     List<String> backward = new ArrayList<>();
     Set<String> once = new HashSet<>();
     boolean captured = false;
+    boolean lastDone = false;
     for (Step step : saga.steps()) {
       (step.forward() ? forward : backward).add(step.name());
       check(
           Invariant.O9,
           once.add(step.name() + step.forward()) && step.attempts() >= 1,
           order + ": " + step + " stands twice or was never tried");
+      lastDone = step.forward() ? step.done() : lastDone;
       captured |= step.forward() && step.name().equals("capture") && step.done();
       if (!step.forward() && step.done() && step.name().equals("authorize")) {
         history.count("undone after the authorization");
@@ -291,11 +297,22 @@ final class Judge {
         history.count("a step tried again");
       }
     }
+    // Nothing is recorded of a step whose outcome was still unknown when time was up.
+    if (lastDone && backward.contains(after(forward))) {
+      forward.add(after(forward));
+      history.count("undone though its outcome was unknown");
+    }
     List<String> reversed = forward.stream().filter(backward::contains).toList().reversed();
     check(
         Invariant.O8,
         backward.equals(reversed) && !(captured && !backward.isEmpty()),
         order + ": " + saga.steps());
+  }
+
+  /** The step after the last of these; empty if there is none. */
+  private static String after(List<String> steps) {
+    int next = STEPS.indexOf(steps.getLast()) + 1;
+    return next < STEPS.size() ? STEPS.get(next) : "";
   }
 
   private static List<StockMovement.Kind> kinds(List<StockMovement> movements) {

@@ -10,10 +10,10 @@ import java.util.stream.Stream;
 final class Logs {
   private Logs() {}
 
-  /** Whether a line of the file holds these words. */
-  static boolean hold(Path file, String words) {
+  /** How many lines of the file hold these words. */
+  static long count(Path file, String words) {
     try (Stream<String> lines = Files.lines(file)) {
-      return lines.anyMatch(line -> line.contains(words));
+      return lines.filter(line -> line.contains(words)).count();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** Inflicts faults, one after the other, while customers shop. */
@@ -14,26 +13,22 @@ final class Nemesis {
   private static final Duration RECOVERS = Duration.ofSeconds(60);
 
   private final Shop shop;
-  private final History history;
+  private final Meters meters;
   private final Workload workload;
   private final Report report;
 
-  Nemesis(Shop shop, History history, Workload workload, Report report) {
+  Nemesis(Shop shop, Meters meters, Workload workload, Report report) {
     this.shop = shop;
-    this.history = history;
+    this.meters = meters;
     this.workload = workload;
     this.report = report;
   }
 
   /**
-   * @param only the names of those that are wanted
-   * @param soak how long random faults are inflicted; null for each fault once
+   * @param faults those that are wanted
+   * @param soak how long random ones of them are inflicted; null for each once
    */
-  List<Fault.Outcome> run(long seed, Pattern only, @Nullable Duration soak) {
-    List<Fault> faults =
-        Fault.all(shop, history).stream()
-            .filter(fault -> only.matcher(fault.name()).matches())
-            .toList();
+  List<Fault.Outcome> run(long seed, List<Fault> faults, @Nullable Duration soak) {
     CountDownLatch enough = new CountDownLatch(1);
     Thread customers = Thread.ofVirtual().unstarted(() -> workload.run(enough));
     List<Throwable> failed = new ArrayList<>();
@@ -42,6 +37,9 @@ final class Nemesis {
     List<Fault.Outcome> outcomes;
     try {
       Shop.pause(CALM);
+      if (faults.isEmpty()) {
+        throw new ProofException("no fault has such a name");
+      }
       outcomes = soak == null ? each(faults) : random(faults, new Random(seed), soak);
     } finally {
       enough.countDown();
@@ -67,18 +65,21 @@ final class Nemesis {
   }
 
   private Fault.Outcome inflict(Fault fault) {
-    fault.inflict().run();
+    // Who is killed cannot be asked afterwards.
+    meters.look();
+    Fault.Inflicted inflicted = fault.inflict().get();
     try {
       Shop.pause(fault.lasts());
     } finally {
-      fault.heal().run();
+      inflicted.heal();
     }
     long healed = System.nanoTime();
     // What was killed is noticed a moment later.
     Shop.pause(Duration.ofMillis(300));
     boolean recovered = shop.awaitReady(RECOVERS);
     Fault.Outcome outcome =
-        new Fault.Outcome(fault.name(), recovered, (System.nanoTime() - healed) / 1_000_000);
+        new Fault.Outcome(
+            fault.name(), recovered, (System.nanoTime() - healed) / 1_000_000, inflicted.bite());
     report.fault(outcome);
     Shop.pause(CALM);
     return outcome;

@@ -5,9 +5,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -29,6 +32,15 @@ import picocli.CommandLine.Option;
 final class Prove implements Callable<Integer> {
   private static final int SHOPPERS = 6;
   private static final Duration QUIET = Duration.ofSeconds(60);
+  private static final String ALL = ".*";
+  private static final String TOMBSTONE = "a step came after it was undone (tombstone)";
+
+  /** By the state that a circuit came to. */
+  private static final Map<String, String> CIRCUITS =
+      Map.of(
+          "open", "a circuit opened",
+          "half_open", "a circuit let probes through",
+          "closed", "a circuit closed again");
 
   @Option(names = "--grid", description = "Every crash point of every step, one after the other.")
   private boolean grid;
@@ -46,16 +58,16 @@ final class Prove implements Callable<Integer> {
   @Option(
       names = "--cells",
       paramLabel = "REGEX",
-      defaultValue = ".*",
+      defaultValue = ALL,
       description = "Only crash points with such a name, as STEP/POINT.")
-  private String cells = ".*";
+  private String cells = ALL;
 
   @Option(
       names = "--only",
       paramLabel = "REGEX",
-      defaultValue = ".*",
+      defaultValue = ALL,
       description = "Only faults with such a name.")
-  private String only = ".*";
+  private String only = ALL;
 
   @Option(
       names = "--seeds",
@@ -92,8 +104,14 @@ final class Prove implements Callable<Integer> {
     Report report = new Report(System.out);
     report.say("seed " + root + " (the same again: --seed " + root + ")");
     Path folder = Path.of(home, ".weft", "proof");
-    try (Shop shop = Shop.open(folder, Path.of(run));
-        History history = new History(folder.resolve("history.jsonl"))) {
+    Shop.clear(folder, Path.of(run));
+    boolean breaks = faults || soak != null;
+    DiskFaults disks = breaks ? DiskFaults.in(folder) : new DiskFaults();
+    try (Lines lines = new Lines();
+        Shop shop =
+            Shop.open(folder, Path.of(run), breaks ? Optional.of(lines) : Optional.empty());
+        History history = new History(folder.resolve("history.jsonl"));
+        Meters meters = new Meters(shop)) {
       report.say("a system of its own is up; the history: " + folder.resolve("history.jsonl"));
       Shopper admin = Shopper.admin(shop);
       List<Goods> goods = new ArrayList<>();
@@ -111,18 +129,27 @@ final class Prove implements Callable<Integer> {
         if (grid || (!faults && soak == null)) {
           outcomes = crashes(shop, history, shoppers.getFirst(), goods, root, report);
         }
-        if (faults || soak != null) {
+        if (breaks) {
+          disks.omitted().forEach(report::omitted);
+          List<Fault> wanted = new ArrayList<>();
+          wanted.addAll(new ProcessFaults(shop, history, meters).all());
+          wanted.addAll(new NetworkFaults(lines, new Databases(shop)).all());
+          wanted.addAll(disks.all(shop, history));
+          Predicate<String> named = Pattern.compile(only).asMatchPredicate();
+          wanted.removeIf(fault -> !named.test(fault.name()));
           inflicted =
-              new Nemesis(
-                      shop, history, new Workload(history, shoppers, admin, goods, root), report)
-                  .run(root, Pattern.compile(only), soak);
+              new Nemesis(shop, meters, new Workload(history, shoppers, admin, goods, root), report)
+                  .run(root, wanted, soak);
         }
         report.say("healed; waiting for quiet");
         shop.awaitReady(QUIET);
         awaitQuiet(admin);
       }
       Judge.Verdict verdict = Judge.of(history, Books.read(shop, admin, goods), goods);
-      return report.end(history, outcomes, inflicted, verdict, needed());
+      meters.look();
+      count(history, meters);
+      return report.end(
+          history, outcomes, inflicted, disks.omitted().size(), verdict, needed(disks));
     }
   }
 
@@ -149,7 +176,7 @@ final class Prove implements Callable<Integer> {
   }
 
   /** Without these a run shows nothing of what it was made for. */
-  private List<String> needed() {
+  private List<String> needed(DiskFaults disks) {
     List<String> needed = new ArrayList<>();
     if (faults || soak != null) {
       needed.add("stored reply replayed");
@@ -157,11 +184,28 @@ final class Prove implements Callable<Integer> {
       needed.add("undone after the authorization");
       needed.add("a step tried again");
     }
-    if (faults) {
+    // A few faults alone need not show all of it.
+    if (faults && only.equals(ALL)) {
       needed.add("a zombie owner was fenced");
       needed.add("a reservation expired");
+      needed.add("undone though its outcome was unknown");
+      needed.add("two order-svc shared the work");
+      needed.add("a request was shed");
+      needed.add(TOMBSTONE);
+      needed.addAll(CIRCUITS.values());
+      if (disks.omitted().isEmpty()) {
+        needed.add("an order got 503 while the disk was full");
+      }
     }
     return needed;
+  }
+
+  /** What processes counted themselves. */
+  private static void count(History history, Meters meters) {
+    history.count(TOMBSTONE, meters.total(Meters.TOMBSTONES, ""));
+    CIRCUITS.forEach(
+        (state, what) ->
+            history.count(what, meters.total(Meters.CIRCUITS, "state=\"" + state + "\"")));
   }
 
   private static void awaitQuiet(Shopper admin) {

@@ -55,8 +55,16 @@ final class Report {
 
   void fault(Fault.Outcome outcome) {
     say(
-        "%-4s %-52s ready again after %5d ms"
-            .formatted(outcome.recovered() ? "ok" : "BAD", outcome.name(), outcome.millis()));
+        "%-4s %-64s ready again after %5d ms; %s"
+            .formatted(
+                !outcome.recovered() ? "BAD" : outcome.bite().felt() ? "ok" : "idle",
+                outcome.name(),
+                outcome.millis(),
+                outcome.bite()));
+  }
+
+  void omitted(Fault.Omitted one) {
+    say("%-4s %-64s %s".formatted("--", one.name(), one.reason()));
   }
 
   /** Prints the verdict and returns the exit code. */
@@ -64,6 +72,7 @@ final class Report {
       History history,
       List<Crash.Outcome> outcomes,
       List<Fault.Outcome> faults,
+      int faultsOmitted,
       Verdict verdict,
       List<String> needed) {
     matrix(outcomes);
@@ -78,13 +87,28 @@ final class Report {
     out.println(
         "\nClients did %d operations: %s; %d orders."
             .formatted(history.size(), history.results(), history.placed().size()));
-    out.println("Seen on the way: " + history.counts());
+    out.println("\nSeen on the way:");
+    history.counts().forEach((what, times) -> out.printf("  %7d  %s%n", times, what));
+    needed.stream()
+        .filter(what -> !history.counts().containsKey(what))
+        .forEach(what -> out.printf("  %7s  %s%n", "never", what));
+    if (!faults.isEmpty()) {
+      out.println(
+          "\n%d faults of %d did something; %d are omitted on this machine."
+              .formatted(
+                  faults.stream().filter(one -> one.bite().felt()).count(),
+                  faults.size(),
+                  faultsOmitted));
+    }
     List<String> missing =
         new ArrayList<>(
             needed.stream().filter(what -> !history.counts().containsKey(what)).toList());
     outcomes.stream()
         .filter(outcome -> !outcome.fired())
         .forEach(outcome -> missing.add("the crash " + outcome.cell().name()));
+    faults.stream()
+        .filter(outcome -> !outcome.bite().felt())
+        .forEach(outcome -> missing.add("the fault " + outcome.name()));
     boolean ended = outcomes.stream().allMatch(o -> !o.fired() || o.asPromised());
     boolean recovered = faults.stream().allMatch(Fault.Outcome::recovered);
     if (!verdict.holds() || !ended || !recovered) {

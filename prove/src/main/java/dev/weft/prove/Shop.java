@@ -9,7 +9,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
@@ -30,31 +33,48 @@ final class Shop implements AutoCloseable {
 
   private final Path folder;
   private final Path run;
+  private final Thread hook = new Thread(this::end, "down");
 
   private Shop(Path folder, Path run) {
     this.folder = folder;
     this.run = run;
   }
 
+  /** Stops and removes what an earlier run left. */
+  static void clear(Path folder, Path run) {
+    new Shop(folder, run).end();
+    delete(folder);
+  }
+
   /**
    * Starts one.
    *
-   * @param folder for its data, which is replaced
+   * @param folder for its data; what is in it is kept
    * @param run the staged build it runs from
+   * @param lines by which its processes reach each other; none if they do so directly
    */
-  static Shop open(Path folder, Path run) {
+  static Shop open(Path folder, Path run, Optional<Lines> lines) {
     Shop shop = new Shop(folder, run);
-    shop.weft("down", "--state", folder.toString());
-    delete(folder);
+    // Who interrupts a proof wants nothing left of it either.
+    Runtime.getRuntime().addShutdownHook(shop.hook);
     try {
       Files.createDirectories(shop.failPoints());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    int exit =
-        shop.weft(
-            "up", "--isolated", "--detach", "--registry", "dev", "--state", folder.toString());
+    List<String> up =
+        new ArrayList<>(
+            List.of(
+                "up", "--isolated", "--detach", "--registry", "dev", "--state", folder.toString()));
+    lines.ifPresent(
+        own -> {
+          own.leadTo(shop);
+          up.addAll(List.of("--detours", own.write(folder.resolve("detours")).toString()));
+        });
+    int exit = shop.weft(up.toArray(String[]::new));
     if (exit != 0) {
+      // What did start would go on running.
+      shop.close();
       throw new ProofException(
           "the system did not start, exit code " + exit + "; its logs: " + folder.resolve("logs"));
     }
@@ -82,6 +102,19 @@ final class Shop implements AutoCloseable {
     return process(process).path("port").asInt();
   }
 
+  /** By the pid of each process that has one and runs. */
+  Map<Long, Integer> managementPorts() {
+    Map<Long, Integer> ports = new HashMap<>();
+    for (JsonNode process : state().path("processes")) {
+      int port = process.path("managementPort").asInt();
+      long pid = process.path("pid").asLong();
+      if (port > 0 && pid > 0) {
+        ports.put(pid, port);
+      }
+    }
+    return ports;
+  }
+
   /** 0 while it does not run. */
   long pid(String process) {
     return process(process).path("pid").asLong();
@@ -95,6 +128,15 @@ final class Shop implements AutoCloseable {
     return process(process).path("state").asText().equals("ready");
   }
 
+  /** 0 for those that do not run. */
+  Map<String, Long> pids() {
+    Map<String, Long> pids = new HashMap<>();
+    for (JsonNode process : state().path("processes")) {
+      pids.put(process.path("name").asText(), process.path("pid").asLong());
+    }
+    return pids;
+  }
+
   List<String> processes() {
     return state().path("processes").findValuesAsText("name");
   }
@@ -103,15 +145,13 @@ final class Shop implements AutoCloseable {
     return read(folder.resolve("demo.json"));
   }
 
-  /** Sends a signal such as KILL, STOP or CONT; does nothing to what does not run. */
-  void signal(String process, String signal) {
-    signal(pid(process), signal);
+  /** Sends a signal such as KILL, STOP or CONT; says whether there was a process to get it. */
+  boolean signal(String process, String signal) {
+    return signal(pid(process), signal);
   }
 
-  static void signal(long pid, String signal) {
-    if (pid > 0) {
-      execute(List.of("kill", "-s", signal, Long.toString(pid)));
-    }
+  static boolean signal(long pid, String signal) {
+    return pid > 0 && execute(List.of("kill", "-s", signal, Long.toString(pid))) == 0;
   }
 
   /** Waits until every process is ready; says whether that came true in time. */
@@ -141,7 +181,17 @@ final class Shop implements AutoCloseable {
 
   @Override
   public void close() {
+    try {
+      Runtime.getRuntime().removeShutdownHook(hook);
+    } catch (IllegalStateException e) {
+      return; // it is at work
+    }
+    end();
+  }
+
+  private void end() {
     weft("down", "--state", folder.toString());
+    DiskFaults.clear(folder);
   }
 
   private int weft(String... arguments) {
@@ -174,8 +224,8 @@ final class Shop implements AutoCloseable {
     }
   }
 
-  private static void execute(List<String> command) {
-    execute(
+  private static int execute(List<String> command) {
+    return execute(
         new ProcessBuilder(command)
             .redirectOutput(ProcessBuilder.Redirect.DISCARD)
             .redirectError(ProcessBuilder.Redirect.DISCARD));

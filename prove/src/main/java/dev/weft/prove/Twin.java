@@ -1,8 +1,8 @@
 package dev.weft.prove;
 
+import dev.weft.durable.LocalPorts;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,9 +21,11 @@ final class Twin implements AutoCloseable {
   private static final Duration READY = Duration.ofSeconds(30);
 
   private final Process process;
+  private final int managementPort;
 
-  private Twin(Process process) {
+  private Twin(Process process, int managementPort) {
     this.process = process;
+    this.managementPort = managementPort;
   }
 
   /** Starts one and returns when it is ready. */
@@ -32,6 +34,8 @@ final class Twin implements AutoCloseable {
     Map<String, String> environment = environment(pid);
     int management = freePort();
     environment.put("PORT", Integer.toString(freePort()));
+    // It is reached where it listens, whatever stands before the first one.
+    environment.remove("WEFT_ADVERTISE");
     environment.put("WEFT_MANAGEMENT_PORT", Integer.toString(management));
     ProcessBuilder builder = new ProcessBuilder(split(pid, "cmdline"));
     builder.environment().clear();
@@ -39,7 +43,7 @@ final class Twin implements AutoCloseable {
     builder.redirectErrorStream(true);
     builder.redirectOutput(shop.log(service + "-twin").toFile());
     try {
-      Twin twin = new Twin(builder.start());
+      Twin twin = new Twin(builder.start(), management);
       Shop.await(READY, () -> Books.answers("http://127.0.0.1:" + management + "/readyz"));
       return twin;
     } catch (IOException e) {
@@ -57,6 +61,14 @@ final class Twin implements AutoCloseable {
       }
     }
     return environment;
+  }
+
+  long pid() {
+    return process.pid();
+  }
+
+  int managementPort() {
+    return managementPort;
   }
 
   @Override
@@ -83,8 +95,8 @@ final class Twin implements AutoCloseable {
   }
 
   private static int freePort() {
-    try (ServerSocket socket = new ServerSocket(0)) {
-      return socket.getLocalPort();
+    try {
+      return LocalPorts.free();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -274,6 +274,36 @@ final class JudgeTest {
   }
 
   @Test
+  void acceptsThatAStepOfUnknownOutcomeIsUndone() {
+    sagas.put(
+        REFUSED,
+        new Saga(
+            "s2",
+            "STATE_COMPENSATED",
+            List.of(done("reserve", true), done("authorize", false), done("reserve", false))));
+
+    assertThat(broken()).isEmpty();
+    assertThat(history.counts()).containsKey("undone though its outcome was unknown");
+  }
+
+  @Test
+  void seesThatAStepWasUndoneThatWasNeverBegun() {
+    Step refused = new Step("reserve", true, "STATE_REFUSED", 1);
+    sagas.put(
+        REFUSED, new Saga("s2", "STATE_COMPENSATED", List.of(refused, done("authorize", false))));
+    assertThat(broken()).containsExactly(Invariant.O8);
+
+    sagas.put(
+        REFUSED,
+        new Saga(
+            "s2",
+            "STATE_COMPENSATED",
+            List.of(done("check-user", true), done("authorize", false))));
+    assertThat(broken()).containsExactly(Invariant.O8);
+    assertThat(history.counts()).doesNotContainKey("undone though its outcome was unknown");
+  }
+
+  @Test
   void seesAStepThatStandsTwice() {
     sagas.put(
         BOUGHT,
