@@ -8,6 +8,8 @@ import com.google.api.HttpRule;
 import com.google.protobuf.DescriptorProtos.MethodOptions.IdempotencyLevel;
 import com.google.protobuf.Descriptors.FileDescriptor;
 import com.google.protobuf.Descriptors.MethodDescriptor;
+import dev.weft.admin.v1.EventAdminServiceProto;
+import dev.weft.event.v1.EventLogServiceProto;
 import dev.weft.identity.v1.IdentityServiceProto;
 import dev.weft.options.v1.MethodPolicy;
 import dev.weft.options.v1.MethodPolicy.Access;
@@ -135,10 +137,17 @@ class ContractsTest {
   }
 
   private static List<MethodDescriptor> rpcs() {
-    return Stream.concat(ownContracts(), Stream.of(IdentityServiceProto.getDescriptor()))
+    return Stream.concat(ownContracts(), platformContracts())
         .flatMap(file -> file.getServices().stream())
         .flatMap(service -> service.getMethods().stream())
         .toList();
+  }
+
+  private static Stream<FileDescriptor> platformContracts() {
+    return Stream.of(
+        IdentityServiceProto.getDescriptor(),
+        EventLogServiceProto.getDescriptor(),
+        EventAdminServiceProto.getDescriptor());
   }
 
   /**

@@ -48,7 +48,7 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 public final class InProcessMesh implements AutoCloseable, AfterAllCallback {
   /** Who can prove their names; the others are strangers. */
   static final List<String> SERVICES =
-      List.of("user-svc", "order-svc", "payment-svc", "inventory-svc", "edge-gateway");
+      List.of("user-svc", "order-svc", "payment-svc", "inventory-svc", "edge-gateway", "operator");
 
   private final String prefix = UUID.randomUUID() + "/";
   private final Path keys;
