@@ -64,7 +64,9 @@ public record Saga(
     /** Begun; what came of it is not known yet. */
     RUNNING,
     DONE,
-    REFUSED
+    REFUSED,
+    /** Given up at the soft limit: it may have run, and is undone. */
+    UNKNOWN
   }
 
   /**

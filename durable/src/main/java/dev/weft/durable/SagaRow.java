@@ -67,7 +67,7 @@ record SagaRow(
         undone.add(record.name());
       } else if (record.state() == StepState.DONE) {
         results.put(record.name(), record.result());
-      } else {
+      } else if (record.state() == StepState.REFUSED) {
         refused.add(record.name());
       }
     }

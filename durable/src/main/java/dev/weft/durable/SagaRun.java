@@ -159,7 +159,7 @@ record SagaRun(
                 newUndone.add(record.name());
               } else if (record.state() == StepState.DONE) {
                 newResults.put(record.name(), record.result());
-              } else {
+              } else if (record.state() == StepState.REFUSED) {
                 newRefused.add(record.name());
               }
             });
@@ -211,17 +211,10 @@ record SagaRun(
   }
 
   private Move turnBackLate(String error) {
-    Move move = turnBack(SagaDefinition.TIMED_OUT, Optional.empty(), pendingUpTo(reached));
-    return new Move(
-        move.state(),
-        move.step(),
-        move.reached(),
-        move.failures(),
-        move.reason(),
-        error,
-        move.record(),
-        false,
-        false);
+    return turnBack(
+        SagaDefinition.TIMED_OUT,
+        Optional.of(record(StepState.UNKNOWN, "", error)),
+        pendingUpTo(reached));
   }
 
   private Move turnBack(String why, Optional<StepRecord> record, List<Integer> toUndo) {

@@ -102,6 +102,8 @@ final class SagaStore implements SagaTables {
                      owner = CASE WHEN :given THEN NULL ELSE owner END,
                      due_at = CASE WHEN :ended THEN NULL
                                    ELSE weft_now() + :until * interval '1 ms' END,
+                     -- Never further off than when it began, should the clock have been set back.
+                     soft_limit_at = LEAST(soft_limit_at, weft_now() + :softLimit * interval '1 ms'),
                      updated_at = weft_now()
                WHERE saga_id = :id AND token = :token AND owner = :owner
               RETURNING soft_limit_at <= weft_now() AS overdue),
@@ -109,7 +111,9 @@ final class SagaStore implements SagaTables {
               INSERT INTO saga_step (saga_id, position, direction, name, state, attempts, result,
                 last_error, recorded_at)
               SELECT :id, :position, :direction, :name, :outcome, :attempts, :result, :stepError,
-                weft_now() FROM moved WHERE :recorded)
+                weft_now() FROM moved WHERE :recorded
+              -- Written before by this owner, who did not hear of the commit.
+              ON CONFLICT (saga_id, position, direction) DO NOTHING)
             SELECT overdue FROM moved
             """)
         .bind("state", move.state().name())
@@ -121,6 +125,7 @@ final class SagaStore implements SagaTables {
         .bind("given", move.waits() || move.state().ended())
         .bind("ended", move.state().ended())
         .bind("until", until.toMillis())
+        .bind("softLimit", run.definition().softLimit().toMillis())
         .bind("id", run.id())
         .bind("token", run.token())
         .bind("owner", owner)
@@ -140,8 +145,13 @@ final class SagaStore implements SagaTables {
   public int renew(Handle tx, Collection<UUID> running, Duration lease) {
     return tx.createUpdate(
             """
+            WITH free AS (
+              -- Those that are being written get a new lease by that.
+              SELECT saga_id FROM saga
+               WHERE saga_id = ANY (:running) AND owner = :owner AND due_at IS NOT NULL
+                 FOR NO KEY UPDATE SKIP LOCKED)
             UPDATE saga SET due_at = weft_now() + :lease * interval '1 ms'
-             WHERE saga_id = ANY (:running) AND owner = :owner AND due_at IS NOT NULL
+              FROM free WHERE saga.saga_id = free.saga_id
             """)
         .bind("lease", lease.toMillis())
         .bind("running", running.toArray(UUID[]::new))

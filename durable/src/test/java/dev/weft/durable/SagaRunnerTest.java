@@ -210,6 +210,16 @@ class SagaRunnerTest {
     atTheSoftLimit(() -> ended(runner, id));
     assertThat(state("one")).isEqualTo("CANCELLED TIMED_OUT");
     assertThat(participants.log).endsWith("authorize backward", "reserve backward");
+    assertThat(runner.find(id).orElseThrow().steps())
+        .filteredOn(step -> step.state() == Saga.StepState.UNKNOWN)
+        .singleElement()
+        .satisfies(
+            step -> {
+              assertThat(step.name()).isEqualTo("authorize");
+              assertThat(step.direction()).isEqualTo(Direction.FORWARD);
+              assertThat(step.lastError()).isEqualTo("UNAVAILABLE");
+              assertThat(step.attempts()).isGreaterThanOrEqualTo(2);
+            });
   }
 
   @Test

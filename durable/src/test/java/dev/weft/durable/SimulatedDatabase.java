@@ -135,7 +135,10 @@ final class SimulatedDatabase {
     List<StepRecord> records = steps.computeIfAbsent(saga, _ -> new ArrayList<>());
     for (StepRecord one : records) {
       if (one.position() == record.position() && one.direction() == record.direction()) {
-        throw new IllegalStateException("duplicate key: " + record);
+        if (!one.equals(record)) {
+          throw new IllegalStateException("another record of one step: " + one + ", " + record);
+        }
+        return;
       }
     }
     records.add(record);

@@ -133,7 +133,8 @@ final class SimulatedTables implements SagaTables {
             move.waits() || move.state().ended() ? null : owner,
             before.token(),
             database.now() + until.toNanos(),
-            before.softLimitAt());
+            Math.min(
+                before.softLimitAt(), database.now() + run.definition().softLimit().toNanos()));
     database.put(after);
     move.record().ifPresent(record -> database.insert(run.id(), record));
     if (world.tells()) {

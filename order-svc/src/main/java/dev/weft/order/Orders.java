@@ -67,22 +67,33 @@ final class Orders {
       return before.get();
     }
     // Prices are asked for outside the transaction: it never waits for another service.
-    Quote quote = inventory.quote(items);
+    Quote quote;
+    try {
+      quote = inventory.quote(items);
+    } catch (Rejection refusal) {
+      return recall(request).orElseThrow(() -> refusal);
+    }
     return database.inTransaction(tx -> once(tx, request, () -> accept(tx, wish, quote)));
   }
 
   /** Accepts an order of what is in the cart, and empties it. */
   dev.weft.shop.order.v1.Order checkout(RequestKey request, Wish wish) {
     for (int attempt = 1; attempt <= CHECKOUTS_MAX; attempt++) {
+      // Before the look for an answer: whoever emptied it under this key has answered by then.
+      Cart cart = database.read(tx -> carts.get(tx, wish.userId()));
       Optional<dev.weft.shop.order.v1.Order> before = recall(request);
       if (before.isPresent()) {
         return before.get();
       }
-      Cart cart = database.read(tx -> carts.get(tx, wish.userId()));
       if (cart.items().isEmpty()) {
         throw Rejection.wrongState("CART_EMPTY", "there is nothing in the cart");
       }
-      Quote quote = inventory.quote(cart.items());
+      Quote quote;
+      try {
+        quote = inventory.quote(cart.items());
+      } catch (Rejection refusal) {
+        return recall(request).orElseThrow(() -> refusal);
+      }
       try {
         return database.inTransaction(
             tx ->

@@ -21,6 +21,7 @@ final class SagaMessages {
             .addAllSteps(saga.steps().stream().map(SagaMessages::step).toList())
             .setCreateTime(Timestamps.of(saga.createdAt()))
             .setUpdateTime(Timestamps.of(saga.updatedAt()));
+    saga.reason().ifPresent(message::setReason);
     saga.nextRunAt().ifPresent(at -> message.setNextRunTime(Timestamps.of(at)));
     return message.build();
   }
@@ -61,9 +62,11 @@ final class SagaMessages {
               case RUNNING -> SagaStep.State.STATE_RUNNING;
               case DONE -> SagaStep.State.STATE_DONE;
               case REFUSED -> SagaStep.State.STATE_REFUSED;
+              case UNKNOWN -> SagaStep.State.STATE_UNKNOWN;
             })
         .setAttempts(step.attempts())
         .setLastError(step.lastError())
+        .setResult(step.result())
         .build();
   }
 }

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.weft.durable.RequestIds;
 import dev.weft.mesh.RemoteError;
+import dev.weft.order.Faults.When;
 import dev.weft.shop.order.v1.CancelOrderRequest;
 import dev.weft.shop.order.v1.CartServiceGrpc;
 import dev.weft.shop.order.v1.CheckoutRequest;
@@ -20,9 +21,17 @@ import dev.weft.shop.order.v1.SetCartItemRequest;
 import dev.weft.testkit.PostgresExtension;
 import io.grpc.MethodDescriptor;
 import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
@@ -53,6 +62,60 @@ final class IdempotencyTest {
   void stop() {
     postgres.database().shiftClock(Duration.ZERO);
     shop.close();
+  }
+
+  @Test
+  void aRequestGetsTheAnswerOfItsTwinAlsoWhenItWouldBeRefusedByNow() {
+    fillCart(ann);
+    var answers = new CopyOnWriteArrayList<Order>();
+    shop.faults.next(
+        "quote",
+        When.BEFORE,
+        () -> {
+          answers.add(shop.cartAs(ann).checkout(checkout()).getOrder());
+          shop.inventory.discontinue(product);
+        });
+    answers.add(shop.cartAs(ann).checkout(checkout()).getOrder());
+    product = shop.inventory.product(100, 1999, "EUR");
+    shop.faults.next(
+        "quote",
+        When.BEFORE,
+        () -> {
+          answers.add(shop.place(ann, create()));
+          shop.inventory.discontinue(product);
+        });
+    answers.add(shop.place(ann, create()));
+
+    assertThat(answers.get(1)).isEqualTo(answers.get(0));
+    assertThat(answers.get(3)).isEqualTo(answers.get(2)).isNotEqualTo(answers.get(0));
+  }
+
+  @Test
+  void aCartIsNeverFoundEmptyByTheTwinOfTheRequestThatEmptiedIt() throws Exception {
+    for (int round = 0; round < 25; round++) {
+      fillCart(ann);
+      CheckoutRequest request =
+          checkout().toBuilder().setRequestId(UUID.randomUUID().toString()).build();
+      var start = new CyclicBarrier(2);
+      Callable<String> twin =
+          () -> {
+            start.await();
+            try {
+              return shop.cartAs(ann).checkout(request).getOrder().getOrderId();
+            } catch (StatusRuntimeException e) {
+              return e.getStatus().getCode().name();
+            }
+          };
+      try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+        List<String> answers = new ArrayList<>();
+        for (Future<String> one : threads.invokeAll(List.of(twin, twin))) {
+          answers.add(one.get());
+        }
+        answers.remove(Status.Code.ABORTED.name()); // the other is at it: come back
+        assertThat(answers).doesNotContain("FAILED_PRECONDITION");
+        assertThat(Set.copyOf(answers)).hasSize(1);
+      }
+    }
   }
 
   @Test

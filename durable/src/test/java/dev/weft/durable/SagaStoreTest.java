@@ -1,0 +1,131 @@
+package dev.weft.durable;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import org.jdbi.v3.core.Handle;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+class SagaStoreTest {
+  @RegisterExtension static final TestPostgres postgres = new TestPostgres();
+
+  private static final Duration LEASE = Duration.ofMinutes(1);
+
+  private final Database database = postgres.database();
+  private final Database another = postgres.another();
+  private final SagaDefinition definition =
+      SagaDefinition.of(
+          "order",
+          1,
+          List.of(
+              SagaStep.compensable("reserve", _ -> StepOutcome.done(), _ -> StepOutcome.done()),
+              SagaStep.pivot("capture", _ -> StepOutcome.done())),
+          new NoEnding());
+  private final SagaStore store =
+      new SagaStore(UuidV7.next(), new SagaDefinitions(List.of(definition)), SagaSettings.DEFAULT);
+
+  @BeforeEach
+  void noSagas() {
+    database.inTransactionVoid(tx -> tx.execute("TRUNCATE saga, saga_step"));
+  }
+
+  @AfterEach
+  void close() {
+    database.shiftClock(Duration.ZERO);
+    another.close();
+  }
+
+  @Test
+  void aMoveWhoseCommitNobodyHeardOfIsWrittenAgainAsIfItWereTheFirst() {
+    SagaRun run = begun();
+    SagaRun.Move move = run.next(new StepOutcome.Done("held"));
+    assertThat(moved(run, move)).hasValue(false);
+
+    assertThat(moved(run, move)).hasValue(false);
+
+    assertThat(records(run.id())).containsExactly("reserve DONE held");
+  }
+
+  @Test
+  void aSoftLimitFromBeforeTheClockWasSetBackIsNoFurtherThanANewOne() {
+    database.shiftClock(Duration.ofHours(1));
+    SagaRun run = begun();
+    database.shiftClock(Duration.ZERO);
+    SagaRun waiting = tryAgain(run);
+
+    database.shiftClock(definition.softLimit().plusSeconds(1));
+
+    assertThat(moved(waiting, waiting.next(new StepOutcome.Unknown("lost")))).hasValue(true);
+  }
+
+  @Test
+  void aLeaseThatCannotBeRenewedNowHoldsNoOtherUp() {
+    SagaRun busy = begun();
+    SagaRun free = begun();
+    Set<UUID> both = Set.of(busy.id(), free.id());
+
+    int renewed =
+        another.inTransaction(
+            tx -> {
+              tx.execute("SELECT FROM saga WHERE saga_id = ? FOR UPDATE", busy.id());
+              return CompletableFuture.supplyAsync(
+                      () -> database.inTransaction(other -> store.renew(other, both, LEASE)))
+                  .join();
+            });
+
+    assertThat(renewed).isOne();
+  }
+
+  private SagaRun begun() {
+    return database.inTransaction(
+        tx -> store.insert(tx, definition, "one", "", Optional.of(LEASE)));
+  }
+
+  /** The same run after an attempt of unknown outcome, still leased. */
+  private SagaRun tryAgain(SagaRun run) {
+    SagaRun.Move move = run.next(new StepOutcome.Unknown("lost"));
+    SagaRun.Move keeps =
+        new SagaRun.Move(
+            move.state(),
+            move.step(),
+            move.reached(),
+            move.failures(),
+            move.reason(),
+            move.lastError(),
+            move.record(),
+            false,
+            false);
+    moved(run, keeps);
+    return run.after(keeps, false);
+  }
+
+  private Optional<Boolean> moved(SagaRun run, SagaRun.Move move) {
+    return database.inTransaction(tx -> store.move(tx, run, move, LEASE));
+  }
+
+  private List<String> records(UUID saga) {
+    return database.read(
+        tx ->
+            tx.select(
+                    "SELECT name || ' ' || state || ' ' || result FROM saga_step WHERE saga_id = ?",
+                    saga)
+                .mapTo(String.class)
+                .list());
+  }
+
+  private static final class NoEnding implements SagaDefinition.Ending {
+    @Override
+    public void completed(Handle tx, StepContext last) {}
+
+    @Override
+    public void compensated(Handle tx, StepContext last, String reason) {}
+  }
+}
