@@ -3,13 +3,12 @@ package dev.weft.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.weft.durable.LocalPorts;
 import dev.weft.greeter.v1.GreetRequest;
 import dev.weft.greeter.v1.GreeterServiceGrpc;
 import io.grpc.ManagedChannel;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -55,7 +54,7 @@ final class AddAServiceTest {
             .toList();
     // This very build was the first step.
     assertThat(steps).hasSize(5).first().asString().contains("-pl " + EXAMPLE + " -am package");
-    int port = freePort();
+    int port = LocalPorts.free();
     long edge = weft.pid(Weft.EDGE);
 
     Process service = start(here(steps.get(1), port));
@@ -139,12 +138,6 @@ final class AddAServiceTest {
           .filter(file -> !file.startsWith(example.resolve("target")))
           .map(file -> Command.ROOT.relativize(file).toString())
           .toList();
-    }
-  }
-
-  private static int freePort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
     }
   }
 }
