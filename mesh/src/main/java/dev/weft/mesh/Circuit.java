@@ -67,6 +67,10 @@ final class Circuit {
             .withFailureRateThreshold(FAILED_PERCENT, CALLS_MIN, WINDOW)
             // Without it, the window would let 20 probes through.
             .withSuccessThreshold(PROBES, PROBES)
+            // The second for openings by an attempt that failed. One that went well opens it, too,
+            // when it is the twentieth; of that Failsafe tells no function, and it would wait 1
+            // min.
+            .withDelay(pause.first)
             .withDelayFn(context -> nextPause())
             .onOpen(event -> opened())
             .onHalfOpen(event -> halfOpened())
@@ -135,10 +139,10 @@ final class Circuit {
     }
   }
 
-  /** Called by Failsafe once per opening. */
+  /** As long as the last one twice. Asked before the opening is counted. */
   private Duration nextPause() {
     long nanos = pause.first.toNanos();
-    for (int i = openings.getAndIncrement(); i > 0 && nanos < pause.longest.toNanos(); i--) {
+    for (int i = openings.get(); i > 0 && nanos < pause.longest.toNanos(); i--) {
       nanos *= 2;
     }
     double jitter = ThreadLocalRandom.current().nextDouble(0.8, 1.2);
@@ -150,6 +154,7 @@ final class Circuit {
   }
 
   private void opened() {
+    openings.incrementAndGet();
     turned(CircuitBreaker.State.OPEN);
     log.warn("circuit to {} opened", target);
   }
