@@ -52,6 +52,10 @@ record Fault(String name, Duration lasts, Supplier<Inflicted> inflict) {
   /** One that cannot be inflicted on this machine, and why. */
   record Omitted(String name, String reason) {}
 
-  /** What became of a fault: how long until every process was ready again. */
+  /**
+   * What became of a fault.
+   *
+   * @param millis until every process was ready again and an order that was placed then confirmed
+   */
   record Outcome(String name, boolean recovered, long millis, Bite bite) {}
 }

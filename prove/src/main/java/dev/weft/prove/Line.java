@@ -2,6 +2,7 @@ package dev.weft.prove;
 
 import dev.weft.durable.LocalPorts;
 import dev.weft.prove.Mischief.Way;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -204,6 +205,11 @@ final class Line implements AutoCloseable {
     private volatile boolean vanished;
     private volatile boolean orphaned;
 
+    /** Whether what goes there is held, and what had come behind it before its sender left. */
+    private volatile boolean holding;
+
+    private final ByteArrayOutputStream behind = new ByteArrayOutputStream();
+
     Connection(Socket client) {
       this.client = client;
       this.from = caller.apply(client);
@@ -251,8 +257,22 @@ final class Line implements AutoCloseable {
     void orphan() {
       if (!ended && !orphaned) {
         broken.increment();
+        if (holding) {
+          takeBehind();
+        }
         orphaned = true;
         resetSocket(client);
+      }
+    }
+
+    /** Its pump, which reads otherwise, waits with what it holds. */
+    private void takeBehind() {
+      try {
+        InputStream in = client.getInputStream();
+        behind.write(in.readNBytes(Math.min(in.available(), BUFFER_BYTES)));
+        held.add(behind.size());
+      } catch (IOException e) {
+        // It ended by itself.
       }
     }
 
@@ -267,6 +287,17 @@ final class Line implements AutoCloseable {
       while (now instanceof Mischief.Cut(Set<Way> ways) && ways.contains(way) && !ended) {
         awaitChange(now);
         now = mischief();
+      }
+    }
+
+    /** Called by a pump that has something in its hands. */
+    void hold(Way way, Mischief from) {
+      if (way == Way.THERE) {
+        holding = true;
+      }
+      awaitChange(from);
+      if (way == Way.THERE) {
+        holding = false;
       }
     }
 
@@ -395,6 +426,9 @@ final class Line implements AutoCloseable {
         switch (now) {
           case Mischief.None() -> {
             out.write(bytes, 0, count);
+            if (connection.orphaned) {
+              connection.behind.writeTo(out);
+            }
             return true;
           }
           case Mischief.Slow(Duration latency, Duration jitter) -> {
@@ -413,7 +447,7 @@ final class Line implements AutoCloseable {
               held.add(count);
               counted = true;
             }
-            connection.awaitChange(now);
+            connection.hold(way, now);
             if (connection.ended) {
               return false;
             }

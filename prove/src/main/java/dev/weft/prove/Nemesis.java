@@ -14,12 +14,14 @@ final class Nemesis {
 
   private final Shop shop;
   private final Meters meters;
+  private final Sale sale;
   private final Workload workload;
   private final Report report;
 
-  Nemesis(Shop shop, Meters meters, Workload workload, Report report) {
+  Nemesis(Shop shop, Meters meters, Sale sale, Workload workload, Report report) {
     this.shop = shop;
     this.meters = meters;
+    this.sale = sale;
     this.workload = workload;
     this.report = report;
   }
@@ -76,7 +78,7 @@ final class Nemesis {
     long healed = System.nanoTime();
     // What was killed is noticed a moment later.
     Shop.pause(Duration.ofMillis(300));
-    boolean recovered = shop.awaitReady(RECOVERS);
+    boolean recovered = shop.awaitReady(RECOVERS) && sale.comesTrue(RECOVERS);
     Fault.Outcome outcome =
         new Fault.Outcome(
             fault.name(), recovered, (System.nanoTime() - healed) / 1_000_000, inflicted.bite());

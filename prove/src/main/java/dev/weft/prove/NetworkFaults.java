@@ -111,7 +111,7 @@ final class NetworkFaults {
   /** The callee is gone and the caller does not know. */
   private Fault halfOpen(String from, String to) {
     return broken(
-        "%s - %s half open".formatted(from, to), LONG, line(from, to), line -> line.vanish(from));
+        "%s - %s half open".formatted(from, to), BRIEF, line(from, to), line -> line.vanish(from));
   }
 
   /** In the midst of answers. */
@@ -140,16 +140,16 @@ final class NetworkFaults {
         line -> line.afflict(new Mischief.ResetAt(Way.BACK, COMMITTED)));
   }
 
-  /** Nobody knows whether goods are reserved, and there is no time to find out: they go back. */
+  /** Nobody knows whether money is held, and there is no time to find out: it is given free. */
   private Fault unknownAndTooLate() {
-    Line line = lines.to(Shop.INVENTORY);
+    Line line = lines.to(Shop.PAYMENT);
     return new Fault(
-        "order-svc - inventory-svc cut, clock of order-svc 6 min ahead",
-        LONG,
+        "order-svc - payment-svc cut, clock of order-svc 6 min ahead",
+        // Two attempts at the step have to fail.
+        Duration.ofSeconds(20),
         () -> {
           Line.Done before = line.done();
           line.afflict(Mischief.Cut.both(), Shop.ORDER);
-          Shop.pause(Duration.ofSeconds(1));
           databases.moveClock(Shop.ORDER, "6 minutes");
           return Inflicted.of(
               () -> {
@@ -160,16 +160,16 @@ final class NetworkFaults {
         });
   }
 
-  /** What goods were asked for comes when the order is long undone. */
+  /** What was asked of payment-svc comes when the order is long undone. */
   private Fault lateAfterUndone() {
-    Line line = lines.to(Shop.INVENTORY);
+    Line line = lines.to(Shop.PAYMENT);
     return new Fault(
-        "requests of order-svc reach inventory-svc after they were undone",
+        "requests of order-svc reach payment-svc after they were undone",
         LONG,
         () -> {
           Line.Done before = line.done();
           line.afflict(new Mischief.Cut(Set.of(Way.THERE)), Shop.ORDER);
-          Shop.pause(Duration.ofMillis(700));
+          Shop.pause(Duration.ofSeconds(1));
           databases.moveClock(Shop.ORDER, "6 minutes");
           line.orphan(Shop.ORDER);
           return Inflicted.of(

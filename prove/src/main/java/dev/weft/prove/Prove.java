@@ -138,7 +138,12 @@ final class Prove implements Callable<Integer> {
           Predicate<String> named = Pattern.compile(only).asMatchPredicate();
           wanted.removeIf(fault -> !named.test(fault.name()));
           inflicted =
-              new Nemesis(shop, meters, new Workload(history, shoppers, admin, goods, root), report)
+              new Nemesis(
+                      shop,
+                      meters,
+                      new Sale(history, Shopper.registered(shop), goods.getFirst()),
+                      new Workload(history, shoppers, admin, goods, root),
+                      report)
                   .run(root, wanted, soak);
         }
         report.say("healed; waiting for quiet");

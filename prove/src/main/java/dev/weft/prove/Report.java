@@ -55,7 +55,7 @@ final class Report {
 
   void fault(Fault.Outcome outcome) {
     say(
-        "%-4s %-64s ready again after %5d ms; %s"
+        "%-4s %-64s sells again after %5d ms; %s"
             .formatted(
                 !outcome.recovered() ? "BAD" : outcome.bite().felt() ? "ok" : "idle",
                 outcome.name(),

@@ -255,16 +255,18 @@ final class LineTest {
     line.afflict(new Mischief.Cut(Set.of(Way.THERE)), ADA);
     call.there("first");
     hearsNothing(call.server);
+    call.there(" second");
+    hearsNothing(call.server);
 
     line.orphan(ADA);
     assertThatThrownBy(() -> call.heardBack(1)).isInstanceOf(SocketException.class);
     Call next = call(ADA);
-    next.there("second");
-    assertThat(next.heardThere(6)).isEqualTo("second");
+    next.there("third");
+    assertThat(next.heardThere(5)).isEqualTo("third");
     hearsNothing(call.server);
 
     line.heal();
-    assertThat(call.heardThere(5)).isEqualTo("first");
+    assertThat(call.heardThere(12)).isEqualTo("first second");
   }
 
   private Call call(String from) throws IOException {
