@@ -1,0 +1,283 @@
+package dev.weft.transcoder;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+
+/** JSON text in UTF-8 as it is written. Knows values, and nothing of where one may stand. */
+final class JsonBytes {
+  private static final VarHandle LONG =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+  private static final byte[] TRUE = {'t', 'r', 'u', 'e'};
+  private static final byte[] FALSE = {'f', 'a', 'l', 's', 'e'};
+  private static final byte[] NULL = {'n', 'u', 'l', 'l'};
+  private static final byte[] HEX = "0123456789ABCDEF".getBytes(UTF_8);
+  private static final byte[] BASE64 =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".getBytes(UTF_8);
+  private static final int DIGITS_MAX = 20;
+
+  private static final long ONES = 0x0101_0101_0101_0101L;
+  private static final long HIGHS = 0x8080_8080_8080_8080L;
+
+  private byte[] bytes;
+  private int size;
+
+  JsonBytes(int capacity) {
+    bytes = new byte[capacity];
+  }
+
+  int size() {
+    return size;
+  }
+
+  /** Forgets everything from here on. */
+  void truncate(int newSize) {
+    size = newSize;
+  }
+
+  byte[] toByteArray() {
+    return Arrays.copyOf(bytes, size);
+  }
+
+  /** What was written at this place. */
+  int at(int place) {
+    return bytes[place];
+  }
+
+  /** A member's name as it is printed before its value. */
+  static byte[] label(String name) {
+    JsonBytes out = new JsonBytes(name.length() + 3);
+    byte[] text = name.getBytes(UTF_8);
+    out.text(text, 0, text.length, true);
+    out.octet(':');
+    return out.toByteArray();
+  }
+
+  void octet(int c) {
+    room(1);
+    bytes[size++] = (byte) c;
+  }
+
+  void raw(byte[] text) {
+    room(text.length);
+    System.arraycopy(text, 0, bytes, size, text.length);
+    size += text.length;
+  }
+
+  /** A member's label; after another member with a comma before it. */
+  void label(byte[] label, boolean first) {
+    room(label.length + 1);
+    if (!first) {
+      bytes[size++] = ',';
+    }
+    System.arraycopy(label, 0, bytes, size, label.length);
+    size += label.length;
+  }
+
+  @SuppressWarnings("deprecation") // Of ASCII the low bytes are all there is.
+  void ascii(String text) {
+    int length = text.length();
+    room(length);
+    text.getBytes(0, length, bytes, size);
+    size += length;
+  }
+
+  void nothing() {
+    raw(NULL);
+  }
+
+  void bool(boolean value) {
+    raw(value ? TRUE : FALSE);
+  }
+
+  void number(long value) {
+    room(DIGITS_MAX);
+    if (value < 0) {
+      if (value == Long.MIN_VALUE) {
+        ascii("-9223372036854775808");
+        return;
+      }
+      bytes[size++] = '-';
+      digits(-value);
+    } else {
+      digits(value);
+    }
+  }
+
+  void quotedNumber(long value) {
+    octet('"');
+    number(value);
+    octet('"');
+  }
+
+  void quotedUnsigned(long value) {
+    if (value >= 0) {
+      quotedNumber(value);
+    } else {
+      ascii('"' + Long.toUnsignedString(value) + '"');
+    }
+  }
+
+  void real(double value) {
+    ascii(Double.isFinite(value) ? Double.toString(value) : '"' + Double.toString(value) + '"');
+  }
+
+  void real(float value) {
+    ascii(Float.isFinite(value) ? Float.toString(value) : '"' + Float.toString(value) + '"');
+  }
+
+  /** Digits with zeros in front, as many as there is width. */
+  void padded(int value, int width) {
+    room(width);
+    int rest = value;
+    for (int i = size + width - 1; i >= size; i--) {
+      bytes[i] = (byte) ('0' + rest % 10);
+      rest /= 10;
+    }
+    size += width;
+  }
+
+  /** Base64 with padding, in quotes. */
+  void base64(byte[] from, int start, int length) {
+    room((length + 2) / 3 * 4 + 2);
+    byte[] to = bytes;
+    int at = size;
+    to[at++] = '"';
+    int i = start;
+    int whole = start + length / 3 * 3;
+    for (; i < whole; i += 3) {
+      int three = (from[i] & 0xff) << 16 | (from[i + 1] & 0xff) << 8 | (from[i + 2] & 0xff);
+      to[at++] = BASE64[three >> 18];
+      to[at++] = BASE64[three >> 12 & 63];
+      to[at++] = BASE64[three >> 6 & 63];
+      to[at++] = BASE64[three & 63];
+    }
+    int left = start + length - i;
+    if (left > 0) {
+      int last = (from[i] & 0xff) << 16 | (left > 1 ? (from[i + 1] & 0xff) << 8 : 0);
+      to[at++] = BASE64[last >> 18];
+      to[at++] = BASE64[last >> 12 & 63];
+      to[at++] = left > 1 ? BASE64[last >> 6 & 63] : (byte) '=';
+      to[at++] = '=';
+    }
+    to[at++] = '"';
+    size = at;
+  }
+
+  /**
+   * Text in quotes, of its UTF-8.
+   *
+   * @param strict whether what is not UTF-8 is refused; else it becomes U+FFFD
+   */
+  void text(byte[] from, int start, int length, boolean strict) {
+    room(length + 2);
+    int end = start + length;
+    bytes[size++] = '"';
+    int run = start;
+    int i = start;
+    while (i < end) {
+      i = plainUntil(from, i, end);
+      if (i == end) {
+        break;
+      }
+      byte c = from[i];
+      if (c < 0) {
+        int next = Utf8.next(from, i, end);
+        if (next < 0) {
+          if (strict) {
+            throw BadMessage.wire("text that is not UTF-8");
+          }
+          copy(from, run, i);
+          octets(0xef, 0xbf, 0xbd);
+          run = ++i;
+        } else {
+          i = next;
+        }
+      } else {
+        copy(from, run, i);
+        escape(c);
+        run = ++i;
+      }
+    }
+    copy(from, run, end);
+    octet('"');
+  }
+
+  /** The first place from here on that is not printed as it is: eight at a time, then singly. */
+  private static int plainUntil(byte[] from, int start, int end) {
+    int i = start;
+    for (; i <= end - 8; i += 8) {
+      long word = (long) LONG.get(from, i);
+      long quote = word ^ ONES * '"';
+      long backslash = word ^ ONES * '\\';
+      long special =
+          word
+              | (word - ONES * 0x20)
+              | ((quote - ONES) & ~quote)
+              | ((backslash - ONES) & ~backslash);
+      if ((special & HIGHS) != 0) {
+        break;
+      }
+    }
+    while (i < end && from[i] >= 0x20 && from[i] != '"' && from[i] != '\\') {
+      i++;
+    }
+    return i;
+  }
+
+  private void escape(byte c) {
+    room(6);
+    bytes[size++] = '\\';
+    switch (c) {
+      case '"', '\\' -> bytes[size++] = c;
+      case '\n' -> bytes[size++] = 'n';
+      case '\r' -> bytes[size++] = 'r';
+      case '\t' -> bytes[size++] = 't';
+      case '\b' -> bytes[size++] = 'b';
+      case '\f' -> bytes[size++] = 'f';
+      default -> {
+        bytes[size++] = 'u';
+        bytes[size++] = '0';
+        bytes[size++] = '0';
+        bytes[size++] = HEX[c >> 4];
+        bytes[size++] = HEX[c & 15];
+      }
+    }
+  }
+
+  private void octets(int a, int b, int c) {
+    octet(a);
+    octet(b);
+    octet(c);
+  }
+
+  private void copy(byte[] from, int start, int end) {
+    int length = end - start;
+    room(length);
+    System.arraycopy(from, start, bytes, size, length);
+    size += length;
+  }
+
+  /** Room was made. */
+  private void digits(long value) {
+    int count = 1;
+    for (long rest = value; rest >= 10; rest /= 10) {
+      count++;
+    }
+    long rest = value;
+    for (int i = size + count - 1; i >= size; i--) {
+      bytes[i] = (byte) ('0' + rest % 10);
+      rest /= 10;
+    }
+    size += count;
+  }
+
+  private void room(int more) {
+    if (bytes.length - size < more) {
+      bytes = Arrays.copyOf(bytes, Math.max(bytes.length * 2, size + more));
+    }
+  }
+}

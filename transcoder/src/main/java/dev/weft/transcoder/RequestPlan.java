@@ -1,0 +1,139 @@
+package dev.weft.transcoder;
+
+import com.google.protobuf.Descriptors.Descriptor;
+import com.google.protobuf.Descriptors.FieldDescriptor;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How the parts of an HTTP request become a request message: what one HTTP rule of a method says of
+ * that, looked up in the plan of the message.
+ *
+ * <p>Immutable, thread-safe. Each request has a {@link RequestBytes} of its own.
+ */
+public final class RequestPlan {
+  static final String WHOLE = "*";
+
+  final Schema schema;
+  final MessagePlan type;
+  final Rule rule;
+
+  /** The fields of each variable, each but the first inside the one before. */
+  final List<List<FieldPlan>> variables = new ArrayList<>();
+
+  /** The paths of the variables. */
+  final Set<String> bound = new HashSet<>();
+
+  final @Nullable FieldPlan bodyField;
+  final @Nullable FieldPlan maskField;
+  final @Nullable FieldPlan requestIdField;
+
+  /**
+   * What of an HTTP rule concerns the request message.
+   *
+   * @param variables the field paths of the variables in the path template
+   * @param body {@code *}, the name of a field, or empty
+   * @param fillsMask whether an absent {@code update_mask} is filled with what the body holds
+   * @param lenient whether fields and parameters are ignored that the message does not have
+   * @param needsRequestId whether {@code request_id} must be given, in the body or beside it
+   */
+  public record Rule(
+      List<List<String>> variables,
+      String body,
+      boolean fillsMask,
+      boolean lenient,
+      boolean needsRequestId) {
+    public Rule {
+      variables = List.copyOf(variables);
+    }
+  }
+
+  private RequestPlan(Schema schema, Descriptor input, Rule rule) {
+    this.schema = schema;
+    this.type = schema.plan(input);
+    this.rule = rule;
+    bodyField = rule.body.isEmpty() || rule.body.equals(WHOLE) ? null : bodyField();
+    for (List<String> path : rule.variables) {
+      variables.add(variable(path));
+      bound.add(String.join(".", path));
+    }
+    FieldPlan mask = rule.fillsMask ? type.field("update_mask") : null;
+    maskField =
+        mask != null && !mask.isRepeated() && mask.isMessage() && isMask(mask) ? mask : null;
+    FieldPlan id = type.field("request_id");
+    requestIdField =
+        id != null && !id.isRepeated() && id.type == FieldDescriptor.Type.STRING ? id : null;
+  }
+
+  /** Throws {@link IllegalArgumentException} if the rule does not fit the message. */
+  public static RequestPlan of(Schema schema, Descriptor input, Rule rule) {
+    return new RequestPlan(schema, input, rule);
+  }
+
+  /** Whether the rule reads the body of the request. */
+  public boolean takesBody() {
+    return !rule.body.isEmpty();
+  }
+
+  /**
+   * Begins a request with its body.
+   *
+   * @param json empty means every default
+   * @throws BadInput if it is not exactly right
+   */
+  public RequestBytes body(byte[] json) {
+    return new RequestBytes(this, json);
+  }
+
+  /** Where in the request's JSON a field of the request message stands. */
+  public String pointer(String fieldPath) {
+    return Pointers.of(fieldPath, type, rule.body);
+  }
+
+  private FieldPlan bodyField() {
+    FieldPlan field = type.field(rule.body);
+    if (field == null) {
+      throw new IllegalArgumentException(
+          "body \"" + rule.body + "\": " + type.fullName + " has no such field");
+    }
+    return field;
+  }
+
+  private List<FieldPlan> variable(List<String> path) {
+    List<FieldPlan> fields = new ArrayList<>();
+    MessagePlan in = type;
+    for (String name : path.subList(0, path.size() - 1)) {
+      FieldPlan field = in.field(name);
+      if (field == null || !field.isMessage() || field.isRepeated()) {
+        throw wrong(path, name + " is no message field of " + in.fullName);
+      }
+      fields.add(field);
+      in = field.message();
+    }
+    FieldPlan field = in.field(path.getLast());
+    if (field == null) {
+      throw wrong(path, in.fullName + " has no such field");
+    }
+    if (field.isRepeated()) {
+      throw wrong(path, "a list or map cannot be a part of a path");
+    }
+    if (field.isMessage()
+        && !field.message().form.isText()
+        && field.message().form != Form.WRAPPER) {
+      throw wrong(path, "a message cannot be a part of a path");
+    }
+    fields.add(field);
+    return List.copyOf(fields);
+  }
+
+  private static IllegalArgumentException wrong(List<String> path, String what) {
+    return new IllegalArgumentException("variable {" + String.join(".", path) + "}: " + what);
+  }
+
+  private static boolean isMask(FieldPlan field) {
+    return field.message().form == Form.FIELD_MASK;
+  }
+}
