@@ -3,6 +3,7 @@ package dev.weft.edge;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import dev.weft.mesh.Caller;
+import dev.weft.transcoder.Schema;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.HttpRequest;
@@ -305,12 +306,12 @@ final class Exchange {
   /** An error as it stands in bodies and at the end of streams. */
   byte[] problemJson(Problem problem) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream(512);
-    Types types = route == null ? Types.STANDARD : route.transcoder().types();
+    Schema schema = route == null ? Problem.STANDARD_DETAILS : route.transcoder().schema();
     String target = request.uri();
     int mark = target.indexOf('?');
     String path = mark < 0 ? target : target.substring(0, mark);
     try (JsonGenerator out = JSON.createGenerator(bytes)) {
-      problem.write(out, path, observation.requestId(), observation.traceId(), types);
+      problem.write(out, path, observation.requestId(), observation.traceId(), schema);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

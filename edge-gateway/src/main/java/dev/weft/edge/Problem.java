@@ -1,13 +1,20 @@
 package dev.weft.edge;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.Durations;
 import com.google.rpc.BadRequest;
 import com.google.rpc.DebugInfo;
+import com.google.rpc.ErrorDetailsProto;
 import com.google.rpc.ErrorInfo;
 import com.google.rpc.RetryInfo;
+import dev.weft.transcoder.Defaults;
+import dev.weft.transcoder.Pointers;
+import dev.weft.transcoder.Schema;
+import dev.weft.transcoder.WireToJson;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.protobuf.StatusProto;
@@ -39,6 +46,9 @@ record Problem(
     List<Any> details,
     List<Violation> violations,
     Optional<Duration> retryAfter) {
+
+  /** The standard details of errors, and nothing of any service's. */
+  static final Schema STANDARD_DETAILS = Schema.of(List.of(ErrorDetailsProto.getDescriptor()));
 
   /** The ErrorInfo domain of errors that the edge makes itself. */
   static final String DOMAIN = "edge-gateway.weft";
@@ -165,9 +175,9 @@ record Problem(
    * Writes the one body all errors have.
    *
    * @param instance the path of the request, without its query
-   * @param types to print details by; those it does not know keep their type URL and bytes
+   * @param schema to print details by; those it does not know keep their type URL and bytes
    */
-  void write(JsonGenerator out, String instance, String requestId, String traceId, Types types)
+  void write(JsonGenerator out, String instance, String requestId, String traceId, Schema schema)
       throws IOException {
     out.writeStartObject();
     out.writeStringField("type", type());
@@ -179,7 +189,10 @@ record Problem(
     out.writeStringField("message", message);
     out.writeArrayFieldStart("details");
     for (Any detail : details) {
-      new JsonWriter(out, types).message(detail);
+      byte[] json =
+          WireToJson.json(
+              schema, schema.plan(Any.getDescriptor()), detail.toByteArray(), Defaults.PRINTED);
+      out.writeRawValue(new String(json, UTF_8));
     }
     out.writeEndArray();
     out.writeStringField("reason", reason);

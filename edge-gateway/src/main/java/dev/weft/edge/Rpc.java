@@ -3,13 +3,17 @@ package dev.weft.edge;
 import com.google.protobuf.DescriptorProtos.MethodOptions.IdempotencyLevel;
 import com.google.protobuf.Descriptors;
 import dev.weft.mesh.CallPolicy;
+import io.grpc.Drainable;
+import io.grpc.KnownLength;
 import io.grpc.MethodDescriptor;
 import io.grpc.MethodDescriptor.MethodType;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.time.Duration;
+import java.util.Arrays;
 
 /**
  * A method of a service, as its contract describes it to the edge. It is called with bytes.
@@ -69,16 +73,39 @@ record Rpc(
 
     @Override
     public InputStream stream(byte[] message) {
-      return new ByteArrayInputStream(message);
+      return new Sent(message);
     }
 
     @Override
     public byte[] parse(InputStream stream) {
       try (stream) {
-        return stream.readAllBytes();
+        // A received message says how long it is, and so is copied once.
+        byte[] message = stream.readNBytes(stream.available());
+        return stream.available() == 0 ? message : with(message, stream.readAllBytes());
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
+    }
+
+    private static byte[] with(byte[] begin, byte[] rest) {
+      byte[] whole = Arrays.copyOf(begin, begin.length + rest.length);
+      System.arraycopy(rest, 0, whole, begin.length, rest.length);
+      return whole;
+    }
+  }
+
+  /** A message to be sent: gRPC copies one of known length straight into its frame. */
+  private static final class Sent extends ByteArrayInputStream implements KnownLength, Drainable {
+    Sent(byte[] message) {
+      super(message);
+    }
+
+    @Override
+    public int drainTo(OutputStream target) throws IOException {
+      int length = count - pos;
+      target.write(buf, pos, length);
+      pos = count;
+      return length;
     }
   }
 }

@@ -5,9 +5,11 @@ import com.google.api.HttpRule;
 import com.google.protobuf.Descriptors.FileDescriptor;
 import com.google.protobuf.Descriptors.MethodDescriptor;
 import com.google.protobuf.Descriptors.ServiceDescriptor;
+import com.google.rpc.ErrorDetailsProto;
 import dev.weft.mesh.CallPolicy;
 import dev.weft.options.v1.MethodPolicy;
 import dev.weft.options.v1.OptionsProto;
+import dev.weft.transcoder.Schema;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -53,7 +55,9 @@ record ServiceSchema(
    */
   static ServiceSchema of(String service, Reflected reflected, Access foreignDefault) {
     Map<String, FileDescriptor> files = reflected.link();
-    Types types = Types.of(files.values());
+    List<FileDescriptor> known = new ArrayList<>(files.values());
+    known.add(ErrorDetailsProto.getDescriptor());
+    Schema types = Schema.of(known);
     Map<String, ServiceDescriptor> byName = new HashMap<>();
     for (FileDescriptor file : files.values()) {
       file.getServices().forEach(s -> byName.put(s.getFullName(), s));
@@ -92,7 +96,7 @@ record ServiceSchema(
   }
 
   private static List<Route> routes(
-      String service, MethodDescriptor method, Types types, Access defaultAccess) {
+      String service, MethodDescriptor method, Schema types, Access defaultAccess) {
     MethodPolicy policy = method.getOptions().getExtension(OptionsProto.method);
     Optional<Access> access = access(policy, defaultAccess);
     if (access.isEmpty()) {
@@ -171,7 +175,7 @@ record ServiceSchema(
   }
 
   private static Route route(
-      HttpRule rule, MethodDescriptor method, Rpc rpc, Types types, boolean lenient) {
+      HttpRule rule, MethodDescriptor method, Rpc rpc, Schema types, boolean lenient) {
     String httpMethod;
     String path;
     switch (rule.getPatternCase()) {

@@ -3,7 +3,6 @@ package dev.weft.edge;
 import io.grpc.ClientCall;
 import io.grpc.Metadata;
 import io.grpc.Status;
-import java.io.IOException;
 import java.util.Map;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
@@ -89,7 +88,7 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
     byte[] json;
     try {
       json = route.transcoder().response(message);
-    } catch (IOException | RuntimeException e) {
+    } catch (RuntimeException e) {
       log.error("a reply of {} cannot be printed", route.rpc().name(), e);
       finish(Problem.internal());
       call.cancel("the reply cannot be printed", e);

@@ -5,7 +5,6 @@ import io.grpc.ClientCall;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.netty.handler.codec.http.HttpHeaders;
-import java.io.IOException;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -56,13 +55,13 @@ final class UnaryCall extends ClientCall.Listener<byte[]> {
     FailPoint.hit("edge.", String.valueOf(route.rpc().grpc().getBareMethodName()), ".answered");
     try {
       exchange.answer(answer(message));
-    } catch (IOException | RuntimeException e) {
+    } catch (RuntimeException e) {
       log.error("the reply of {} cannot be printed", route.rpc().name(), e);
       exchange.refuse(Problem.internal());
     }
   }
 
-  private Answer answer(byte[] message) throws IOException {
+  private Answer answer(byte[] message) {
     int status = route.rpc().successStatus();
     Map<String, String> also = headers == null ? Map.of() : MetadataRules.toHeaders(headers);
     if (status == 204) {
@@ -84,7 +83,7 @@ final class UnaryCall extends ClientCall.Listener<byte[]> {
     return answer;
   }
 
-  private Answer reusable(Answer answer, byte[] message) throws IOException {
+  private Answer reusable(Answer answer, byte[] message) {
     HttpHeaders request = exchange.request().headers();
     if (!route.rpc().fresh().isZero()) {
       exchange.alsoAnswer("Vary", "Authorization");

@@ -184,7 +184,10 @@ class RouteTableTest {
             Duration.ZERO);
     Transcoder transcoder =
         new Transcoder(
-            METHOD, Types.STANDARD, false, new Transcoder.Binding(false, path.variables(), "", ""));
+            METHOD,
+            Problem.STANDARD_DETAILS,
+            false,
+            new Transcoder.Binding(false, path.variables(), "", ""));
     return new Route(method, path, rpc, transcoder, Optional.empty());
   }
 }

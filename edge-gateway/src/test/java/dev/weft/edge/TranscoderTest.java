@@ -160,7 +160,7 @@ class TranscoderTest {
         "{\"bool\":1}                        | /bool      | true or false",
         "{\"string\":1}                      | /string    | a string",
         "{\"string\":\"\\ud800\"}            | /string    | surrogates",
-        "{\"struct\":{\"a\":\"\\udc00x\"}}   | /struct    | Struct",
+        "{\"struct\":{\"a\":\"\\udc00x\"}}   | /struct/a  | surrogates",
         "{\"bytes\":\"*\"}                   | /bytes     | base64",
         "{\"genre\":\"GENRE_POETRI\"}        | /genre     | did you mean GENRE_POETRY?",
         "{\"genre\":1.5}                     | /genre     | Genre",
