@@ -19,7 +19,8 @@ import org.slf4j.LoggerFactory;
  * bus = new EventBus(database, GrpcEventTransport.over(mesh), mesh.telemetry());
  * bus.subscribe(
  *     Subscription.of("shipping", "order-svc", "shop.order.*").retries(...),
- *     (tx, event) -> shipments.plan(tx, OrderConfirmed.parseFrom(event.content().bytes())));
+ *     (tx, event) -> shipments.plan(
+ *         tx, EventPayloads.parse(event, OrderConfirmed.getDefaultInstance())));
  * }</pre>
  *
  * <p>A handler that fails is tried again later, from the consumer's own tables: other aggregates do

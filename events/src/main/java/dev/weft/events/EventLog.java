@@ -9,6 +9,7 @@ import dev.weft.durable.EventWatch;
 import dev.weft.durable.NewEvent;
 import dev.weft.durable.Outbox;
 import dev.weft.durable.Sequencer;
+import dev.weft.event.v1.EventType;
 import dev.weft.mesh.Telemetry;
 import io.grpc.BindableService;
 import java.util.UUID;
@@ -25,7 +26,7 @@ import org.jdbi.v3.core.Handle;
  * server = mesh.server(new OrderService(orders), events.service());
  *
  * long version = store.confirm(tx, orderId); // locks the order's row
- * events.publish(tx, "shop.order.confirmed", 1, orderId.toString(), version, payload);
+ * events.publish(tx, orderId.toString(), version, OrderConfirmed.newBuilder()...build());
  * }</pre>
  *
  * <p>Thread-safe. Whoever makes it starts and closes it.
@@ -63,6 +64,16 @@ public final class EventLog implements AutoCloseable {
     sequencer = new Sequencer(database, watch);
     outbox = new Outbox(database, source, sequencer);
     EventMetrics.ofLog(telemetry.meter(EventMetrics.SCOPE), outbox, groups);
+  }
+
+  /**
+   * As {@link #publish(Handle, String, int, String, long, Message)}, for a payload whose contract
+   * names type and schema version.
+   */
+  public UUID publish(Handle tx, String aggregateId, long aggregateVersion, Message payload) {
+    EventType type = EventPayloads.type(payload.getDescriptorForType());
+    return publish(
+        tx, type.getType(), type.getSchemaVersion(), aggregateId, aggregateVersion, payload);
   }
 
   /**

@@ -3,6 +3,7 @@ package dev.weft.events;
 import dev.weft.durable.Event;
 import dev.weft.mesh.RequestId;
 import io.opentelemetry.api.trace.Span;
+import io.opentelemetry.api.trace.SpanContext;
 import io.opentelemetry.api.trace.SpanKind;
 import io.opentelemetry.api.trace.StatusCode;
 import io.opentelemetry.api.trace.Tracer;
@@ -35,8 +36,15 @@ final class EventTrace {
     if (HANDLED.isBound()) {
       return Event.Origin.event(HANDLED.get(), traceparent);
     }
-    return Event.Origin.request(
-        RequestId.current().orElseGet(() -> UUID.randomUUID().toString()), traceparent);
+    return Event.Origin.request(correlation(), traceparent);
+  }
+
+  /** The trace's id: the same in every service, and in a saga that goes on after a restart. */
+  private static String correlation() {
+    SpanContext span = Span.current().getSpanContext();
+    return span.isValid()
+        ? span.getTraceId()
+        : RequestId.current().orElseGet(() -> UUID.randomUUID().toString());
   }
 
   /** Handles the event in the trace of what caused it. */

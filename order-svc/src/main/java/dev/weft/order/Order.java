@@ -13,6 +13,7 @@ import java.util.UUID;
  * @param paymentId from the capture on
  * @param paymentMethod what the card network knows the card by
  * @param version grows with every write
+ * @param eventVersion how many events it has said
  */
 record Order(
     UUID id,
@@ -26,6 +27,7 @@ record Order(
     Address address,
     String paymentMethod,
     long version,
+    long eventVersion,
     Instant createTime,
     Instant updateTime) {
 

@@ -7,6 +7,8 @@ import dev.weft.mesh.MinorUnits;
 import dev.weft.mesh.Rejection;
 import dev.weft.mesh.Timestamps;
 import dev.weft.mesh.UuidText;
+import dev.weft.shop.event.v1.OrderFacts;
+import dev.weft.shop.event.v1.OrderFactsItem;
 import dev.weft.shop.order.v1.CheckoutRequest;
 import dev.weft.shop.order.v1.CreateOrderRequest;
 import dev.weft.shop.order.v1.ListOrdersResponse;
@@ -89,6 +91,30 @@ final class OrderMessages {
             .setCreateTime(Timestamps.of(order.createTime()))
             .setUpdateTime(Timestamps.of(order.updateTime()))
             .setEtag("\"" + order.version() + "\"");
+    order.shownCancelReason().ifPresent(reason -> message.setCancelReason(reason(reason)));
+    order.paymentId().ifPresent(id -> message.setPaymentId(id.toString()));
+    return message.build();
+  }
+
+  /** The order as others need to know it. */
+  static OrderFacts facts(Order order) {
+    String currency = order.total().currency();
+    OrderFacts.Builder message =
+        OrderFacts.newBuilder()
+            .setOrderId(order.id().toString())
+            .setUserId(order.userId().toString())
+            .setTotal(money(order.total()))
+            .setState(state(order.state()))
+            .setCreateTime(Timestamps.of(order.createTime()))
+            .setUpdateTime(Timestamps.of(order.updateTime()))
+            .setVersion(order.version());
+    for (OrderLine line : order.lines()) {
+      message.addItems(
+          OrderFactsItem.newBuilder()
+              .setProductId(line.productId().toString())
+              .setQuantity(line.quantity())
+              .setUnitPrice(MinorUnits.money(line.unitMinor(), currency)));
+    }
     order.shownCancelReason().ifPresent(reason -> message.setCancelReason(reason(reason)));
     order.paymentId().ifPresent(id -> message.setPaymentId(id.toString()));
     return message.build();

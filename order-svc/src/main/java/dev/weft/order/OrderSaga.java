@@ -7,6 +7,7 @@ import dev.weft.durable.SagaDefinition;
 import dev.weft.durable.SagaStep;
 import dev.weft.durable.StepContext;
 import dev.weft.durable.StepOutcome;
+import io.opentelemetry.context.Scope;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -118,8 +119,10 @@ final class OrderSaga {
   }
 
   private Optional<String> calledOff(Handle tx, StepContext context) {
-    boolean goesOn = store.beginCapture(tx, orderId(context), payment(context).orElseThrow());
-    return goesOn ? Optional.empty() : Optional.of(CancelReason.REQUESTED.name());
+    try (Scope _ = TraceLink.of(context).makeCurrent()) {
+      boolean goesOn = store.beginCapture(tx, orderId(context), payment(context).orElseThrow());
+      return goesOn ? Optional.empty() : Optional.of(CancelReason.REQUESTED.name());
+    }
   }
 
   private StepOutcome capture(StepContext context) {
@@ -176,13 +179,17 @@ final class OrderSaga {
   private final class End implements SagaDefinition.Ending {
     @Override
     public void completed(Handle tx, StepContext last) {
-      store.confirm(tx, orderId(last));
+      try (Scope _ = TraceLink.of(last).makeCurrent()) {
+        store.confirm(tx, orderId(last));
+      }
       database.afterCommit(() -> ended(orderId(last)));
     }
 
     @Override
     public void compensated(Handle tx, StepContext last, String reason) {
-      store.cancel(tx, orderId(last), CancelReason.valueOf(reason), payment(last));
+      try (Scope _ = TraceLink.of(last).makeCurrent()) {
+        store.cancel(tx, orderId(last), CancelReason.valueOf(reason), payment(last));
+      }
       database.afterCommit(() -> ended(orderId(last)));
     }
   }

@@ -1,6 +1,5 @@
 package dev.weft.order;
 
-import dev.weft.durable.Rows;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -14,9 +13,16 @@ import java.util.Optional;
 import java.util.UUID;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.statement.PreparedBatch;
+import org.jdbi.v3.core.statement.Query;
 
-/** The SQL of orders; decides nothing. */
+/** The SQL of orders; decides nothing. Whatever changes an order also says so, in one go. */
 final class OrderStore {
+  private final OrderEvents events;
+
+  OrderStore(OrderEvents events) {
+    this.events = events;
+  }
+
   /** What a new order is made of. */
   record NewOrder(UUID id, UUID userId, Quote quote, Address address, String paymentMethod) {}
 
@@ -28,9 +34,9 @@ final class OrderStore {
                 """
                 INSERT INTO customer_order (order_id, user_id, state, total_minor, currency,
                   payment_method, ship_name, ship_line1, ship_line2, ship_city, ship_postal_code,
-                  ship_country, create_time, update_time)
+                  ship_country, event_version, create_time, update_time)
                 VALUES (:id, :userId, 'PENDING', :minor, :currency, :method, :name, :line1, :line2,
-                  :city, :postalCode, :country, weft_now(), weft_now())
+                  :city, :postalCode, :country, 1, weft_now(), weft_now())
                 RETURNING *
                 """)
             .bind("id", order.id())
@@ -48,7 +54,9 @@ final class OrderStore {
             .one();
     List<OrderLine> lines = order.quote().lines();
     insertLines(tx, order.id(), lines);
-    return row.toOrder(lines);
+    Order inserted = row.toOrder(lines);
+    events.created(tx, inserted);
+    return inserted;
   }
 
   private static void insertLines(Handle tx, UUID orderId, List<OrderLine> lines) {
@@ -138,62 +146,78 @@ final class OrderStore {
 
   /** Notes that a PENDING order, whose capture has not begun, was called off. */
   void requestCancel(Handle tx, UUID id) {
-    int updated =
-        tx.createUpdate(
+    Query update =
+        tx.createQuery(
                 """
                 UPDATE customer_order
-                   SET cancel_requested = true, version = version + 1, update_time = weft_now()
+                   SET cancel_requested = true, version = version + 1,
+                       event_version = event_version + 1, update_time = weft_now()
                  WHERE order_id = :id AND state = 'PENDING' AND NOT cancel_requested
                    AND payment_id IS NULL
+                RETURNING *
                 """)
-            .bind("id", id)
-            .execute();
-    Rows.one(updated, "order " + id);
+            .bind("id", id);
+    events.cancellationRequested(tx, only(changed(tx, update), id));
   }
 
   /** Names the payment of an order whose money is about to be taken; false if it was called off. */
   boolean beginCapture(Handle tx, UUID id, UUID paymentId) {
-    return tx.createUpdate(
+    Query update =
+        tx.createQuery(
                 """
                 UPDATE customer_order
-                   SET payment_id = :paymentId, version = version + 1, update_time = weft_now()
+                   SET payment_id = :paymentId, version = version + 1,
+                       event_version = event_version + 1, update_time = weft_now()
                  WHERE order_id = :id AND state = 'PENDING' AND NOT cancel_requested
+                RETURNING *
                 """)
             .bind("paymentId", paymentId)
-            .bind("id", id)
-            .execute()
-        == 1;
+            .bind("id", id);
+    Optional<Order> order = changed(tx, update);
+    order.ifPresent(one -> events.captureBegun(tx, one));
+    return order.isPresent();
   }
 
   void confirm(Handle tx, UUID id) {
-    int updated =
-        tx.createUpdate(
+    Query update =
+        tx.createQuery(
                 """
                 UPDATE customer_order
-                   SET state = 'CONFIRMED', version = version + 1, update_time = weft_now()
+                   SET state = 'CONFIRMED', version = version + 1,
+                       event_version = event_version + 1, update_time = weft_now()
                  WHERE order_id = :id AND state = 'PENDING'
+                RETURNING *
                 """)
-            .bind("id", id)
-            .execute();
-    Rows.one(updated, "order " + id);
+            .bind("id", id);
+    events.confirmed(tx, only(changed(tx, update), id));
   }
 
   /** Ends an order; what is known of its payment stays. */
   void cancel(Handle tx, UUID id, CancelReason reason, Optional<UUID> paymentId) {
-    int updated =
-        tx.createUpdate(
+    Query update =
+        tx.createQuery(
                 """
                 UPDATE customer_order
                    SET state = 'CANCELLED', cancel_reason = :reason,
                        payment_id = coalesce(:paymentId::uuid, payment_id),
-                       version = version + 1, update_time = weft_now()
+                       version = version + 1, event_version = event_version + 1,
+                       update_time = weft_now()
                  WHERE order_id = :id AND state = 'PENDING'
+                RETURNING *
                 """)
             .bind("reason", reason.name())
             .bind("paymentId", paymentId.orElse(null))
-            .bind("id", id)
-            .execute();
-    Rows.one(updated, "order " + id);
+            .bind("id", id);
+    events.cancelled(tx, only(changed(tx, update), id));
+  }
+
+  private static Optional<Order> changed(Handle tx, Query update) {
+    return orders(tx, update.map((row, _) -> Row.of(row)).list()).stream().findFirst();
+  }
+
+  private static Order only(Optional<Order> changed, UUID id) {
+    return changed.orElseThrow(
+        () -> new IllegalStateException("order " + id + ": no row changed (expected: 1)"));
   }
 
   /** The time, by the clock that every row is stamped with. */
@@ -246,6 +270,7 @@ final class OrderStore {
       Address address,
       String paymentMethod,
       long version,
+      long eventVersion,
       Instant createTime,
       Instant updateTime) {
 
@@ -267,6 +292,7 @@ final class OrderStore {
               row.getString("ship_country")),
           row.getString("payment_method"),
           row.getLong("version"),
+          row.getLong("event_version"),
           row.getObject("create_time", OffsetDateTime.class).toInstant(),
           row.getObject("update_time", OffsetDateTime.class).toInstant());
     }
@@ -284,6 +310,7 @@ final class OrderStore {
           address,
           paymentMethod,
           version,
+          eventVersion,
           createTime,
           updateTime);
     }

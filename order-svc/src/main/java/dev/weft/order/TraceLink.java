@@ -1,6 +1,7 @@
 package dev.weft.order;
 
 import dev.weft.durable.SagaStep;
+import dev.weft.durable.StepContext;
 import io.opentelemetry.api.trace.propagation.W3CTraceContextPropagator;
 import io.opentelemetry.context.Context;
 import io.opentelemetry.context.Scope;
@@ -34,6 +35,11 @@ final class TraceLink {
         return attempt.attempt(context);
       }
     };
+  }
+
+  /** The trace that the saga carries, for what is done in a transaction of its runner. */
+  static Context of(StepContext saga) {
+    return linked(saga.data());
   }
 
   private static Context linked(String traceparent) {

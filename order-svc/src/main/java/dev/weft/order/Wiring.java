@@ -4,6 +4,8 @@ import dev.weft.durable.Database;
 import dev.weft.durable.SagaRunner;
 import dev.weft.durable.SagaSettings;
 import dev.weft.durable.Sweep;
+import dev.weft.events.EventAdminService;
+import dev.weft.events.EventLog;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshServer;
 import dev.weft.mesh.RunningProcess;
@@ -19,6 +21,7 @@ final class Wiring implements RunningProcess {
   private final Database database;
   // Of their own, so that a rush of sagas leaves connections to those who order.
   private final Database sagaDatabase;
+  private final EventLog events;
   private final OrderFeed feed;
   private final SagaRunner sagas;
   private final Sweep sweep;
@@ -33,7 +36,8 @@ final class Wiring implements RunningProcess {
     UserClient users = new UserClient(mesh.channel("user-svc"));
     InventoryClient inventory = new InventoryClient(inventoryChannel);
     PaymentClient payments = new PaymentClient(paymentChannel);
-    OrderStore store = new OrderStore();
+    events = new EventLog(database, OrderServer.NAME, OrderEvents.GRANTS, mesh.telemetry());
+    OrderStore store = new OrderStore(new OrderEvents(events));
     CartStore cartStore = new CartStore();
     feed = new OrderFeed(database, store, LOOK_EVERY);
     OrderSaga saga = new OrderSaga(sagaDatabase, store, feed, users, inventory, payments);
@@ -45,7 +49,9 @@ final class Wiring implements RunningProcess {
         mesh.server(
             new OrderService(orders, feed, sagas),
             new CartService(new Carts(database, cartStore, inventory), orders),
-            new AuditService(new Audit(database, store, sagas, books)));
+            new AuditService(new Audit(database, store, sagas, books)),
+            events.service(),
+            new EventAdminService(database));
     mesh.management().readiness("database", database::healthy);
     SagaWatch.add(mesh.management(), mesh.telemetry(), sagas);
   }
@@ -53,6 +59,7 @@ final class Wiring implements RunningProcess {
   @Override
   public void start() {
     database.migrate();
+    events.start();
     feed.start();
     sagas.start();
     sweep.start();
@@ -65,6 +72,7 @@ final class Wiring implements RunningProcess {
     sagas.close();
     sweep.close();
     feed.close();
+    events.close();
     mesh.close();
     sagaDatabase.close();
     database.close();

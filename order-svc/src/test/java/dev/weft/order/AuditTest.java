@@ -48,7 +48,7 @@ final class AuditTest {
     audit =
         new Audit(
             orders.database,
-            new OrderStore(),
+            orders.store,
             orders.sagas,
             new BooksClient(mesh.channel("order-svc", BOOKS), mesh.channel("order-svc", BOOKS)));
     product = shop.inventory.product(10, 1999, "EUR");

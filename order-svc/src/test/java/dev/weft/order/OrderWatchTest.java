@@ -83,7 +83,7 @@ final class OrderWatchTest {
     postgres
         .anotherDatabase()
         .inTransactionVoid(
-            tx -> new OrderStore().requestCancel(tx, UUID.fromString(placed.getOrderId())));
+            tx -> instance.store.requestCancel(tx, UUID.fromString(placed.getOrderId())));
 
     Order changed = changes.next().getOrder();
     assertThat(changed.getState()).isEqualTo(State.STATE_PENDING);

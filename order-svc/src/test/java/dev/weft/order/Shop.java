@@ -6,6 +6,11 @@ import static org.awaitility.Awaitility.await;
 import dev.weft.durable.Database;
 import dev.weft.durable.SagaRunner;
 import dev.weft.durable.SagaSettings;
+import dev.weft.event.v1.EventLogServiceGrpc;
+import dev.weft.event.v1.EventLogServiceGrpc.EventLogServiceBlockingStub;
+import dev.weft.events.EventLog;
+import dev.weft.mesh.Telemetry;
+import dev.weft.mesh.TelemetryConfig;
 import dev.weft.shop.inventory.v1.Reservation;
 import dev.weft.shop.order.v1.Address;
 import dev.weft.shop.order.v1.CartServiceGrpc;
@@ -52,6 +57,7 @@ final class Shop implements AutoCloseable {
   final FakeInventory inventory = new FakeInventory(faults);
   final FakePayments payments = new FakePayments(faults);
   private final InProcessMesh mesh = new InProcessMesh();
+  private final Telemetry telemetry = Telemetry.open(TelemetryConfig.local("order-svc", "test"));
   private final List<Instance> instances = new ArrayList<>();
 
   Shop(Database database) {
@@ -69,7 +75,7 @@ final class Shop implements AutoCloseable {
   Instance start(Database database) {
     Instance instance = new Instance(database);
     instances.add(instance);
-    mesh.serve("order-svc", instance.orderService, instance.cartService);
+    mesh.serve("order-svc", instance.orderService, instance.cartService, instance.events.service());
     return instance;
   }
 
@@ -135,6 +141,11 @@ final class Shop implements AutoCloseable {
     return OrderServiceGrpc.newBlockingStub(mesh.channelAs("order-svc", user.toString(), roles));
   }
 
+  /** The log as another service reads it. */
+  EventLogServiceBlockingStub eventsAs(String service) {
+    return EventLogServiceGrpc.newBlockingStub(mesh.channel(service, "order-svc"));
+  }
+
   OrderServiceBlockingStub ordersAsNobody() {
     return OrderServiceGrpc.newBlockingStub(mesh.channel("order-svc"));
   }
@@ -148,11 +159,14 @@ final class Shop implements AutoCloseable {
     mesh.stop("order-svc");
     instances.forEach(Instance::close);
     mesh.close();
+    telemetry.close();
   }
 
   /** One process of order-svc. */
   final class Instance implements AutoCloseable {
     final Database database;
+    final EventLog events;
+    final OrderStore store;
     final OrderFeed feed;
     final SagaRunner sagas;
     final OrderService orderService;
@@ -160,7 +174,8 @@ final class Shop implements AutoCloseable {
 
     private Instance(Database database) {
       this.database = database;
-      OrderStore store = new OrderStore();
+      events = new EventLog(database, "order-svc", OrderEvents.GRANTS, telemetry);
+      store = new OrderStore(new OrderEvents(events));
       CartStore carts = new CartStore();
       InventoryClient goods = new InventoryClient(mesh.channel("order-svc", "inventory-svc"));
       feed = new OrderFeed(database, store, Duration.ofMillis(50));
@@ -176,6 +191,7 @@ final class Shop implements AutoCloseable {
       Orders orders = new Orders(database, store, carts, sagas, feed, goods);
       orderService = new OrderService(orders, feed, sagas);
       cartService = new CartService(new Carts(database, carts, goods), orders);
+      events.start();
       feed.start();
       sagas.start();
     }
@@ -190,6 +206,7 @@ final class Shop implements AutoCloseable {
     public void close() {
       sagas.close();
       feed.close();
+      events.close();
     }
   }
 }

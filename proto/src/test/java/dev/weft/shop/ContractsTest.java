@@ -10,10 +10,13 @@ import com.google.protobuf.Descriptors.FileDescriptor;
 import com.google.protobuf.Descriptors.MethodDescriptor;
 import dev.weft.admin.v1.EventAdminServiceProto;
 import dev.weft.event.v1.EventLogServiceProto;
+import dev.weft.event.v1.EventOptionsProto;
+import dev.weft.event.v1.EventType;
 import dev.weft.identity.v1.IdentityServiceProto;
 import dev.weft.options.v1.MethodPolicy;
 import dev.weft.options.v1.MethodPolicy.Access;
 import dev.weft.options.v1.OptionsProto;
+import dev.weft.shop.event.v1.OrderEventsProto;
 import dev.weft.shop.user.v1.UserServiceProto;
 import java.io.IOException;
 import java.net.URISyntaxException;
@@ -122,6 +125,25 @@ class ContractsTest {
               assertThat(policy(rpc).getAccess()).isEqualTo(Access.ACCESS_PUBLIC);
               assertThat(rule(rpc).getPatternCase()).isEqualTo(HttpRule.PatternCase.GET);
             });
+  }
+
+  @Test
+  void everyEventHasANameOfItsOwnInThePastTense() {
+    List<EventType> types =
+        Stream.of(OrderEventsProto.getDescriptor())
+            .flatMap(file -> file.getMessageTypes().stream())
+            .map(message -> message.getOptions().getExtension(EventOptionsProto.event))
+            .filter(type -> !type.getType().isEmpty())
+            .toList();
+    assertThat(types).hasSizeGreaterThan(4);
+    assertThat(types)
+        .allSatisfy(
+            type -> {
+              assertThat(type.getType()).matches("shop(\\.[a-z_]+){2}");
+              assertThat(type.getSchemaVersion()).isPositive();
+            })
+        .extracting(EventType::getType)
+        .doesNotHaveDuplicates();
   }
 
   private static boolean hasHttpRule(MethodDescriptor rpc) {
