@@ -117,8 +117,8 @@ final class Payments {
     return switch (payment.state()) {
       case CAPTURED, REFUNDED -> payment;
       case DECLINED -> throw declined(payment);
-      case AUTHORIZED, VOIDED ->
-          throw Rejection.notAllowedNow("NOT_AUTHORIZED", "the payment was given free");
+      case AUTHORIZED -> throw payment.released() ? notAuthorized() : unknown();
+      case VOIDED -> throw notAuthorized();
       case AUTHORIZING, CAPTURING -> throw unknown();
     };
   }
@@ -143,26 +143,30 @@ final class Payments {
 
   /** Gives back all that is left of an order's payment. */
   Payment refundOrder(UUID orderId) {
+    String cause = Refund.ofOrder(orderId);
     Payment payment =
         database.inTransaction(
             tx -> {
               Payment now = store.lockByOrder(tx, orderId).orElseThrow(Payments::notFound);
-              String cause = Refund.ofOrder(orderId);
               return now.state() == PaymentState.CAPTURED
                       && now.refundableMinor() > 0
                       && store.findRefundByCause(tx, cause).isEmpty()
                   ? beginRefund(tx, now, UuidV7.next(), cause, now.refundableMinor())
                   : now;
             });
+    UUID id = payment.id();
     payment = settlement.settle(payment);
+    if (payment.state() == PaymentState.CAPTURED) {
+      // Another refund may have been refused, before there was one of the order.
+      Optional<Refund> own = database.read(tx -> store.findRefundByCause(tx, cause));
+      if (own.isEmpty() || own.get().state() == Refund.State.REQUESTED) {
+        throw unknown();
+      }
+      payment = database.read(tx -> store.find(tx, id).orElseThrow());
+    }
     return switch (payment.state()) {
       case REFUNDED -> payment;
-      case CAPTURED -> {
-        if (payment.next().isPresent()) {
-          throw unknown();
-        }
-        throw refundRefused();
-      }
+      case CAPTURED -> throw payment.next().isPresent() ? unknown() : refundRefused();
       case AUTHORIZING, AUTHORIZED, CAPTURING, VOIDED, DECLINED -> throw notCaptured();
     };
   }
@@ -398,6 +402,10 @@ final class Payments {
 
   private static Rejection voided() {
     return Rejection.notAllowedNow("PAYMENT_VOIDED", "the order's payment was given free");
+  }
+
+  private static Rejection notAuthorized() {
+    return Rejection.notAllowedNow("NOT_AUTHORIZED", "the payment was given free");
   }
 
   private static Rejection declined(Payment payment) {

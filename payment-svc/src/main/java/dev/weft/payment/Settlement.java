@@ -98,9 +98,13 @@ final class Settlement implements AutoCloseable {
   boolean told(CardEvent event) {
     Optional<Payment> found = database.read(tx -> store.findByOrder(tx, event.orderId()));
     if (found.flatMap(Payment::next).isPresent()) {
-      Payment moved = database.inTransaction(tx -> take(tx, found.get().id(), event));
-      if (moved.next().isEmpty()) {
-        answer(moved);
+      UUID id = found.get().id();
+      // Who comes after this look waits for more than the event tells.
+      CompletableFuture<Payment> waiting = running.get(id);
+      Payment moved = database.inTransaction(tx -> take(tx, id, event));
+      // The work that still waits for the network's answer ends for itself, and finds it written.
+      if (moved.next().isEmpty() && waiting != null && running.remove(id, waiting)) {
+        waiting.complete(moved);
       }
     }
     return found.isPresent();
@@ -119,14 +123,6 @@ final class Settlement implements AutoCloseable {
       now = moved.get();
     }
     return now;
-  }
-
-  /** The work that still waits for the network's answer ends for itself, and finds it written. */
-  private void answer(Payment atRest) {
-    CompletableFuture<Payment> waiting = running.remove(atRest.id());
-    if (waiting != null) {
-      waiting.complete(atRest);
-    }
   }
 
   /**

@@ -17,6 +17,7 @@ import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -492,6 +493,31 @@ final class PaymentsTest {
   }
 
   @Test
+  void doesNotTakeTheRefusalOfAnotherRefundForItsOwn() throws Exception {
+    authorize("card_ok");
+    Payment captured = capture();
+    // The network has given some back that these books do not know of.
+    String path = "/v1/charges/" + captured.chargeId().orElseThrow() + ":refund";
+    try (HttpClient http = HttpClient.newHttpClient()) {
+      http.send(
+          HttpRequest.newBuilder(cards.address().resolve(path))
+              .header("Idempotency-Key", "elsewhere:" + order)
+              .POST(BodyPublishers.ofString("{\"refundId\":\"elsewhere\",\"amount\":1}"))
+              .build(),
+          BodyHandlers.discarding());
+    }
+    Instance cutOff = new Instance(postgres.anotherDatabase(), URI.create("http://127.0.0.1:1"));
+    refused(
+        "CARD_NETWORK_UNAVAILABLE",
+        () -> cutOff.payments.refund(wish(captured, "all", Optional.empty())));
+
+    refused("CARD_NETWORK_UNAVAILABLE", () -> process.payments.refundOrder(order));
+    assertThat(stored().next()).as("the other one was refused").isEmpty();
+
+    refused("REFUND_REFUSED", () -> process.payments.refundOrder(order));
+  }
+
+  @Test
   void takesUpWhatIsLeftWithoutBeingAsked() {
     Instance cutOff = new Instance(postgres.anotherDatabase(), URI.create("http://127.0.0.1:1"));
     refused("CARD_NETWORK_UNAVAILABLE", () -> cutOff.payments.authorize(authorization("card_ok")));
@@ -701,12 +727,15 @@ final class PaymentsTest {
   }
 
   private Payment refund(Payment payment, String requestId, Optional<Long> minor) {
-    return process.payments.refund(
-        new Payments.RefundWish(
-            payment.id(),
-            minor.map(PRICE::withMinor),
-            new RequestIds.Key("admin " + payment.id(), "refund", requestId),
-            "hash " + minor));
+    return process.payments.refund(wish(payment, requestId, minor));
+  }
+
+  private static Payments.RefundWish wish(Payment payment, String requestId, Optional<Long> minor) {
+    return new Payments.RefundWish(
+        payment.id(),
+        minor.map(PRICE::withMinor),
+        new RequestIds.Key("admin " + payment.id(), "refund", requestId),
+        "hash " + minor);
   }
 
   private Payment stored() {
