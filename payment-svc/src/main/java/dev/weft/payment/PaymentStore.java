@@ -19,6 +19,9 @@ final class PaymentStore {
   /** Longer than one try at the card network, so that a running one is left alone. */
   static final Duration LEASE = Duration.ofSeconds(10);
 
+  /** How long a payment is left alone after tries that learned nothing. */
+  private static final Duration POSTPONED_MAX = Duration.ofSeconds(30);
+
   /**
    * Makes this the only transaction that decides about the order, also when there is no row of it
    * yet.
@@ -126,17 +129,22 @@ final class PaymentStore {
 
   /**
    * Takes up to so many unresolved payments that nobody is at, for one lease; other processes take
-   * others.
+   * others. So it does with one that is leased for longer than anybody leases: the database's clock
+   * was set back since.
    */
   List<Payment> claim(Handle tx, int limit) {
     return tx.createQuery(
             """
             UPDATE payment SET lease_until = weft_now() + :lease * interval '1 ms'
              WHERE payment_id IN (
-               SELECT payment_id FROM payment WHERE unresolved AND lease_until <= weft_now()
+               SELECT payment_id FROM payment
+                WHERE unresolved
+                  AND (lease_until <= weft_now()
+                    OR lease_until > weft_now() + :furthest * interval '1 ms')
                 ORDER BY lease_until LIMIT :limit FOR UPDATE SKIP LOCKED)
             RETURNING *
             """)
+        .bind("furthest", 2 * POSTPONED_MAX.toMillis())
         .bind("lease", LEASE.toMillis())
         .bind("limit", limit)
         .map((row, _) -> payment(row))
@@ -148,9 +156,10 @@ final class PaymentStore {
     tx.createUpdate(
             """
             UPDATE payment SET attempts = attempts + 1,
-                   lease_until = weft_now() + least(30, power(2, least(attempts, 10))) * interval '1 s'
+                   lease_until = weft_now() + least(:most, power(2, least(attempts, 10)) * 1000) * interval '1 ms'
              WHERE payment_id = :id AND unresolved
             """)
+        .bind("most", POSTPONED_MAX.toMillis())
         .bind("id", paymentId)
         .execute();
   }

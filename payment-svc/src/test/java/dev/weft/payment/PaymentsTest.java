@@ -532,6 +532,18 @@ final class PaymentsTest {
   }
 
   @Test
+  void takesUpWhatWasLeasedWhileTheClockWasFarAhead() {
+    Instance cutOff = new Instance(postgres.database(), URI.create("http://127.0.0.1:1"));
+    postgres.database().shiftClock(Duration.ofDays(1));
+    refused("CARD_NETWORK_UNAVAILABLE", () -> cutOff.payments.authorize(authorization("card_ok")));
+    postgres.database().shiftClock(Duration.ZERO);
+
+    process.resolver.tick();
+
+    await().until(() -> stored().state() == PaymentState.AUTHORIZED);
+  }
+
+  @Test
   void showsAUserTheirOwnPaymentsOnly() {
     Payment mine = authorize("card_ok");
     UUID stranger = UuidV7.next();
