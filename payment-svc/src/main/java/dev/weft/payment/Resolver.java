@@ -1,7 +1,6 @@
 package dev.weft.payment;
 
 import dev.weft.durable.Database;
-import dev.weft.durable.RequestIds;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Semaphore;
@@ -14,7 +13,8 @@ import org.slf4j.LoggerFactory;
  * Takes up payments that nobody works on: after a crash, after an answer that never came, and while
  * the card network was away. Several processes share the work by leases in the table.
  *
- * <p>Looks about once a second; forgets old request ids and events about once an hour. Thread-safe.
+ * <p>Looks about once a second; forgets old events about once a minute, far more than can have come
+ * in one. Thread-safe.
  */
 final class Resolver implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Resolver.class);
@@ -22,8 +22,11 @@ final class Resolver implements AutoCloseable {
   /** Below what the card network is asked at once, so that callers find room beside it. */
   private static final int AT_ONCE = 20;
 
-  private static final int TICKS_PER_HOUR = 3_600;
+  private static final int TICKS_PER_MINUTE = 60;
   private static final int FORGET_AT_ONCE = 1_000;
+
+  /** So that what is due does not wait for what is old. */
+  private static final int FORGET_TIMES_MAX = 20;
 
   private final Database database;
   private final PaymentStore store;
@@ -49,6 +52,14 @@ final class Resolver implements AutoCloseable {
     int claimable = room.availablePermits();
     if (claimable > 0) {
       database.<List<Payment>>inTransaction(tx -> store.claim(tx, claimable)).forEach(this::takeUp);
+    }
+  }
+
+  /** Forgets old events, until none is left or there were many; the others have their next turn. */
+  void forget() {
+    int forgotten = FORGET_AT_ONCE;
+    for (int i = 0; i < FORGET_TIMES_MAX && forgotten == FORGET_AT_ONCE && !closed; i++) {
+      forgotten = database.inTransaction(tx -> store.forgetEvents(tx, FORGET_AT_ONCE));
     }
   }
 
@@ -79,7 +90,7 @@ final class Resolver implements AutoCloseable {
 
   private void run() {
     // Spread, so that processes that started together do not ask together.
-    long ticks = ThreadLocalRandom.current().nextInt(TICKS_PER_HOUR);
+    long ticks = ThreadLocalRandom.current().nextInt(TICKS_PER_MINUTE);
     while (!closed) {
       try {
         tick();
@@ -87,9 +98,8 @@ final class Resolver implements AutoCloseable {
             Duration.ofMillis(
                 ThreadLocalRandom.current()
                     .nextLong(interval.toMillis() / 2, interval.toMillis() * 3 / 2 + 1)));
-        if (++ticks % TICKS_PER_HOUR == 0) {
-          database.inTransaction(tx -> RequestIds.forget(tx, FORGET_AT_ONCE));
-          database.inTransaction(tx -> store.forgetEvents(tx, FORGET_AT_ONCE));
+        if (++ticks % TICKS_PER_MINUTE == 0) {
+          forget();
         }
       } catch (InterruptedException e) {
         return;

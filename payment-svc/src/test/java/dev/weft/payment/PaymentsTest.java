@@ -544,6 +544,36 @@ final class PaymentsTest {
   }
 
   @Test
+  void forgetsInOneTurnAllEventsThatAreOld() {
+    Payment payment = authorize("card_ok");
+    postgres
+        .database()
+        .inTransactionVoid(
+            tx ->
+                tx.createUpdate(
+                        """
+                        INSERT INTO card_event (event_id, payment_id, receive_time)
+                        SELECT 'evt_' || number, :payment,
+                               weft_now() - CASE number WHEN 0 THEN 6 ELSE 8 END * interval '1 day'
+                          FROM generate_series(0, 2500) AS number
+                        """)
+                    .bind("payment", payment.id())
+                    .execute());
+
+    process.resolver.forget();
+
+    assertThat(
+            postgres
+                .database()
+                .<List<String>>read(
+                    tx ->
+                        tx.createQuery("SELECT event_id FROM card_event")
+                            .mapTo(String.class)
+                            .list()))
+        .containsExactly("evt_0");
+  }
+
+  @Test
   void showsAUserTheirOwnPaymentsOnly() {
     Payment mine = authorize("card_ok");
     UUID stranger = UuidV7.next();
