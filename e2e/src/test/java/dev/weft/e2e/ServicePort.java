@@ -1,5 +1,6 @@
 package dev.weft.e2e;
 
+import dev.weft.prove.ServiceToken;
 import io.grpc.Channel;
 import io.grpc.ClientInterceptors;
 import io.grpc.ManagedChannel;
@@ -31,7 +32,7 @@ record ServicePort(String service, ManagedChannel channel, Weft weft) implements
 
   /** As another service, by the key that {@code ./weft up} made for it. */
   Channel asService(String caller) {
-    return with(SERVICE_TOKEN, ServiceToken.of(weft, caller, service));
+    return with(SERVICE_TOKEN, ServiceToken.of(weft.folder(), caller, service));
   }
 
   private Channel with(Metadata.Key<String> key, String value) {

@@ -3,14 +3,13 @@ package dev.weft.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.weft.e2e.Command.Outcome;
+import dev.weft.prove.StateFolder;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -24,16 +23,15 @@ final class Weft implements AutoCloseable {
   static final List<String> SERVICES =
       List.of("user-svc", "order-svc", "payment-svc", "inventory-svc");
 
-  private static final ObjectMapper JSON = new ObjectMapper();
   private static final int TAIL = 40;
 
-  private final Path folder;
+  private final StateFolder folder;
   private final List<String> options;
   private final Map<String, String> environment;
   private String welcome = "";
 
   private Weft(Path folder, List<String> options, Map<String, String> environment) {
-    this.folder = folder;
+    this.folder = new StateFolder(folder);
     this.options = options;
     this.environment = environment;
   }
@@ -43,8 +41,8 @@ final class Weft implements AutoCloseable {
     Path folder = folder(name);
     // A run of the tests that was killed may have left one behind.
     Command.weft("down", "--state", folder.toString());
-    delete(folder);
     Weft weft = new Weft(folder, List.of(options), environment);
+    weft.folder.delete();
     Outcome started = weft.upAgain();
     if (started.exitCode() != 0) {
       throw new AssertionError("./weft up failed: " + started.all() + weft.lastWords());
@@ -64,7 +62,7 @@ final class Weft implements AutoCloseable {
   /** The same command on the same folder once more. */
   Outcome upAgain() {
     List<String> arguments =
-        new ArrayList<>(List.of("up", "--isolated", "--detach", "--state", folder.toString()));
+        new ArrayList<>(List.of("up", "--isolated", "--detach", "--state", folder().toString()));
     arguments.addAll(options);
     Outcome started = Command.weft(environment, arguments.toArray(String[]::new));
     if (started.exitCode() == 0) {
@@ -80,47 +78,47 @@ final class Weft implements AutoCloseable {
 
   /** Where it keeps everything. */
   Path folder() {
-    return folder;
+    return folder.path();
   }
 
   Outcome status(String... more) {
-    List<String> arguments = new ArrayList<>(List.of("status", "--state", folder.toString()));
+    List<String> arguments = new ArrayList<>(List.of("status", "--state", folder().toString()));
     arguments.addAll(List.of(more));
     return Command.weft(arguments.toArray(String[]::new));
   }
 
   Outcome down() {
-    return Command.weft("down", "--state", folder.toString());
+    return Command.weft("down", "--state", folder().toString());
   }
 
   /** Such as {@code edge} or {@code registry}. */
   String url(String name) {
-    return state().path("urls").path(name).textValue();
+    return folder.url(name);
   }
 
   int port(String process) {
-    return process(process).path("port").intValue();
+    return folder.port(process);
   }
 
   int managementPort(String process) {
-    return process(process).path("managementPort").intValue();
+    return folder.managementPort(process);
   }
 
   long pid(String process) {
-    return process(process).path("pid").longValue();
+    return folder.pid(process);
   }
 
   /** How often it died and was started again. */
   int restarts(String process) {
-    return process(process).path("restarts").intValue();
+    return folder.restarts(process);
   }
 
   boolean ready(String process) {
-    return process(process).path("state").textValue().equals("ready");
+    return folder.ready(process);
   }
 
   List<String> processes() {
-    return state().path("processes").findValuesAsText("name");
+    return folder.processes();
   }
 
   long supervisor() {
@@ -139,7 +137,7 @@ final class Weft implements AutoCloseable {
 
   /** The accounts and products that {@code ./weft up} made. */
   JsonNode demo() {
-    return read(folder.resolve("demo.json"));
+    return folder.demo();
   }
 
   /** The id of the demo product with this SKU. */
@@ -154,7 +152,7 @@ final class Weft implements AutoCloseable {
 
   /** The end of every process's log. */
   String lastWords() {
-    Path logs = folder.resolve("logs");
+    Path logs = folder().resolve("logs");
     if (!Files.isDirectory(logs)) {
       return "";
     }
@@ -175,48 +173,18 @@ final class Weft implements AutoCloseable {
 
   /** What the supervisor last wrote. */
   JsonNode state() {
-    return read(folder.resolve("state.json"));
+    return folder.state();
   }
 
   /** Stops everything, whatever state it is in; the logs stay. */
   @Override
   public void close() {
     down();
-    delete(folder.resolve("postgres"));
+    folder.delete("postgres");
   }
 
   private ProcessHandle handle(String process) {
     return ProcessHandle.of(pid(process))
         .orElseThrow(() -> new AssertionError(process + " does not run"));
-  }
-
-  private JsonNode process(String name) {
-    for (JsonNode process : state().path("processes")) {
-      if (process.path("name").textValue().equals(name)) {
-        return process;
-      }
-    }
-    throw new AssertionError("no process " + name + " in " + state());
-  }
-
-  private static JsonNode read(Path file) {
-    try {
-      return JSON.readTree(file.toFile());
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  private static void delete(Path folder) {
-    if (!Files.exists(folder)) {
-      return;
-    }
-    try (Stream<Path> all = Files.walk(folder)) {
-      for (Path file : all.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(file);
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 }

@@ -177,9 +177,11 @@ record Books(
 
   private static void withChannel(Shop shop, String service, Reading reading) {
     ManagedChannel channel =
-        NettyChannelBuilder.forAddress("127.0.0.1", shop.port(service)).usePlaintext().build();
+        NettyChannelBuilder.forAddress("127.0.0.1", shop.folder().port(service))
+            .usePlaintext()
+            .build();
     Metadata metadata = new Metadata();
-    metadata.put(SERVICE_TOKEN, ServiceToken.of(shop.folder(), Shop.ORDER, service));
+    metadata.put(SERVICE_TOKEN, ServiceToken.of(shop.folder().path(), Shop.ORDER, service));
     try {
       reading.read(channel, metadata);
     } finally {
@@ -194,7 +196,7 @@ record Books(
       JsonNode page =
           fetch(
               "http://127.0.0.1:%d/v1/ledger?from=%s&limit=1000"
-                  .formatted(shop.port(Shop.CARD_NETWORK), from));
+                  .formatted(shop.folder().port(Shop.CARD_NETWORK), from));
       if (page.path("entries").isEmpty()) {
         return charges;
       }

@@ -48,7 +48,7 @@ final class Crash {
 
   Outcome run(Cell cell, long seed) {
     Random random = new Random(seed);
-    int restarts = shop.restarts(cell.process());
+    int restarts = shop.folder().restarts(cell.process());
     arm(cell.failPoint(), "halt");
     if (cell.way() == Cell.Way.CALL_OFF) {
       arm(BEFORE_PIN, STALL);
@@ -75,7 +75,10 @@ final class Crash {
     boolean fired = Shop.await(FIRES, () -> !armed(cell.failPoint()));
     if (fired) {
       Shop.await(
-          ENDS, () -> shop.restarts(cell.process()) > restarts && shop.ready(cell.process()));
+          ENDS,
+          () ->
+              shop.folder().restarts(cell.process()) > restarts
+                  && shop.folder().ready(cell.process()));
     } else {
       disarm(cell.failPoint());
     }

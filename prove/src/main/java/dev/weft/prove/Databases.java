@@ -47,12 +47,12 @@ final class Databases {
   private int execute(String sql) {
     Properties passwords = new Properties();
     try (Reader file =
-        Files.newBufferedReader(shop.folder().resolve("postgres/passwords.properties"))) {
+        Files.newBufferedReader(shop.folder().path().resolve("postgres/passwords.properties"))) {
       passwords.load(file);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    String url = "jdbc:postgresql://127.0.0.1:" + shop.port(Shop.POSTGRES) + "/postgres";
+    String url = "jdbc:postgresql://127.0.0.1:" + shop.folder().port(Shop.POSTGRES) + "/postgres";
     String password = passwords.getProperty(ADMINISTRATOR, "");
     try (Connection connection = DriverManager.getConnection(url, ADMINISTRATOR, password);
         Statement statement = connection.createStatement()) {

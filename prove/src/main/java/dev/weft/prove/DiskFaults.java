@@ -61,7 +61,7 @@ final class DiskFaults {
         name(process),
         LASTS,
         () -> {
-          long before = Logs.count(shop.log(process), "No space left on device");
+          long before = Logs.count(shop.folder().log(process), "No space left on device");
           long refused = history.unavailable();
           disk.fill();
           return Inflicted.of(
@@ -73,7 +73,7 @@ final class DiskFaults {
               },
               () ->
                   new Bite(
-                      Logs.count(shop.log(process), "No space left on device") - before,
+                      Logs.count(shop.folder().log(process), "No space left on device") - before,
                       "writes that failed"));
         });
   }

@@ -84,11 +84,11 @@ final class Lines implements AutoCloseable {
 
   private int portOf(String process) {
     Shop known = shop;
-    return known == null ? 0 : known.port(process);
+    return known == null ? 0 : known.folder().port(process);
   }
 
   private Map<String, Long> pids() {
     Shop known = shop;
-    return known == null ? Map.of() : known.pids();
+    return known == null ? Map.of() : known.folder().pids();
   }
 }

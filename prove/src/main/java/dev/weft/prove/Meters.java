@@ -46,7 +46,7 @@ final class Meters implements AutoCloseable {
 
   /** Reads all of them now. */
   void look() {
-    shop.managementPorts().forEach(this::read);
+    shop.folder().managementPorts().forEach(this::read);
     beside.forEach(this::read);
   }
 

@@ -65,10 +65,10 @@ final class ProcessFaults {
         process + " " + word,
         Duration.ZERO,
         () -> {
-          int before = shop.restarts(process);
+          int before = shop.folder().restarts(process);
           shop.signal(process, signal);
           return Inflicted.of(
-              () -> {}, () -> new Bite(shop.restarts(process) - before, "restarts"));
+              () -> {}, () -> new Bite(shop.folder().restarts(process) - before, "restarts"));
         });
   }
 
@@ -77,12 +77,15 @@ final class ProcessFaults {
         one + " and " + other + " killed",
         Duration.ZERO,
         () -> {
-          int before = shop.restarts(one) + shop.restarts(other);
+          int before = shop.folder().restarts(one) + shop.folder().restarts(other);
           shop.signal(one, "KILL");
           shop.signal(other, "KILL");
           return Inflicted.of(
               () -> {},
-              () -> new Bite(shop.restarts(one) + shop.restarts(other) - before, "restarts"));
+              () ->
+                  new Bite(
+                      shop.folder().restarts(one) + shop.folder().restarts(other) - before,
+                      "restarts"));
         });
   }
 
@@ -115,7 +118,7 @@ final class ProcessFaults {
         SHARED,
         () -> {
           Twin twin = Twin.of(shop, Shop.ORDER);
-          long first = shop.pid(Shop.ORDER);
+          long first = shop.folder().pid(Shop.ORDER);
           long firstBefore = calls(first);
           meters.add(twin.pid(), twin.managementPort());
           return new Inflicted() {
@@ -174,7 +177,7 @@ final class ProcessFaults {
   }
 
   private long fenced() {
-    return Logs.count(shop.log(Shop.ORDER), "was taken over by another runner");
+    return Logs.count(shop.folder().log(Shop.ORDER), "was taken over by another runner");
   }
 
   /** What is held meanwhile waits for its payment beyond the time that goods are held. */
@@ -201,7 +204,7 @@ final class ProcessFaults {
         "a rush of " + Rush.CONNECTIONS + " connections",
         SHORT,
         () -> {
-          Rush rush = new Rush(shop.edge());
+          Rush rush = new Rush(shop.folder().url("edge"));
           long shed = rush.refused();
           history.count("a request was shed", shed);
           return Inflicted.of(rush::close, () -> new Bite(shed, "requests shed"));

@@ -12,12 +12,17 @@ import java.time.Instant;
 import java.util.Base64;
 
 /** What a service proves its name with, made by hand as in any other language. */
-final class ServiceToken {
+public final class ServiceToken {
   private static final long LIFETIME_SECONDS = 60;
 
   private ServiceToken() {}
 
-  static String of(Path folder, String caller, String target) {
+  /**
+   * A token for one service to call another.
+   *
+   * @param folder where {@code ./weft up} keeps the state of the system, and the caller's key
+   */
+  public static String of(Path folder, String caller, String target) {
     long now = Instant.now().getEpochSecond();
     String header =
         "{\"typ\":\"weft-service+jwt\",\"alg\":\"ES256\",\"kid\":\"%s\"}".formatted(caller);

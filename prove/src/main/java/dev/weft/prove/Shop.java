@@ -1,21 +1,15 @@
 package dev.weft.prove;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
-import java.util.stream.Stream;
 
 /** A whole system of its own: free ports, new data, every process real; gone when it is closed. */
 final class Shop implements AutoCloseable {
@@ -28,22 +22,21 @@ final class Shop implements AutoCloseable {
   static final String POSTGRES = "postgres";
   static final String REGISTRY = "registry";
 
-  private static final ObjectMapper JSON = new ObjectMapper();
   private static final Duration PAUSE = Duration.ofMillis(25);
 
-  private final Path folder;
+  private final StateFolder folder;
   private final Path run;
   private final Thread hook = new Thread(this::end, "down");
 
   private Shop(Path folder, Path run) {
-    this.folder = folder;
+    this.folder = new StateFolder(folder);
     this.run = run;
   }
 
   /** Stops and removes what an earlier run left. */
   static void clear(Path folder, Path run) {
     new Shop(folder, run).end();
-    delete(folder);
+    new StateFolder(folder).delete();
   }
 
   /**
@@ -81,73 +74,18 @@ final class Shop implements AutoCloseable {
     return shop;
   }
 
-  Path folder() {
+  /** What it says of itself. */
+  StateFolder folder() {
     return folder;
   }
 
-  /** The end of a process's log may tell why. */
-  Path log(String process) {
-    return folder.resolve("logs").resolve(process + ".log");
-  }
-
   Path failPoints() {
-    return folder.resolve("fail-points");
-  }
-
-  String edge() {
-    return state().path("urls").path("edge").asText();
-  }
-
-  int port(String process) {
-    return process(process).path("port").asInt();
-  }
-
-  /** By the pid of each process that has one and runs. */
-  Map<Long, Integer> managementPorts() {
-    Map<Long, Integer> ports = new HashMap<>();
-    for (JsonNode process : state().path("processes")) {
-      int port = process.path("managementPort").asInt();
-      long pid = process.path("pid").asLong();
-      if (port > 0 && pid > 0) {
-        ports.put(pid, port);
-      }
-    }
-    return ports;
-  }
-
-  /** 0 while it does not run. */
-  long pid(String process) {
-    return process(process).path("pid").asLong();
-  }
-
-  int restarts(String process) {
-    return process(process).path("restarts").asInt();
-  }
-
-  boolean ready(String process) {
-    return process(process).path("state").asText().equals("ready");
-  }
-
-  /** 0 for those that do not run. */
-  Map<String, Long> pids() {
-    Map<String, Long> pids = new HashMap<>();
-    for (JsonNode process : state().path("processes")) {
-      pids.put(process.path("name").asText(), process.path("pid").asLong());
-    }
-    return pids;
-  }
-
-  List<String> processes() {
-    return state().path("processes").findValuesAsText("name");
-  }
-
-  JsonNode demo() {
-    return read(folder.resolve("demo.json"));
+    return folder.path().resolve("fail-points");
   }
 
   /** Sends a signal such as KILL, STOP or CONT; says whether there was a process to get it. */
   boolean signal(String process, String signal) {
-    return signal(pid(process), signal);
+    return signal(folder.pid(process), signal);
   }
 
   static boolean signal(long pid, String signal) {
@@ -156,7 +94,7 @@ final class Shop implements AutoCloseable {
 
   /** Waits until every process is ready; says whether that came true in time. */
   boolean awaitReady(Duration limit) {
-    return await(limit, () -> processes().stream().allMatch(this::ready));
+    return await(limit, () -> folder.processes().stream().allMatch(folder::ready));
   }
 
   static boolean await(Duration limit, BooleanSupplier condition) {
@@ -190,8 +128,8 @@ final class Shop implements AutoCloseable {
   }
 
   private void end() {
-    weft("down", "--state", folder.toString());
-    DiskFaults.clear(folder);
+    weft("down", "--state", folder.path().toString());
+    DiskFaults.clear(folder.path());
   }
 
   private int weft(String... arguments) {
@@ -239,40 +177,6 @@ final class Shop implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new ProofException("interrupted");
-    }
-  }
-
-  private JsonNode process(String name) {
-    for (JsonNode process : state().path("processes")) {
-      if (process.path("name").asText().equals(name)) {
-        return process;
-      }
-    }
-    return JSON.missingNode();
-  }
-
-  private JsonNode state() {
-    return read(folder.resolve("state.json"));
-  }
-
-  private static JsonNode read(Path file) {
-    try {
-      return JSON.readTree(file.toFile());
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  private static void delete(Path folder) {
-    if (!Files.exists(folder)) {
-      return;
-    }
-    try (Stream<Path> all = Files.walk(folder)) {
-      for (Path file : all.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(file);
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
   }
 }

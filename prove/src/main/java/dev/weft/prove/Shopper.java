@@ -44,8 +44,9 @@ final class Shopper {
   }
 
   static Shopper admin(Shop shop) {
-    JsonNode admin = shop.demo().path("admin");
-    return new Shopper(shop.edge(), admin.path("email").asText(), admin.path("password").asText());
+    JsonNode admin = shop.folder().demo().path("admin");
+    return new Shopper(
+        shop.folder().url("edge"), admin.path("email").asText(), admin.path("password").asText());
   }
 
   /** Somebody who never asks for anything. */
@@ -57,7 +58,7 @@ final class Shopper {
 
   static Shopper registered(Shop shop) {
     String email = UUID.randomUUID() + "@example.test";
-    Shopper shopper = new Shopper(shop.edge(), email, "a phrase that is long enough");
+    Shopper shopper = new Shopper(shop.folder().url("edge"), email, "a phrase that is long enough");
     Answer created =
         patiently(
             () ->

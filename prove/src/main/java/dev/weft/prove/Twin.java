@@ -30,7 +30,7 @@ final class Twin implements AutoCloseable {
 
   /** Starts one and returns when it is ready. */
   static Twin of(Shop shop, String service) {
-    long pid = shop.pid(service);
+    long pid = shop.folder().pid(service);
     Map<String, String> environment = environment(pid);
     int management = freePort();
     environment.put("PORT", Integer.toString(freePort()));
@@ -41,7 +41,7 @@ final class Twin implements AutoCloseable {
     builder.environment().clear();
     builder.environment().putAll(environment);
     builder.redirectErrorStream(true);
-    builder.redirectOutput(shop.log(service + "-twin").toFile());
+    builder.redirectOutput(shop.folder().log(service + "-twin").toFile());
     try {
       Twin twin = new Twin(builder.start(), management);
       Shop.await(READY, () -> Books.answers("http://127.0.0.1:" + management + "/readyz"));
