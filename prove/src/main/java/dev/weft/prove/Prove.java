@@ -119,6 +119,8 @@ final class Prove implements Callable<Integer> {
         goods.add(Goods.create(admin, "Proof " + i, 499 + 350L * i, 1_000_000));
       }
       goods.add(Goods.create(admin, "The scarce one", 9_900, 12));
+      // Nobody else wants it, so that no order of it waits for another.
+      Goods forSale = Goods.create(admin, "The one to ask with", 1_000, 1_000_000);
       List<Shopper> shoppers = new ArrayList<>();
       for (int i = 0; i < SHOPPERS; i++) {
         shoppers.add(Shopper.registered(shop));
@@ -141,7 +143,7 @@ final class Prove implements Callable<Integer> {
               new Nemesis(
                       shop,
                       meters,
-                      new Sale(history, Shopper.registered(shop), goods.getFirst()),
+                      new Sale(history, Shopper.registered(shop), forSale),
                       new Workload(history, shoppers, admin, goods, root),
                       report)
                   .run(root, wanted, soak);
@@ -150,6 +152,7 @@ final class Prove implements Callable<Integer> {
         shop.awaitReady(QUIET);
         awaitQuiet(admin);
       }
+      goods.add(forSale);
       Judge.Verdict verdict = Judge.of(history, Books.read(shop, admin, goods), goods);
       meters.look();
       count(history, meters);
