@@ -2,6 +2,7 @@ package dev.weft.prove;
 
 import java.io.IOException;
 import java.net.Socket;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -63,14 +64,22 @@ final class Callers {
     try (DirectoryStream<Path> files =
         Files.newDirectoryStream(Path.of("/proc", Long.toString(pid), "fd"))) {
       for (Path file : files) {
-        if (Files.isSymbolicLink(file) && Files.readSymbolicLink(file).toString().equals(socket)) {
+        if (isNow(file, socket)) {
           return true;
         }
       }
-    } catch (IOException e) {
-      return false; // it ended, or closed the file just now
+    } catch (IOException | DirectoryIteratorException e) {
+      return false; // it ended
     }
     return false;
+  }
+
+  private static boolean isNow(Path file, String what) {
+    try {
+      return Files.readSymbolicLink(file).toString().equals(what);
+    } catch (IOException e) {
+      return false; // closed just now
+    }
   }
 
   private static String hex(int port) {

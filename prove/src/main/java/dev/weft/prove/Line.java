@@ -42,8 +42,11 @@ final class Line implements AutoCloseable {
   private static final int SLICES_PER_SECOND = 20;
   private static final int BACKLOG = 200;
 
+  /** How often it is asked anew who is at the other end. */
+  private static final int ASKS = 5;
+
   /** How long a target may still answer somebody who is not there any more. */
-  private static final Duration LINGERS = Duration.ofSeconds(3);
+  private static final Duration LINGERS = Duration.ofSeconds(10);
 
   private final String name;
   private final IntSupplier target;
@@ -107,7 +110,7 @@ final class Line implements AutoCloseable {
 
   /** Does this to the connections of one caller. */
   void afflict(Mischief mischief, String from) {
-    change(new Affliction(mischief, connection -> connection.from.equals(from)));
+    change(new Affliction(mischief, connection -> connection.isFrom(from)));
   }
 
   /** Carries everything again, first of all what was held. */
@@ -117,7 +120,7 @@ final class Line implements AutoCloseable {
 
   /** Resets the connections of a caller, at both ends. */
   void reset(String from) {
-    connections.stream().filter(one -> one.from.equals(from)).forEach(Connection::reset);
+    connections.stream().filter(one -> one.isFrom(from)).forEach(Connection::reset);
   }
 
   /** Resets every connection, at both ends. */
@@ -127,7 +130,7 @@ final class Line implements AutoCloseable {
 
   /** Leaves callers with connections that nobody is at the other end of, and that do not end. */
   void vanish(String from) {
-    connections.stream().filter(one -> one.from.equals(from)).forEach(Connection::vanish);
+    connections.stream().filter(one -> one.isFrom(from)).forEach(Connection::vanish);
   }
 
   /**
@@ -139,8 +142,8 @@ final class Line implements AutoCloseable {
     change(
         new Affliction(
             new Mischief.Cut(Set.of(Way.THERE)),
-            connection -> connection.from.equals(from) && connection.number <= now));
-    connections.stream().filter(one -> one.from.equals(from)).forEach(Connection::orphan);
+            connection -> connection.number <= now && connection.isFrom(from)));
+    connections.stream().filter(one -> one.isFrom(from)).forEach(Connection::orphan);
   }
 
   @Override
@@ -199,7 +202,8 @@ final class Line implements AutoCloseable {
     private final int number = connected.incrementAndGet();
     private final Socket client;
     private final Socket server = new Socket();
-    private final String from;
+    private volatile String from;
+    private final AtomicInteger asked = new AtomicInteger();
     private final AtomicInteger pumps = new AtomicInteger(2);
     private volatile boolean ended;
     private volatile boolean vanished;
@@ -213,6 +217,14 @@ final class Line implements AutoCloseable {
     Connection(Socket client) {
       this.client = client;
       this.from = caller.apply(client);
+    }
+
+    /** Asks again who it is if that could not be told before, as while a process starts. */
+    boolean isFrom(String name) {
+      if (from.isEmpty() && asked.getAndIncrement() < ASKS) {
+        from = caller.apply(client);
+      }
+      return from.equals(name);
     }
 
     void carry() {

@@ -165,7 +165,8 @@ final class NetworkFaults {
     Line line = lines.to(Shop.PAYMENT);
     return new Fault(
         "requests of order-svc reach payment-svc after they were undone",
-        LONG,
+        // The circuit that the lost connection opens has to close again before.
+        Duration.ofSeconds(14),
         () -> {
           Line.Done before = line.done();
           line.afflict(new Mischief.Cut(Set.of(Way.THERE)), Shop.ORDER);

@@ -30,7 +30,7 @@ final class LineTest {
 
   private final ServerSocket target = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
   private final List<AutoCloseable> open = new ArrayList<>();
-  private String caller = ADA;
+  private volatile String caller = ADA;
   private final Line line = new Line("test", target::getLocalPort, _ -> caller);
 
   LineTest() throws IOException {}
@@ -154,6 +154,18 @@ final class LineTest {
     assertThatThrownBy(() -> bob.heardBack(1)).isInstanceOf(SocketException.class);
     line.heal();
     assertThat(ada.heardThere(5)).isEqualTo("hello");
+  }
+
+  @Test
+  void asksAgainWhoCallsWhenThatCouldNotBeTold() throws IOException {
+    Call call = call("");
+    caller = ADA;
+    line.afflict(Mischief.Cut.both(), ADA);
+    call.there("hello");
+
+    hearsNothing(call.server);
+    line.heal();
+    assertThat(call.heardThere(5)).isEqualTo("hello");
   }
 
   @Test
