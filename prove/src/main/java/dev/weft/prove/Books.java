@@ -21,10 +21,13 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -39,6 +42,7 @@ record Books(
     Map<String, Charge> charges,
     List<StockMovement> movements,
     Map<String, Goods.Stock> stock,
+    Set<String> stalled,
     boolean auditHolds) {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final int PAGE = 200;
@@ -54,7 +58,8 @@ record Books(
       String state,
       String reason,
       long totalMinor,
-      Map<String, Long> items) {
+      Map<String, Long> items,
+      String payment) {
     boolean confirmed() {
       return state.equals("STATE_CONFIRMED");
     }
@@ -64,18 +69,52 @@ record Books(
     }
   }
 
-  /** A saga with its steps in the order of its list. */
-  record Saga(String id, String state, List<Step> steps) {}
-
-  /** One step of a saga in one direction. */
-  record Step(String name, boolean forward, String state, int attempts) {
-    boolean done() {
-      return state.equals("STATE_DONE");
+  /**
+   * A saga with its steps in the order of its list.
+   *
+   * @param reason why it turned back; empty if it did not
+   */
+  record Saga(String id, String state, String reason, List<Step> steps) {
+    boolean ended() {
+      return state.equals("STATE_COMPLETED") || state.equals("STATE_COMPENSATED");
     }
   }
 
-  /** A charge as the card network last wrote it. */
-  record Charge(String id, String status, long capturedMinor, long refundedMinor, int captures) {}
+  /** One step of a saga in one direction. */
+  record Step(String name, boolean forward, String state, int attempts, String result) {
+    boolean done() {
+      return state.equals("STATE_DONE");
+    }
+
+    /** Given up without knowing what came of it. */
+    boolean unknown() {
+      return state.equals("STATE_UNKNOWN");
+    }
+
+    @Override
+    public String toString() {
+      return "%s %s %s, %d attempts"
+          .formatted(forward ? "do" : "undo", name, state.replace("STATE_", ""), attempts);
+    }
+  }
+
+  /**
+   * A charge as the card network last wrote it, with all that the network did to it, in its order.
+   */
+  record Charge(
+      String id,
+      String status,
+      long capturedMinor,
+      long refundedMinor,
+      List<NetworkEntry> entries) {
+    /** How often the network did such a thing: authorize, capture, void or refund. */
+    long times(String operation) {
+      return entries.stream().filter(entry -> entry.operation().equals(operation)).count();
+    }
+  }
+
+  /** A line of the card network's ledger: what it did, and where the charge stood then. */
+  record NetworkEntry(Instant time, String operation, String status) {}
 
   static Books read(Shop shop, Shopper admin, List<Goods> goods) {
     Map<String, Order> orders = new LinkedHashMap<>();
@@ -100,7 +139,16 @@ record Books(
         charges(shop),
         movements(shop),
         stock,
+        stalled(admin),
         audit.body().path("holds").asBoolean());
+  }
+
+  private static Set<String> stalled(Shopper admin) {
+    Set<String> orders = new HashSet<>();
+    for (JsonNode saga : pages(admin, "/v1/sagas?state=STATE_COMPENSATION_STALLED", "sagas")) {
+      orders.add(saga.path("orderId").asText());
+    }
+    return orders;
   }
 
   /** What the shop's own ledger says the network owes it, by order. */
@@ -171,11 +219,11 @@ record Books(
   }
 
   /** Reads with a service's own name, as order-svc does. */
-  private interface Reading {
+  interface Reading {
     void read(ManagedChannel channel, Metadata metadata);
   }
 
-  private static void withChannel(Shop shop, String service, Reading reading) {
+  static void withChannel(Shop shop, String service, Reading reading) {
     ManagedChannel channel =
         NettyChannelBuilder.forAddress("127.0.0.1", shop.folder().port(service))
             .usePlaintext()
@@ -202,9 +250,14 @@ record Books(
       }
       for (JsonNode entry : page.path("entries")) {
         JsonNode charge = entry.path("charge");
-        boolean capture = entry.path("operation").asText().equals("capture");
         String reference = charge.path("reference").asText();
         @Nullable Charge before = charges.get(reference);
+        List<NetworkEntry> entries = new ArrayList<>(before == null ? List.of() : before.entries());
+        entries.add(
+            new NetworkEntry(
+                Instant.parse(charge.path("updateTime").asText()),
+                entry.path("operation").asText(),
+                charge.path("status").asText()));
         charges.put(
             reference,
             new Charge(
@@ -212,7 +265,7 @@ record Books(
                 charge.path("status").asText(),
                 charge.path("capturedAmount").asLong(),
                 charge.path("refundedAmount").asLong(),
-                (before == null ? 0 : before.captures()) + (capture ? 1 : 0)));
+                entries));
       }
       from = page.path("next").asText();
     }
@@ -253,7 +306,11 @@ record Books(
     List<JsonNode> all = new ArrayList<>();
     String token = "";
     do {
-      String query = "?pageSize=" + PAGE + (token.isEmpty() ? "" : "&pageToken=" + token);
+      String query =
+          (path.contains("?") ? "&" : "?")
+              + "pageSize="
+              + PAGE
+              + (token.isEmpty() ? "" : "&pageToken=" + token);
       Answer page = Shopper.patiently(() -> admin.get(path + query));
       if (!page.ok()) {
         throw new ProofException(path + " cannot be read: " + page);
@@ -276,7 +333,8 @@ record Books(
         order.path("state").asText(),
         order.path("cancelReason").asText(),
         total.path("units").asLong() * 100 + total.path("nanos").asLong() / 10_000_000,
-        items);
+        items,
+        order.path("paymentId").asText());
   }
 
   private static Saga saga(JsonNode saga) {
@@ -287,8 +345,13 @@ record Books(
               step.path("name").asText(),
               step.path("direction").asText().equals("DIRECTION_FORWARD"),
               step.path("state").asText(),
-              step.path("attempts").asInt()));
+              step.path("attempts").asInt(),
+              step.path("result").asText()));
     }
-    return new Saga(saga.path("sagaId").asText(), saga.path("state").asText(), steps);
+    return new Saga(
+        saga.path("sagaId").asText(),
+        saga.path("state").asText(),
+        saga.path("reason").asText(),
+        steps);
   }
 }

@@ -19,7 +19,9 @@ record Cell(String step, String point, String process, String failPoint, Way way
     /** The card is refused: the stock is given back. */
     DECLINE("card_declined", "STATE_CANCELLED"),
     /** Called off while the goods are being pinned: payment and stock are given back. */
-    CALL_OFF("card_ok", "STATE_CANCELLED");
+    CALL_OFF("card_ok", "STATE_CANCELLED"),
+    /** Confirmed; then an admin gives all of its money back. */
+    GIVE_BACK("card_ok", "STATE_CONFIRMED");
 
     final String card;
     final String end;
@@ -92,7 +94,8 @@ record Cell(String step, String point, String process, String failPoint, Way way
               Shop.INVENTORY,
               "",
               "",
-              Way.DECLINE));
+              Way.DECLINE),
+          new Step("refund", "", "RefundPayment", Shop.PAYMENT, "refund", "REFUND", Way.GIVE_BACK));
 
   /** The grid: steps times points. */
   static Grid grid() {
@@ -108,8 +111,9 @@ record Cell(String step, String point, String process, String failPoint, Way way
       } else {
         omitted.add(new Omitted(step.name, "answered", "no client waits for it at the edge"));
       }
-      omitted.add(new Omitted(step.name, "published, not marked", "nothing is published yet"));
-      omitted.add(new Omitted(step.name, "consumed, not acknowledged", "nothing is published yet"));
+      omitted.add(new Omitted(step.name, "published, not marked", "nobody here reads events yet"));
+      omitted.add(
+          new Omitted(step.name, "consumed, not acknowledged", "nobody here reads events yet"));
     }
     return new Grid(cells, omitted);
   }

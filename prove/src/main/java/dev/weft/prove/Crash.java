@@ -24,12 +24,14 @@ final class Crash {
   private final Shop shop;
   private final History history;
   private final Shopper shopper;
+  private final Shopper admin;
   private final List<Goods> goods;
 
-  Crash(Shop shop, History history, Shopper shopper, List<Goods> goods) {
+  Crash(Shop shop, History history, Shopper shopper, Shopper admin, List<Goods> goods) {
     this.shop = shop;
     this.history = history;
     this.shopper = shopper;
+    this.admin = admin;
     this.goods = goods;
   }
 
@@ -72,6 +74,9 @@ final class Crash {
       Shop.await(FIRES, () -> !armed(BEFORE_PIN));
       cancel(order, key);
     }
+    if (cell.way() == Cell.Way.GIVE_BACK && awaitEnd(order).equals(cell.way().end)) {
+      refund(order, key, one.priceMinor() * quantity);
+    }
     boolean fired = Shop.await(FIRES, () -> !armed(cell.failPoint()));
     if (fired) {
       Shop.await(
@@ -83,7 +88,9 @@ final class Crash {
       disarm(cell.failPoint());
     }
     disarm(BEFORE_PIN);
+    history.healed();
     String state = awaitEnd(order);
+    again(order, key, body, cell.name());
     long millis = (System.nanoTime() - start) / 1_000_000;
     for (Thread thread : beside) {
       join(thread);
@@ -116,6 +123,36 @@ final class Crash {
           history.add("cell", Op.Kind.CANCEL, "c-" + key, order, start, one, "");
           return one;
         });
+  }
+
+  private void refund(String order, String key, long minor) {
+    String payment = Shopper.patiently(() -> shopper.get("/v1/orders/" + order)).text("paymentId");
+    Answer answer =
+        Shopper.patiently(
+            () -> {
+              long start = history.micros();
+              Answer one = admin.refund(payment, "r-" + key, minor);
+              history.add("cell", Op.Kind.REFUND, "r-" + key, order, start, one, minor + " cents");
+              return one;
+            });
+    if (answer.ok()) {
+      history.refunded(new History.Refund(order, "r-" + key, minor));
+    }
+  }
+
+  /** The key still gives this order, and with the same words, whoever was killed meanwhile. */
+  private void again(String order, String key, String body, String cell) {
+    Answer answer =
+        Shopper.patiently(
+            () -> {
+              long start = history.micros();
+              Answer one = shopper.postText("/v1/orders", key, body);
+              history.add("cell", Op.Kind.REPEAT, key, order, start, one, cell);
+              return one;
+            });
+    if (!answer.text("orderId").equals(order)) {
+      history.violated("I1", "key " + key + " gave " + order + ", then " + answer);
+    }
   }
 
   private String awaitEnd(String order) {

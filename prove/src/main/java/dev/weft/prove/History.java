@@ -6,11 +6,17 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -23,12 +29,36 @@ final class History implements AutoCloseable {
 
   private static final int HTTP_UNAVAILABLE = 503;
 
+  /** Whose answers must be the same whenever the same is asked, and what is broken otherwise. */
+  private static final Map<Op.Kind, String> SAME =
+      Map.of(
+          Op.Kind.CREATE, "I1",
+          Op.Kind.REPEAT, "I1",
+          Op.Kind.REPEAT_REORDERED, "I9",
+          Op.Kind.REPEAT_AT_END, "I7",
+          Op.Kind.RACE, "I3",
+          Op.Kind.CANCEL, "I1",
+          Op.Kind.REFUND, "I1");
+
   private final long began = System.nanoTime();
+  private final Instant beganAt = Instant.now();
+  private long healed = began;
   private final BufferedWriter file;
   private final List<Op> ops = new ArrayList<>();
   private final Map<String, Placed> placed = new LinkedHashMap<>(); // by order id
   private final List<Violation> seen = new ArrayList<>();
   private final Map<String, Long> counts = new TreeMap<>();
+  private final Map<String, Refund> refunds = new LinkedHashMap<>(); // by key
+  private final Map<String, Answer> answers =
+      new HashMap<>(); // the first good one, by what it is of
+  private final Set<String> sentAgain = new LinkedHashSet<>();
+  private final List<Contest> contests = new ArrayList<>();
+
+  /** Money that an admin gave back, and was told so. */
+  record Refund(String order, String key, long minor) {}
+
+  /** So many wanted one each of a product of which there were so many. */
+  record Contest(String product, int stock, int buyers) {}
 
   /**
    * An order that a client was given a number for.
@@ -49,6 +79,11 @@ final class History implements AutoCloseable {
 
   long micros() {
     return (System.nanoTime() - began) / 1_000;
+  }
+
+  /** When something happened, by the clock of this machine. */
+  long micros(Instant then) {
+    return ChronoUnit.MICROS.between(beganAt, then);
   }
 
   synchronized void add(
@@ -74,6 +109,16 @@ final class History implements AutoCloseable {
             answer.status(),
             note);
     ops.add(op);
+    String broken = SAME.get(kind);
+    if (broken != null && answer.ok()) {
+      // A key is its user's own: the order tells one from another.
+      String of =
+          kind == Op.Kind.CANCEL || kind == Op.Kind.REFUND ? kind + " " + order + key : order;
+      Answer first = answers.putIfAbsent(of, answer);
+      if (first != null && !first.equals(answer)) {
+        violated(broken, "key " + key + " was answered " + first + ", then " + answer);
+      }
+    }
     if (answer.shed()) {
       count("a request was shed");
     }
@@ -99,6 +144,53 @@ final class History implements AutoCloseable {
   synchronized Optional<Placed> placed(String order) {
     @Nullable Placed found = placed.get(order);
     return Optional.ofNullable(found);
+  }
+
+  /** A fault ended. */
+  synchronized void healed() {
+    healed = System.nanoTime();
+  }
+
+  /** How long ago the last fault ended. */
+  synchronized Duration sinceHealed() {
+    return Duration.ofNanos(System.nanoTime() - healed);
+  }
+
+  /** An admin was told that this was given back. */
+  synchronized void refunded(Refund refund) {
+    refunds.put(refund.key(), refund);
+  }
+
+  synchronized List<Refund> refunds() {
+    return List.copyOf(refunds.values());
+  }
+
+  /** What was asked of a service for this order was asked once more when all was over. */
+  synchronized void sentAgain(String order) {
+    sentAgain.add(order);
+  }
+
+  synchronized Set<String> sentAgain() {
+    return Set.copyOf(sentAgain);
+  }
+
+  synchronized void contest(Contest contest) {
+    contests.add(contest);
+  }
+
+  synchronized List<Contest> contests() {
+    return List.copyOf(contests);
+  }
+
+  /** All requests of these kinds with a key, together for each client and key, in order of time. */
+  synchronized List<List<Op>> byKey(Set<Op.Kind> kinds) {
+    Map<String, List<Op>> byKey = new LinkedHashMap<>();
+    for (Op op : ops) {
+      if (kinds.contains(op.kind())) {
+        byKey.computeIfAbsent(op.client() + " " + op.key(), _ -> new ArrayList<>()).add(op);
+      }
+    }
+    return List.copyOf(byKey.values());
   }
 
   /** Something that must never be seen was seen. */

@@ -4,17 +4,21 @@ import dev.weft.prove.Books.Charge;
 import dev.weft.prove.Books.Order;
 import dev.weft.prove.Books.Saga;
 import dev.weft.prove.Books.Step;
+import dev.weft.prove.History.Contest;
 import dev.weft.prove.History.Placed;
+import dev.weft.prove.History.Refund;
 import dev.weft.shop.inventory.v1.StockMovement;
 import dev.weft.shop.payment.v1.LedgerEntry;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,12 +26,16 @@ import org.jspecify.annotations.Nullable;
  * books always get the same verdict.
  */
 final class Judge {
+  private static final String BY_CUSTOMERS = "only customers try it, with --faults or --soak";
+
   /** What is promised; {@code (A)} at every moment, {@code (Q)} when the system is quiet. */
   enum Invariant {
     M1("a capture belongs to one confirmed order or was given back (the card network's ledger)"),
-    M2("what was taken less what was given back is the total of confirmed orders, per user"),
+    M2(
+        "what was taken less what was given back is the total of confirmed orders less refunds, per"
+            + " user"),
     M3("at most one capture per order"),
-    M4("not more is given back than was taken"),
+    M4("what was given back is what an admin asked for, each request once, never more than taken"),
     M5("the charge is the price of what was ordered, never what a client says"),
     M6("ledger lines never change, and each transaction sums to zero"),
     M7("no declined payment has a confirmed order"),
@@ -36,8 +44,9 @@ final class Judge {
     K2("no part of a stock is ever below zero"),
     K3("nothing is reserved when all is quiet"),
     K4("sold are the items of confirmed orders"),
-    K5("of a scarce product not more is sold than there was"),
+    K5("of n units and more buyers exactly n get one, and never more is sold than there was"),
     K6("a reservation ends once: confirmed, released or expired"),
+    K7("what is reserved after it was released takes no stock"),
     K8("all lines of an order are reserved, or none"),
     O1("an order only moves as the contract says, and stays where it ended"),
     O2("every order ends after the faults did"),
@@ -45,21 +54,39 @@ final class Judge {
     O4("a request of unknown outcome made one order at most, exactly one once repeated"),
     O5("a refused request left nothing behind"),
     O6("an order stands where its saga stands"),
-    O8("undone are only steps that ran or may have run, in reverse"),
-    O9("each step has its effect once, however often it was tried"),
-    I1("the same key and request get the same order"),
-    I2("a key with another request is refused with 422"),
-    I3("one key at the same moment makes one order"),
-    I4("a key is its user's own"),
-    I5("an order without a key is refused with 400"),
-    I9("the order of fields makes no other request"),
-    A1("nobody sees another's order"),
+    O7("an accepted cancel wins: the order is never confirmed; a refused one loses"),
+    O8("undone are only steps that ran or may have run, in reverse; and they all are"),
+    O9("each step has its effect once, however often it was tried (network's lines, movements)"),
+    O10(
+        "a deleted user's pending orders are cancelled, confirmed ones stay",
+        "nobody deletes an account here: order-svc does not hear of it yet"),
+    O11(
+        "what cannot be undone is in the list of stalled sagas",
+        "an undoing stalls after ten failures in a row; no fault here lasts so long"),
+    I1("the same key and request get the same status and body"),
+    I2("a key with another request is refused with 422", BY_CUSTOMERS),
+    I3("one key at the same moment makes one order", BY_CUSTOMERS),
+    I4("a key is its user's own", BY_CUSTOMERS),
+    I5("an order without a key is refused with 400", BY_CUSTOMERS),
+    I6("who lost the answer and asks again learns what really happened"),
+    I7("a key is known after order-svc, payment-svc and the database were killed"),
+    I8("an order is charged once, also by a request with another key"),
+    I9("the order of fields makes no other request", BY_CUSTOMERS),
+    A1("nobody sees another's order", BY_CUSTOMERS),
     AUDIT("the system's own audit agrees");
 
     final String text;
 
+    /** Why nothing tries it; empty if something does. */
+    final String undriven;
+
     Invariant(String text) {
+      this(text, "");
+    }
+
+    Invariant(String text, String undriven) {
       this.text = text;
+      this.undriven = undriven;
     }
   }
 
@@ -71,13 +98,22 @@ final class Judge {
           Invariant.I3, Op.Kind.RACE,
           Invariant.I4, Op.Kind.FOREIGN_KEY,
           Invariant.I5, Op.Kind.NO_KEY,
+          Invariant.I7, Op.Kind.REPEAT_AT_END,
           Invariant.I9, Op.Kind.REPEAT_REORDERED,
           Invariant.A1, Op.Kind.FOREIGN_READ,
           Invariant.O1, Op.Kind.WITNESS);
 
-  /** An order's way, in its order. */
-  private static final List<String> STEPS =
-      List.of("check-user", "reserve", "authorize", "pin", "capture", "confirm");
+  /** The steps of an order's way that leave something to undo. */
+  private static final Set<String> COMPENSABLE = Set.of("reserve", "authorize");
+
+  /** What may be asked of an order with a key, and must then be so. */
+  private static final Set<Op.Kind> PLACING =
+      Set.of(Op.Kind.CREATE, Op.Kind.REPEAT, Op.Kind.REPEAT_REORDERED, Op.Kind.RACE);
+
+  /** After so many failures in a row an undoing counts as stalled. */
+  private static final int STALLED_AFTER = 10;
+
+  private static final int HTTP_CONFLICT = 409;
 
   private final History history;
   private final Books books;
@@ -106,6 +142,8 @@ final class Judge {
     judge.money();
     judge.stock();
     judge.orders();
+    judge.cancels();
+    judge.lostAnswers();
     judge.sagas();
     judge.check(Invariant.AUDIT, books.auditHolds(), "GET /v1/audit/invariants says otherwise");
     return new Verdict(judge.violations, judge.checked);
@@ -122,10 +160,14 @@ final class Judge {
     Map<String, List<LedgerEntry>> entries = books.networkEntries();
     Map<String, Long> takenByUser = new HashMap<>();
     Map<String, Long> owedByUser = new HashMap<>();
+    Map<String, List<Refund>> refunds =
+        history.refunds().stream().collect(Collectors.groupingBy(Refund::order));
     for (Order order : books.orders().values()) {
       @Nullable Charge charge = books.charges().get(order.id());
+      List<Refund> asked = refunds.getOrDefault(order.id(), List.of());
+      long askedMinor = asked.stream().mapToLong(Refund::minor).sum();
       long taken = charge == null ? 0 : charge.capturedMinor() - charge.refundedMinor();
-      long owed = order.confirmed() ? order.totalMinor() : 0;
+      long owed = order.confirmed() ? order.totalMinor() - askedMinor : 0;
       takenByUser.merge(order.user(), taken, Long::sum);
       owedByUser.merge(order.user(), owed, Long::sum);
       check(
@@ -134,12 +176,16 @@ final class Judge {
           order + ": the card network holds " + taken + " and " + owed + " is owed");
       check(
           Invariant.M3,
-          charge == null || charge.captures() <= 1,
+          charge == null || charge.times("capture") <= 1,
           order + " was captured more than once");
-      check(
-          Invariant.M4,
-          charge == null || charge.refundedMinor() <= charge.capturedMinor(),
-          order + " got back more than was taken: " + charge);
+      if (charge != null && (!asked.isEmpty() || charge.refundedMinor() > 0)) {
+        check(
+            Invariant.M4,
+            charge.refundedMinor() == askedMinor
+                && charge.refundedMinor() <= charge.capturedMinor()
+                && charge.times("refund") == asked.size(),
+            order + " was to get back " + asked + ", and the card network has " + charge);
+      }
       check(
           Invariant.M7,
           !(order.confirmed() && charge != null && charge.status().equals("declined")),
@@ -207,7 +253,46 @@ final class Judge {
       check(Invariant.K4, stock.sold() == sold, what + ", confirmed orders hold " + sold);
       check(Invariant.K5, stock.sold() <= one.received(), what);
     }
+    for (Contest contest : history.contests()) {
+      long won =
+          books.orders().values().stream()
+              .filter(order -> order.confirmed() && order.items().containsKey(contest.product()))
+              .count();
+      check(
+          Invariant.K5,
+          won == Math.min(contest.stock(), contest.buyers()),
+          contest + ": " + won + " orders were confirmed");
+    }
     reservations();
+    tombstones();
+  }
+
+  private void tombstones() {
+    Set<String> held = new LinkedHashSet<>();
+    Set<String> released = new HashSet<>();
+    for (StockMovement movement : books.movements()) {
+      String line = movement.getOrderId() + " " + movement.getProductId();
+      if (movement.getKind() == StockMovement.Kind.KIND_RELEASE) {
+        released.add(line);
+      } else if (movement.getKind() == StockMovement.Kind.KIND_RESERVE && released.contains(line)) {
+        held.add(movement.getOrderId());
+      }
+    }
+    Set<String> moved =
+        books.movements().stream().map(StockMovement::getOrderId).collect(Collectors.toSet());
+    for (String late : history.sentAgain()) {
+      @Nullable Order order = books.orders().get(late);
+      if (order == null) {
+        check(
+            Invariant.K7,
+            !moved.contains(late),
+            late + " was released before it was reserved, and took stock");
+      } else if (!order.confirmed()) {
+        check(Invariant.K7, !held.contains(late), order + " took stock after it was released");
+      }
+    }
+    held.removeAll(history.sentAgain());
+    held.forEach(late -> check(Invariant.K7, false, late + " took stock after it was released"));
   }
 
   private void reservations() {
@@ -224,13 +309,19 @@ final class Judge {
         (orderId, products) -> {
           @Nullable Order order = books.orders().get(orderId);
           products.forEach(
-              (product, movements) ->
-                  check(
-                      Invariant.K6,
-                      movements.size() == 2
-                          && movements.getFirst().getKind() == StockMovement.Kind.KIND_RESERVE
-                          && movements.getLast().getKind() != StockMovement.Kind.KIND_RESERVE,
-                      "order " + orderId + " product " + product + ": " + kinds(movements)));
+              (product, movements) -> {
+                String what = "order " + orderId + " product " + product + ": " + kinds(movements);
+                check(
+                    Invariant.K6,
+                    movements.size() == 2
+                        && movements.getFirst().getKind() == StockMovement.Kind.KIND_RESERVE
+                        && movements.getLast().getKind() != StockMovement.Kind.KIND_RESERVE,
+                    what);
+                check(
+                    Invariant.O9,
+                    kinds(movements).stream().distinct().count() == movements.size(),
+                    what);
+              });
           if (products.values().stream()
               .anyMatch(one -> one.getLast().getKind() == StockMovement.Kind.KIND_EXPIRE)) {
             history.count("a reservation expired");
@@ -262,57 +353,143 @@ final class Judge {
     }
   }
 
+  private void cancels() {
+    for (List<Op> ops : history.byKey(Set.of(Op.Kind.CANCEL))) {
+      @Nullable Order order = books.orders().get(ops.getFirst().order());
+      if (order == null) {
+        continue; // which O3 tells
+      }
+      boolean lost = ops.stream().anyMatch(Op::lost);
+      boolean accepted = ops.stream().anyMatch(op -> op.result() == Op.Result.OK);
+      boolean refused = ops.stream().anyMatch(op -> op.status() == HTTP_CONFLICT);
+      if (accepted) {
+        check(
+            Invariant.O7,
+            order.state().equals("STATE_CANCELLED"),
+            order + ": its cancel was accepted");
+      } else if (refused) {
+        check(
+            lost ? Invariant.I6 : Invariant.O7,
+            !order.reason().equals("CANCEL_REASON_REQUESTED"),
+            order + ": its cancel was refused, and it was cancelled by request");
+      }
+    }
+  }
+
+  private void lostAnswers() {
+    for (List<Op> ops : history.byKey(PLACING)) {
+      if (ops.stream().noneMatch(Op::lost)) {
+        continue;
+      }
+      Set<String> told = new LinkedHashSet<>();
+      for (Op op : ops) {
+        if (op.result() == Op.Result.OK) {
+          told.add(op.order());
+        } else if (op.result() == Op.Result.FAIL) {
+          told.add("no order: " + op.status());
+        }
+      }
+      if (!told.isEmpty()) {
+        check(
+            Invariant.I6,
+            told.size() == 1 && books.orders().containsKey(told.iterator().next()),
+            "key " + ops.getFirst().key() + " lost an answer and was then told of " + told);
+      }
+    }
+    // Whether each was made is in M4, by the card network's ledger.
+    for (List<Op> ops : history.byKey(Set.of(Op.Kind.REFUND))) {
+      if (ops.stream().anyMatch(Op::lost)) {
+        check(
+            Invariant.I6,
+            ops.stream().anyMatch(op -> op.result() != Op.Result.UNKNOWN),
+            "refund " + ops.getFirst().key() + " was never told what happened");
+      }
+    }
+  }
+
   private void sagas() {
     for (Order order : books.orders().values()) {
       @Nullable Saga saga = books.sagas().get(order.id());
       String expected = order.confirmed() ? "STATE_COMPLETED" : "STATE_COMPENSATED";
       check(
           Invariant.O6,
-          saga != null && saga.state().equals(expected),
+          saga != null
+              && saga.state().equals(expected)
+              && (saga.reason().isEmpty() || order.reason().endsWith("_" + saga.reason())),
           order + " and its saga " + saga);
       if (saga != null) {
         steps(order, saga);
+        stalled(order, saga);
+      }
+      effects(order);
+    }
+  }
+
+  private void stalled(Order order, Saga saga) {
+    boolean owed =
+        saga.steps().stream()
+            .anyMatch(step -> !step.forward() && !step.done() && step.attempts() >= STALLED_AFTER);
+    boolean fails = saga.state().equals("STATE_COMPENSATION_STALLED") || owed;
+    if (fails) {
+      check(
+          Invariant.O11,
+          books.stalled().contains(order.id()),
+          order + " cannot be undone and is not in the list: " + saga);
+    }
+  }
+
+  /** What the card network did for an order, whatever was asked of it. */
+  private void effects(Order order) {
+    @Nullable Charge charge = books.charges().get(order.id());
+    if (charge != null) {
+      boolean once =
+          charge.times("authorize") == 1
+              && charge.times("capture") == (order.confirmed() ? 1 : 0)
+              && charge.times("void") <= 1;
+      check(Invariant.O9, once, order + " at the card network: " + charge);
+      if (order.confirmed() && history.sentAgain().contains(order.id())) {
+        check(Invariant.I8, once, order + " was charged by another key, too: " + charge);
       }
     }
   }
 
   private void steps(Order order, Saga saga) {
-    List<String> forward = new ArrayList<>();
-    List<String> backward = new ArrayList<>();
+    List<String> owed = new ArrayList<>();
+    List<String> undone = new ArrayList<>();
     Set<String> once = new HashSet<>();
     boolean captured = false;
-    boolean lastDone = false;
     for (Step step : saga.steps()) {
-      (step.forward() ? forward : backward).add(step.name());
       check(
           Invariant.O9,
           once.add(step.name() + step.forward()) && step.attempts() >= 1,
           order + ": " + step + " stands twice or was never tried");
-      lastDone = step.forward() ? step.done() : lastDone;
-      captured |= step.forward() && step.name().equals("capture") && step.done();
+      boolean ran = step.done() || step.unknown();
+      if (!step.forward()) {
+        undone.add(step.name());
+      } else if (ran && COMPENSABLE.contains(step.name())) {
+        owed.add(step.name());
+      }
+      captured |= step.forward() && step.name().equals("capture") && ran;
       if (!step.forward() && step.done() && step.name().equals("authorize")) {
         history.count("undone after the authorization");
+      }
+      if (step.forward() && step.unknown() && saga.ended()) {
+        history.count("undone though its outcome was unknown");
       }
       if (step.attempts() > 1) {
         history.count("a step tried again");
       }
+      check(
+          Invariant.O6,
+          !(order.confirmed() && step.name().equals("authorize"))
+              || step.result().equals(order.payment()),
+          order + " was paid by " + order.payment() + ", and its saga says " + step.result());
     }
-    // Nothing is recorded of a step whose outcome was still unknown when time was up.
-    if (lastDone && backward.contains(after(forward))) {
-      forward.add(after(forward));
-      history.count("undone though its outcome was unknown");
-    }
-    List<String> reversed = forward.stream().filter(backward::contains).toList().reversed();
+    boolean back = saga.state().equals("STATE_COMPENSATED");
     check(
         Invariant.O8,
-        backward.equals(reversed) && !(captured && !backward.isEmpty()),
+        !saga.ended() || (undone.equals(back ? owed.reversed() : List.of()) && !(captured && back)),
         order + ": " + saga.steps());
-  }
-
-  /** The step after the last of these; empty if there is none. */
-  private static String after(List<String> steps) {
-    int next = STEPS.indexOf(steps.getLast()) + 1;
-    return next < STEPS.size() ? STEPS.get(next) : "";
   }
 
   private static List<StockMovement.Kind> kinds(List<StockMovement> movements) {

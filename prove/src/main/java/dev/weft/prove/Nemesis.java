@@ -13,13 +13,15 @@ final class Nemesis {
   private static final Duration RECOVERS = Duration.ofSeconds(60);
 
   private final Shop shop;
+  private final History history;
   private final Meters meters;
   private final Sale sale;
   private final Workload workload;
   private final Report report;
 
-  Nemesis(Shop shop, Meters meters, Sale sale, Workload workload, Report report) {
+  Nemesis(Shop shop, History history, Meters meters, Sale sale, Workload workload, Report report) {
     this.shop = shop;
+    this.history = history;
     this.meters = meters;
     this.sale = sale;
     this.workload = workload;
@@ -75,6 +77,7 @@ final class Nemesis {
     } finally {
       inflicted.heal();
     }
+    history.healed();
     long healed = System.nanoTime();
     // What was killed is noticed a moment later.
     Shop.pause(Duration.ofMillis(300));

@@ -24,12 +24,14 @@ record Op(
     CREATE,
     REPEAT,
     REPEAT_REORDERED,
+    REPEAT_AT_END,
     REUSE,
     RACE,
     NO_KEY,
     FOREIGN_KEY,
     FOREIGN_READ,
     CANCEL,
+    REFUND,
     RESTOCK,
     READ,
     READ_STOCK,
@@ -44,5 +46,10 @@ record Op(
     FAIL,
     /** It may have happened. */
     UNKNOWN
+  }
+
+  /** Whether something may have come of it that its client was not told. */
+  boolean lost() {
+    return status == 0 || status >= 500;
   }
 }

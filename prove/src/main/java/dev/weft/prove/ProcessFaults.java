@@ -52,7 +52,9 @@ final class ProcessFaults {
         sessionsEnded(Shop.PAYMENT),
         sessionsEnded(Shop.INVENTORY),
         heldTooLong(),
-        clockAhead(),
+        clockAhead(Shop.ORDER),
+        clockAhead(Shop.PAYMENT),
+        clockAhead(Shop.INVENTORY),
         rush());
   }
 
@@ -211,14 +213,14 @@ final class ProcessFaults {
         });
   }
 
-  private Fault clockAhead() {
+  private Fault clockAhead(String service) {
     return new Fault(
-        "clock of order-svc 6 min ahead",
+        "clock of " + service + " 6 min ahead",
         SHORT,
         () -> {
-          int sessions = databases.moveClock(Shop.ORDER, "6 minutes");
+          int sessions = databases.moveClock(service, "6 minutes");
           return Inflicted.of(
-              () -> databases.moveClock(Shop.ORDER, ""),
+              () -> databases.moveClock(service, ""),
               () -> new Bite(sessions, "sessions with the new time"));
         });
   }

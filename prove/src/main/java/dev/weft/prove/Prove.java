@@ -1,5 +1,7 @@
 package dev.weft.prove;
 
+import static java.util.Objects.requireNonNull;
+
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -12,10 +14,14 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 /** The entry point behind {@code ./weft prove}. */
 @Command(
@@ -82,6 +88,8 @@ final class Prove implements Callable<Integer> {
       description = "Makes the same requests and faults again (default: random, and printed).")
   private @Nullable Long seed;
 
+  @Spec private @Nullable CommandSpec spec;
+
   public static void main(String[] args) {
     System.exit(
         new CommandLine(new Prove())
@@ -95,6 +103,10 @@ final class Prove implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    boolean breaks = faults || soak != null;
+    boolean crashes = grid || !breaks;
+    List<Cell> chosen = crashes ? chosen() : List.of();
+    Predicate<String> named = pattern("--only", only);
     long root = seed == null ? ThreadLocalRandom.current().nextInt(1_000_000) : seed;
     String run = System.getenv("WEFT_RUN");
     String home = System.getenv("WEFT_ROOT");
@@ -105,7 +117,6 @@ final class Prove implements Callable<Integer> {
     report.say("seed " + root + " (the same again: --seed " + root + ")");
     Path folder = Path.of(home, ".weft", "proof");
     Shop.clear(folder, Path.of(run));
-    boolean breaks = faults || soak != null;
     DiskFaults disks = breaks ? DiskFaults.in(folder) : new DiskFaults();
     try (Lines lines = new Lines();
         Shop shop =
@@ -127,9 +138,16 @@ final class Prove implements Callable<Integer> {
       }
       List<Crash.Outcome> outcomes = List.of();
       List<Fault.Outcome> inflicted = List.of();
+      Aftermath aftermath = new Aftermath(shop, history, shoppers, admin, root);
+      List<Goods> judged = new ArrayList<>(goods);
+      judged.add(forSale);
       try (Witness _ = new Witness(shop, history, root)) {
-        if (grid || (!faults && soak == null)) {
-          outcomes = crashes(shop, history, shoppers.getFirst(), goods, root, report);
+        if (crashes) {
+          report.grid(Cell.grid(), chosen, seeds);
+          Crash crash =
+              new Crash(
+                  shop, history, shoppers.getFirst(), admin, goods.subList(0, goods.size() - 1));
+          outcomes = crashes(crash, chosen, root, report);
         }
         if (breaks) {
           disks.omitted().forEach(report::omitted);
@@ -137,11 +155,11 @@ final class Prove implements Callable<Integer> {
           wanted.addAll(new ProcessFaults(shop, history, meters).all());
           wanted.addAll(new NetworkFaults(lines, new Databases(shop)).all());
           wanted.addAll(disks.all(shop, history));
-          Predicate<String> named = Pattern.compile(only).asMatchPredicate();
           wanted.removeIf(fault -> !named.test(fault.name()));
           inflicted =
               new Nemesis(
                       shop,
+                      history,
                       meters,
                       new Sale(history, Shopper.registered(shop), forSale),
                       new Workload(history, shoppers, admin, goods, root),
@@ -151,25 +169,58 @@ final class Prove implements Callable<Integer> {
         report.say("healed; waiting for quiet");
         shop.awaitReady(QUIET);
         awaitQuiet(admin);
+        report.say(
+            "every order had ended %.1f s after the last fault did"
+                .formatted(history.sinceHealed().toMillis() / 1e3));
+        report.say("more buyers than goods; late requests; keys, after those who know them died");
+        judged.add(aftermath.contest());
+        aftermath.late(Books.read(shop, admin, judged));
+        aftermath.keys();
+        awaitQuiet(admin);
       }
-      goods.add(forSale);
-      Judge.Verdict verdict = Judge.of(history, Books.read(shop, admin, goods), goods);
+      Books books = Books.read(shop, admin, judged);
+      Judge.Verdict verdict = Judge.of(history, books, judged);
       meters.look();
       count(history, meters);
       return report.end(
-          history, outcomes, inflicted, disks.omitted().size(), verdict, needed(disks));
+          history,
+          outcomes,
+          inflicted,
+          disks.omitted().size(),
+          verdict,
+          new Story(history, books),
+          needed(disks));
     }
   }
 
-  private List<Crash.Outcome> crashes(
-      Shop shop, History history, Shopper shopper, List<Goods> goods, long root, Report report) {
-    Cell.Grid all = Cell.grid();
-    Pattern wanted = Pattern.compile(cells);
+  /** Those that --cells names; none is a mistake. */
+  private List<Cell> chosen() {
+    Predicate<String> wanted = pattern("--cells", cells);
     List<Cell> chosen =
-        all.cells().stream().filter(cell -> wanted.matcher(cell.name()).matches()).toList();
-    report.grid(all, chosen, seeds);
+        Cell.grid().cells().stream().filter(cell -> wanted.test(cell.name())).toList();
+    if (chosen.isEmpty()) {
+      throw usage("--cells " + cells + ": no crash point has such a name, as capture/before-call");
+    }
+    if (seeds < 1) {
+      throw usage("--seeds " + seeds + ": expected 1 or more");
+    }
+    return chosen;
+  }
+
+  private Predicate<String> pattern(String option, String regex) {
+    try {
+      return Pattern.compile(regex).asMatchPredicate();
+    } catch (PatternSyntaxException e) {
+      throw usage(option + " " + regex + ": " + e.getDescription());
+    }
+  }
+
+  private ParameterException usage(String what) {
+    return new ParameterException(requireNonNull(spec).commandLine(), what);
+  }
+
+  private List<Crash.Outcome> crashes(Crash crash, List<Cell> chosen, long root, Report report) {
     List<Crash.Outcome> outcomes = new ArrayList<>();
-    Crash crash = new Crash(shop, history, shopper, goods.subList(0, goods.size() - 1));
     for (int round = 0; round < seeds; round++) {
       // Not twice in a row at the same process, which would be started again more slowly.
       List<Cell> order = new ArrayList<>(chosen);

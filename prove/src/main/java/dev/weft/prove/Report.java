@@ -4,17 +4,15 @@ import dev.weft.prove.Judge.Invariant;
 import dev.weft.prove.Judge.Verdict;
 import java.io.PrintStream;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /** Says what a proof does and what it came to. */
 final class Report {
-  private static final Pattern ID =
-      Pattern.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}");
   private static final int SHOWN = 3;
 
   private final PrintStream out;
@@ -29,17 +27,24 @@ final class Report {
   }
 
   void grid(Cell.Grid all, List<Cell> chosen, int seeds) {
-    Map<String, List<String>> reasons = new TreeMap<>();
+    say(
+        "%d of %d cells, %d times each; %d pairs of step and point are no cell:"
+            .formatted(chosen.size(), all.cells().size(), seeds, all.omitted().size()));
+    Map<String, Map<String, List<String>>> reasons = new TreeMap<>();
     all.omitted()
         .forEach(
             one ->
                 reasons
-                    .computeIfAbsent(one.reason(), _ -> new ArrayList<>())
-                    .add(one.step() + "/" + one.point()));
-    say(
-        "%d of %d cells, %d times each; %d omitted:"
-            .formatted(chosen.size(), all.cells().size(), seeds, all.omitted().size()));
-    reasons.forEach((reason, cells) -> out.println("            " + reason + ": " + cells.size()));
+                    .computeIfAbsent(one.reason(), _ -> new LinkedHashMap<>())
+                    .computeIfAbsent(one.step(), _ -> new ArrayList<>())
+                    .add(one.point()));
+    reasons.forEach(
+        (reason, steps) -> {
+          out.println("            " + reason + ":");
+          steps.forEach(
+              (step, points) ->
+                  out.println("              " + step + "/{" + String.join(", ", points) + "}"));
+        });
   }
 
   void cell(Crash.Outcome outcome) {
@@ -74,19 +79,33 @@ final class Report {
       List<Fault.Outcome> faults,
       int faultsOmitted,
       Verdict verdict,
+      Story story,
       List<String> needed) {
     matrix(outcomes);
-    out.println("\nInvariants (how often each was tried; - is not by this run):");
+    out.println("\nPromises (how often each was tried; - is not by this run):");
     for (Invariant invariant : Invariant.values()) {
       List<String> violations = verdict.violations().getOrDefault(invariant, List.of());
       long checked = verdict.checked().getOrDefault(invariant, 0L);
       String word = !violations.isEmpty() ? "BAD" : checked > 0 ? "ok" : "-";
-      out.printf("  %-4s %-5s %7d  %s%n", word, invariant, checked, invariant.text);
-      violations.stream().limit(SHOWN).forEach(what -> violated(history, what));
+      String why =
+          word.equals("-") && !invariant.undriven.isEmpty()
+              ? " (not driven: " + invariant.undriven + ")"
+              : "";
+      out.printf("  %-4s %-5s %7d  %s%s%n", word, invariant, checked, invariant.text, why);
+      violations.stream().limit(SHOWN).forEach(what -> out.println("         " + what));
+      if (violations.size() > SHOWN) {
+        out.println("         and " + (violations.size() - SHOWN) + " more");
+      }
+      story.shortest(violations).forEach(line -> out.println("           " + line));
     }
     out.println(
         "\nClients did %d operations: %s; %d orders."
             .formatted(history.size(), history.results(), history.placed().size()));
+    outcomes.stream()
+        .mapToLong(Crash.Outcome::millis)
+        .max()
+        .ifPresent(
+            longest -> out.println("Longest from a crash to its order's end: " + longest + " ms."));
     out.println("\nSeen on the way:");
     history.counts().forEach((what, times) -> out.printf("  %7d  %s%n", times, what));
     needed.stream()
@@ -103,6 +122,9 @@ final class Report {
     List<String> missing =
         new ArrayList<>(
             needed.stream().filter(what -> !history.counts().containsKey(what)).toList());
+    if (history.placed().isEmpty()) {
+      missing.add("an order was placed");
+    }
     outcomes.stream()
         .filter(outcome -> !outcome.fired())
         .forEach(outcome -> missing.add("the crash " + outcome.cell().name()));
@@ -123,26 +145,15 @@ final class Report {
     return 0;
   }
 
-  /** A violation, and all that clients did with the order it names. */
-  private void violated(History history, String what) {
-    out.println("         " + what);
-    Matcher id = ID.matcher(what);
-    while (id.find()) {
-      for (Op op : history.about(id.group())) {
-        out.printf(
-            "           %9.3f s  %-11s %-8s %-7s %3d %s%n",
-            op.startMicros() / 1e6, op.client(), op.kind(), op.result(), op.status(), op.note());
-      }
-    }
-  }
-
   private void matrix(List<Crash.Outcome> outcomes) {
     if (outcomes.isEmpty()) {
       return;
     }
     Map<String, Map<String, String>> rows = new LinkedHashMap<>();
     List<String> points = new ArrayList<>();
+    Set<String> cells = new HashSet<>();
     for (Cell cell : Cell.grid().cells()) {
+      cells.add(cell.name());
       rows.putIfAbsent(cell.step(), new LinkedHashMap<>());
       if (!points.contains(cell.point())) {
         points.add(cell.point());
@@ -155,14 +166,18 @@ final class Report {
               outcome.asPromised() ? "+" : outcome.fired() ? "X" : "?",
               String::concat);
     }
-    out.println("\nThe grid (+ as promised, X not, ? did not crash, . omitted or not chosen):");
+    out.println("\nThe grid (+ as promised, X not, ? did not crash, . not chosen, - no cell):");
     out.printf("  %-17s", "");
     points.forEach(point -> out.printf(" %-17s", point));
     out.println();
     rows.forEach(
         (step, row) -> {
           out.printf("  %-17s", step);
-          points.forEach(point -> out.printf(" %-17s", row.getOrDefault(point, ".")));
+          points.forEach(
+              point ->
+                  out.printf(
+                      " %-17s",
+                      row.getOrDefault(point, cells.contains(step + "/" + point) ? "." : "-")));
           out.println();
         });
   }

@@ -100,6 +100,13 @@ final class Shopper {
     return send("POST", path, key, body, token());
   }
 
+  /** Gives back so much of a payment, as an admin may. */
+  Answer refund(String payment, String key, long minor) {
+    Map<String, Object> amount =
+        Map.of("currencyCode", "EUR", "units", minor / 100, "nanos", minor % 100 * 10_000_000);
+    return post("/v1/payments/" + payment + ":refund", key, Map.of("amount", amount));
+  }
+
   /** Asks until there is a definite answer. */
   static Answer patiently(java.util.function.Supplier<Answer> request) {
     long end = System.nanoTime() + PATIENCE.toNanos();

@@ -74,12 +74,16 @@ final class Workload {
   /** A request for an order, whatever came of it so far. */
   private record Wish(String key, String body, long totalMinor) {}
 
+  /** A request for a refund, whatever came of it so far. */
+  private record GiveBack(String order, String payment, String key, long minor) {}
+
   private final class Customer {
     private final String name;
     private final Shopper shopper;
     private final Random random;
     private final List<Placed> mine = new ArrayList<>();
     private final List<Wish> unknown = new ArrayList<>();
+    private final List<GiveBack> unsettled = new ArrayList<>();
     private int keys;
 
     Customer(int index, Shopper shopper, Random random) {
@@ -114,6 +118,8 @@ final class Workload {
         foreign();
       } else if (dice < 90) {
         restock();
+      } else if (dice < 94) {
+        refund(recent());
       } else {
         look(recent());
       }
@@ -131,6 +137,11 @@ final class Workload {
         if (!answer.definite()) {
           history.violated("O4", "order by key " + wish.key + " never got a definite answer");
           unknown.remove(wish);
+        }
+      }
+      for (GiveBack wish : unsettled) {
+        if (!Shopper.patiently(() -> post(wish)).definite()) {
+          history.violated("I6", "refund " + wish.key + " never got a definite answer");
         }
       }
     }
@@ -277,6 +288,36 @@ final class Workload {
       Answer answer =
           shopper.postText("/v1/orders/" + order.order() + ":cancel", "c-" + order.key(), "{}");
       history.add(name, Op.Kind.CANCEL, "c-" + order.key(), order.order(), start, answer, "");
+    }
+
+    /** An admin gives back some or all of what an order cost; twice, now and then. */
+    private void refund(Placed order) {
+      Answer now = shopper.get("/v1/orders/" + order.order());
+      if (!now.text("state").equals("STATE_CONFIRMED")) {
+        return;
+      }
+      long minor =
+          random.nextBoolean() ? order.totalMinor() : random.nextLong(1, order.totalMinor());
+      GiveBack wish =
+          new GiveBack(
+              order.order(), now.text("paymentId"), "r-" + order.key() + "-" + keys++, minor);
+      boolean definite = post(wish).definite();
+      if (random.nextInt(3) == 0) {
+        definite |= post(wish).definite();
+      }
+      if (!definite) {
+        unsettled.add(wish);
+      }
+    }
+
+    private Answer post(GiveBack wish) {
+      long start = history.micros();
+      Answer answer = admin.refund(wish.payment, wish.key, wish.minor);
+      history.add(name, Op.Kind.REFUND, wish.key, wish.order, start, answer, wish.minor + " cents");
+      if (answer.ok()) {
+        history.refunded(new History.Refund(wish.order, wish.key, wish.minor));
+      }
+      return answer;
     }
 
     private void restock() {

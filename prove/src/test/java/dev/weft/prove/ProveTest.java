@@ -1,0 +1,35 @@
+package dev.weft.prove;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine;
+
+/** What cannot be proved is said before anything is started. */
+final class ProveTest {
+  private final StringWriter said = new StringWriter();
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--cells=nonsense", "--cells=(", "--seeds=0", "--only=["})
+  void refusesWhatChoosesNothing(String option) {
+    assertThat(run(option)).isEqualTo(2);
+    assertThat(said.toString()).contains(option.substring(0, option.indexOf('=')), "Usage:");
+  }
+
+  @Test
+  void takesWhatChoosesSomething() {
+    // Further than this it needs ./weft.
+    assertThat(run("--cells=capture/.*")).isNotEqualTo(2);
+  }
+
+  private int run(String... arguments) {
+    return new CommandLine(new Prove())
+        .setErr(new PrintWriter(said))
+        .setExecutionExceptionHandler((e, _, _) -> 4)
+        .execute(arguments);
+  }
+}
