@@ -239,8 +239,13 @@ final class Line implements AutoCloseable {
             new InetSocketAddress(InetAddress.getLoopbackAddress(), target.getAsInt()),
             CONNECT_MILLIS);
       } catch (IOException | UncheckedIOException e) {
-        // As it is where nobody listens.
-        end();
+        if (vanished) {
+          pumpEnded();
+          new Pump(this, Way.THERE, client, server).run();
+        } else {
+          // As it is where nobody listens.
+          end();
+        }
         return;
       }
       if (door.isClosed()) {
@@ -388,7 +393,11 @@ final class Line implements AutoCloseable {
       try {
         pump();
       } catch (IOException e) {
-        broke();
+        if (connection.vanished) {
+          swallow();
+        } else {
+          broke();
+        }
       } finally {
         connection.pumpEnded();
       }
@@ -409,11 +418,24 @@ final class Line implements AutoCloseable {
       }
     }
 
-    /** One end is gone: the other one hears of it, unless that is what is to be kept from it. */
-    private void broke() {
-      if (connection.vanished) {
+    /** Takes what a caller says to nobody, until it ends. */
+    private void swallow() {
+      if (way == Way.BACK) {
         return;
       }
+      byte[] buffer = new byte[BUFFER_BYTES];
+      try {
+        InputStream in = source.getInputStream();
+        for (int count = in.read(buffer); count >= 0; count = in.read(buffer)) {
+          held.add(count);
+        }
+      } catch (IOException e) {
+        // It ended otherwise.
+      }
+    }
+
+    /** One end is gone: the other one hears of it, unless that is what is to be kept from it. */
+    private void broke() {
       connection.awaitPassage(way);
       if (connection.orphaned) {
         connection.pause(connection.mischief(), LINGERS);
