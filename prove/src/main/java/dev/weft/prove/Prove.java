@@ -172,6 +172,9 @@ final class Prove implements Callable<Integer> {
         report.say(
             "every order had ended %.1f s after the last fault did"
                 .formatted(history.sinceHealed().toMillis() / 1e3));
+        // What comes now takes some of these branches by itself.
+        meters.look();
+        count(history, meters);
         report.say("more buyers than goods; late requests; keys, after those who know them died");
         judged.add(aftermath.contest());
         aftermath.late(Books.read(shop, admin, judged));
@@ -180,8 +183,6 @@ final class Prove implements Callable<Integer> {
       }
       Books books = Books.read(shop, admin, judged);
       Judge.Verdict verdict = Judge.of(history, books, judged);
-      meters.look();
-      count(history, meters);
       return report.end(
           history,
           outcomes,
