@@ -63,26 +63,25 @@ public final class Inbox {
    */
   public Receipt receive(Handle tx, Event event, Duration repairAfter, Runnable effect) {
     long last = lock(tx, event);
+    Known known = known(tx, event);
     // A parked one comes to its turn by itself, and a dead letter by nobody but an operator.
-    return parked.contains(tx, event.id())
-        ? Receipt.PARKED
-        : inTurn(tx, event, last, repairAfter, effect);
+    return known.parked() ? Receipt.PARKED : inTurn(tx, event, last, known, repairAfter, effect);
   }
 
   /** As {@link #receive}, for one that is parked and was claimed. */
   public Receipt again(Handle tx, Event event, Duration repairAfter, Runnable effect) {
     long last = lock(tx, event);
-    return parked.contains(tx, event.id())
-        ? inTurn(tx, event, last, repairAfter, effect)
-        : Receipt.DUPLICATE;
+    Known known = known(tx, event);
+    return known.parked() ? inTurn(tx, event, last, known, repairAfter, effect) : Receipt.DUPLICATE;
   }
 
-  private Receipt inTurn(Handle tx, Event event, long last, Duration repairAfter, Runnable effect) {
-    if (seen(tx, event) || (order == Order.EVERY_VERSION && version(event) <= last)) {
+  private Receipt inTurn(
+      Handle tx, Event event, long last, Known known, Duration repairAfter, Runnable effect) {
+    if (known.seen() || (order == Order.EVERY_VERSION && version(event) <= last)) {
       parked.remove(tx, event.id());
       return Receipt.DUPLICATE;
     }
-    if (parked.anyBefore(tx, event)) {
+    if (known.behind()) {
       parked.put(tx, event, Reason.BEHIND, "an earlier event is parked", Optional.empty());
       return Receipt.PARKED;
     }
@@ -93,15 +92,14 @@ public final class Inbox {
     }
     effect.run();
     take(tx, event);
-    parked.remove(tx, event.id());
-    return parked.next(tx, event.aggregate()) ? Receipt.APPLIED_AND_NEXT : Receipt.APPLIED;
+    return known.anyParked() && letNext(tx, event) ? Receipt.APPLIED_AND_NEXT : Receipt.APPLIED;
   }
 
   /** Parks an event because of a failure of its own, unless it was taken in meanwhile. */
   public void park(
       Handle tx, Event event, Reason reason, String error, Optional<Duration> dueAfter) {
     lock(tx, event);
-    if (!seen(tx, event)) {
+    if (!known(tx, event).seen()) {
       parked.put(tx, event, reason, error, dueAfter);
     }
   }
@@ -112,9 +110,13 @@ public final class Inbox {
    */
   public boolean discard(Handle tx, Event event) {
     lock(tx, event);
-    if (!seen(tx, event)) {
+    if (!known(tx, event).seen()) {
       take(tx, event);
     }
+    return letNext(tx, event);
+  }
+
+  private boolean letNext(Handle tx, Event event) {
     parked.remove(tx, event.id());
     return parked.next(tx, event.aggregate());
   }
@@ -172,12 +174,30 @@ public final class Inbox {
   }
 
   // A statement of its own, whose snapshot contains what the last holder of the lock did.
-  private boolean seen(Handle tx, Event event) {
+  private Known known(Handle tx, Event event) {
     return tx.createQuery(
-            "SELECT EXISTS (SELECT FROM inbox WHERE consumer = :consumer AND event_id = :id)")
+            """
+            WITH parked AS NOT MATERIALIZED (
+              SELECT event_id, aggregate_version FROM event_parked
+               WHERE consumer = :consumer AND aggregate_type = :type AND aggregate_id = :id)
+            SELECT EXISTS (SELECT FROM inbox
+                            WHERE consumer = :consumer AND event_id = :eventId) AS seen,
+                   EXISTS (SELECT FROM parked WHERE event_id = :eventId) AS parked,
+                   EXISTS (SELECT FROM parked WHERE aggregate_version < :version) AS behind,
+                   EXISTS (SELECT FROM parked) AS any_parked
+            """)
         .bind("consumer", consumer)
-        .bind("id", event.id())
-        .mapTo(Boolean.class)
+        .bind("eventId", event.id())
+        .bind("type", event.aggregate().type())
+        .bind("id", event.aggregate().id())
+        .bind("version", version(event))
+        .map(
+            (row, _) ->
+                new Known(
+                    row.getBoolean("seen"),
+                    row.getBoolean("parked"),
+                    row.getBoolean("behind"),
+                    row.getBoolean("any_parked")))
         .one();
   }
 
@@ -203,4 +223,14 @@ public final class Inbox {
   private static long version(Event event) {
     return event.aggregate().version();
   }
+
+  /**
+   * What is remembered that concerns an event.
+   *
+   * @param seen it was taken in
+   * @param parked it is parked
+   * @param behind an earlier one of its aggregate is parked
+   * @param anyParked any one of its aggregate is
+   */
+  private record Known(boolean seen, boolean parked, boolean behind, boolean anyParked) {}
 }

@@ -140,30 +140,6 @@ public final class ParkedEvents {
     tx.execute("DELETE FROM event_parked WHERE consumer = ? AND event_id = ?", consumer, eventId);
   }
 
-  boolean contains(Handle tx, UUID eventId) {
-    return tx.createQuery(
-            "SELECT EXISTS (SELECT FROM event_parked WHERE consumer = :consumer AND event_id = :id)")
-        .bind("consumer", consumer)
-        .bind("id", eventId)
-        .mapTo(Boolean.class)
-        .one();
-  }
-
-  boolean anyBefore(Handle tx, Event event) {
-    return tx.createQuery(
-            """
-            SELECT EXISTS (SELECT FROM event_parked
-              WHERE consumer = :consumer AND aggregate_type = :type AND aggregate_id = :id
-                AND aggregate_version < :version)
-            """)
-        .bind("consumer", consumer)
-        .bind("type", event.aggregate().type())
-        .bind("id", event.aggregate().id())
-        .bind("version", event.aggregate().version())
-        .mapTo(Boolean.class)
-        .one();
-  }
-
   /** Makes the first of those that wait for their turn due; says whether one was. */
   boolean next(Handle tx, Event.Aggregate aggregate) {
     return tx.execute(

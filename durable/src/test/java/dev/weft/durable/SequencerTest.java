@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -34,7 +35,7 @@ class SequencerTest {
 
   private final Database database = postgres.database();
   private final EventStore store = new EventStore(database);
-  private final List<AutoCloseable> opened = new ArrayList<>();
+  private final List<AutoCloseable> opened = new CopyOnWriteArrayList<>();
 
   @BeforeEach
   void tables() {
@@ -114,26 +115,29 @@ class SequencerTest {
   @Test
   void givesConsecutivePositionsInTheOrderOfEachAggregateWhileManyProcessesWrite()
       throws Exception {
-    long aggregates = 10;
-    long versions = 40;
-    List<Outbox> processes = List.of(outbox(database), outbox(another()), outbox(another()));
+    long aggregates = 12;
+    long versions = 30;
+    // Each with a pool of its own, and so does the reader: a pool is slow to grow on a busy
+    // machine.
+    List<Database> processes = List.of(another(), another(), another());
     List<Event> read = new ArrayList<>();
     AtomicBoolean written = new AtomicBoolean();
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
       Future<?> reader = threads.submit(() -> readUntil(written, read));
-      List<Future<?>> writers = new ArrayList<>();
-      for (int a = 0; a < aggregates; a++) {
-        String id = "order-" + a;
-        Outbox outbox = processes.get(a % processes.size());
-        writers.add(
-            threads.submit(
-                () -> LongStream.rangeClosed(1, versions).forEach(v -> append(outbox, id, v))));
+      try {
+        List<Future<?>> writers =
+            processes.stream()
+                .<Future<?>>map(
+                    process -> threads.submit(() -> write(process, aggregates, versions)))
+                .toList();
+        for (Future<?> writer : writers) {
+          writer.get(60, TimeUnit.SECONDS);
+        }
+        await().atMost(Duration.ofSeconds(30)).until(() -> store.last() == aggregates * versions);
+      } finally {
+        // Also if something failed: the threads are waited for.
+        written.set(true);
       }
-      for (Future<?> writer : writers) {
-        writer.get(60, TimeUnit.SECONDS);
-      }
-      await().until(() -> store.last() == aggregates * versions);
-      written.set(true);
       reader.get(10, TimeUnit.SECONDS);
     }
     assertThat(read)
@@ -277,6 +281,19 @@ class SequencerTest {
 
   private void append(Outbox outbox, String aggregate, long version) {
     database.inTransaction(tx -> outbox.append(tx, EventTables.event(aggregate, version)));
+  }
+
+  /** A third of the aggregates, in turns. */
+  private void write(Database process, long aggregates, long versions) {
+    Outbox outbox = outbox(process);
+    long mine = aggregates / 3;
+    String name = "order-" + UuidV7.next() + "-";
+    for (long version = 1; version <= versions; version++) {
+      for (long aggregate = 0; aggregate < mine; aggregate++) {
+        NewEvent event = EventTables.event(name + aggregate, version);
+        process.inTransactionVoid(tx -> outbox.append(tx, event));
+      }
+    }
   }
 
   /** As {@link Outbox#append} does, by somebody who wakes nobody here. */

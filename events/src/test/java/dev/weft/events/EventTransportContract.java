@@ -14,6 +14,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
@@ -69,7 +70,7 @@ abstract class EventTransportContract extends EventFixture {
                       throw new IllegalStateException("dies");
                     }));
     publishRounds(3, 2);
-    arrived.await();
+    assertThat(arrived.await(30, TimeUnit.SECONDS)).isTrue();
     dying.close();
     bus().subscribe(all(), this::effect);
     awaitEffects(6);
@@ -91,7 +92,7 @@ abstract class EventTransportContract extends EventFixture {
                       throw new IllegalStateException("dies");
                     }));
     publish("a", "shop.order.created");
-    committed.await();
+    assertThat(committed.await(30, TimeUnit.SECONDS)).isTrue();
     dying.close();
     AtomicInteger again = new AtomicInteger();
     Subscriber survivor = subscriber(consumer, all(), this::effect);
