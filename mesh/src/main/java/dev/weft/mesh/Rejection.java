@@ -88,6 +88,15 @@ public abstract sealed class Rejection extends RuntimeException {
     return new Conflict(reason, message, Map.of(), Optional.empty());
   }
 
+  /**
+   * Others are at it, and it was not waited for: redo in a moment. Sent with {@code
+   * google.rpc.RetryInfo}. Unlike {@link #unavailable} it says nothing against the service: no
+   * circuit counts it, and no layer repeats it.
+   */
+  public static Rejection conflict(String reason, String message, Duration retryAfter) {
+    return new Conflict(reason, message, Map.of(), Optional.of(retryAfter));
+  }
+
   /** The thing is in a state that does not allow it: change the state first. */
   public static Rejection notAllowedNow(String reason, String message) {
     return new NotAllowedNow(reason, message, Map.of());

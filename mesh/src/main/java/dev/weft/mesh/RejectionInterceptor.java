@@ -23,6 +23,8 @@ import org.slf4j.LoggerFactory;
  * <ul>
  *   <li>A {@link Rejection} anywhere among the causes: its status and details.
  *   <li>A database that cannot be reached or is too busy: UNAVAILABLE, DATABASE_UNAVAILABLE.
+ *   <li>A row that others hold for too long: ABORTED, DATA_BUSY. The service is well, so circuits
+ *       to it stay closed, whatever becomes of calls that want this row.
  *   <li>A status, which is what a failed call to another service throws: passed on with its details
  *       and no other trailer. UNKNOWN, INTERNAL and DATA_LOSS become INTERNAL without a message,
  *       and so do UNAUTHENTICATED and PERMISSION_DENIED of another service, which refused this
@@ -45,6 +47,7 @@ final class RejectionInterceptor implements ServerInterceptor {
       Metadata.Key.of("grpc-retry-pushback-ms", Metadata.ASCII_STRING_MARSHALLER);
 
   private static final Duration DATABASE_RETRY_AFTER = Duration.ofSeconds(1);
+  private static final Duration BUSY_RETRY_AFTER = Duration.ofMillis(500);
   private static final int CAUSES_MAX = 20;
 
   private final String service;
@@ -74,6 +77,12 @@ final class RejectionInterceptor implements ServerInterceptor {
       switch (cause) {
         case Rejection rejection -> {
           return refused(rejection);
+        }
+        case SQLException e when contended(e) -> {
+          log.warn("{}: others hold its data ({} {})", name(call), e.getSQLState(), e.getMessage());
+          return refused(
+              Rejection.conflict(
+                  "DATA_BUSY", "others are changing the same at the moment", BUSY_RETRY_AFTER));
         }
         case SQLException e when unavailable(e) -> {
           log.warn(
@@ -166,9 +175,17 @@ final class RejectionInterceptor implements ServerInterceptor {
     }
   }
 
+  /** A lock that was waited for in vain, and conflicts that outlived their retries. */
+  private static boolean contended(SQLException e) {
+    return switch (e.getSQLState()) {
+      case "55P03", "40001", "40P01" -> true;
+      case null, default -> false;
+    };
+  }
+
   /**
-   * Whether waiting may help: connections (08, 57P), resources (53), locks and time-outs (55P03,
-   * 57014), conflicts that outlived their retries (40), and a pool with nothing left.
+   * Whether waiting may help: connections (08, 57P), resources (53), time-outs (57014), other
+   * conflicts (40), and a pool with nothing left.
    */
   private static boolean unavailable(SQLException e) {
     if (e instanceof SQLTransientException) {
@@ -180,8 +197,7 @@ final class RejectionInterceptor implements ServerInterceptor {
             || state.startsWith("40")
             || state.startsWith("53")
             || state.startsWith("57P")
-            || state.equals("57014")
-            || state.equals("55P03"));
+            || state.equals("57014"));
   }
 
   private static String name(ServerCall<?, ?> call) {

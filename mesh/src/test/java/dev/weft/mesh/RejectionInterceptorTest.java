@@ -290,7 +290,7 @@ class RejectionInterceptorTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"08006", "57P01", "53300", "57014", "55P03", "40001"})
+  @ValueSource(strings = {"08006", "57P01", "53300", "57014"})
   void aDatabaseThatIsAwayOrTooBusyIsUnavailable(String sqlState) {
     RemoteError error =
         errorOf(new IllegalStateException(new SQLException("db.internal:5432", sqlState)));
@@ -299,6 +299,18 @@ class RejectionInterceptorTest {
     assertThat(error.reason()).isEqualTo("DATABASE_UNAVAILABLE");
     assertThat(error.retryAfter()).isPresent();
     assertThat(error.message()).doesNotContain("db.internal");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"55P03", "40001", "40P01"})
+  void dataThatOthersHoldIsNoFaultOfTheService(String sqlState) {
+    RemoteError error =
+        errorOf(new IllegalStateException(new SQLException("tuple (0,1) of stock", sqlState)));
+
+    assertThat(error.code()).isEqualTo(Status.Code.ABORTED);
+    assertThat(error.reason()).isEqualTo("DATA_BUSY");
+    assertThat(error.retryAfter()).isPresent();
+    assertThat(error.message()).doesNotContain("stock");
   }
 
   @Test

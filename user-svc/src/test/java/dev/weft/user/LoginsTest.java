@@ -319,7 +319,12 @@ class LoginsTest {
         .contains("done")
         .allMatch(
             outcome ->
-                List.of("done", "LOGIN_BUSY", "TOO_MANY_ATTEMPTS", "DATABASE_UNAVAILABLE")
+                List.of(
+                        "done",
+                        "LOGIN_BUSY",
+                        "TOO_MANY_ATTEMPTS",
+                        "DATA_BUSY",
+                        "DATABASE_UNAVAILABLE")
                     .contains(outcome));
   }
 
