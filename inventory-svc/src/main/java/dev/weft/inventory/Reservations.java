@@ -38,8 +38,14 @@ import org.jdbi.v3.core.Handle;
  * <p>Thread-safe.
  */
 final class Reservations {
-  /** Less than the two seconds that callers have. */
-  private static final Duration TURN = Duration.ofSeconds(1);
+  /** Little of the two seconds that callers have, who keep others waiting meanwhile. */
+  private static final Duration TURN = Duration.ofMillis(300);
+
+  /** So many wait to reserve a product: as many as get their turn in time. */
+  private static final int RESERVING_MAX = 8;
+
+  /** More: what is reserved must be sold or given back, however many want to reserve. */
+  private static final int ENDING_MAX = 2 * RESERVING_MAX;
 
   /** What a fence need not keep. */
   private static final byte[] IN_THE_RESERVATION = {};
@@ -71,9 +77,7 @@ final class Reservations {
   /** Holds all lines of an order, or none. */
   Reservation reserve(UUID orderId, SortedMap<UUID, Integer> lines, CommandId command) {
     Reservation reservation =
-        turns.inTurn(
-            lines.keySet(),
-            () -> database.inTransaction(tx -> reserve(tx, orderId, lines, command)));
+        inTurn(lines.keySet(), RESERVING_MAX, tx -> reserve(tx, orderId, lines, command));
     if (reservation.shortage().isPresent()) {
       throw outOfStock(reservation.shortage().get());
     }
@@ -199,9 +203,10 @@ final class Reservations {
         tx -> {
           List<Reservation> overdue = store.lockOverdue(tx, limit);
           if (!overdue.isEmpty()) {
+            overdue.forEach(one -> store.end(tx, one.orderId(), State.EXPIRED, null));
+            // Last, because others wait for it.
             stock.move(
                 tx, Kind.EXPIRE, overdue.stream().flatMap(one -> Line.of(one).stream()).toList());
-            overdue.forEach(one -> store.end(tx, one.orderId(), State.EXPIRED, null));
           }
           return overdue.size();
         });
@@ -214,13 +219,29 @@ final class Reservations {
             .read(tx -> store.find(tx, orderId))
             .map(reservation -> reservation.lines().keySet())
             .orElse(Set.of());
-    return turns.inTurn(products, () -> database.inTransaction(work));
+    return inTurn(products, ENDING_MAX, work);
+  }
+
+  private Reservation inTurn(Set<UUID> products, int waitingMax, Work<Reservation> work) {
+    return turns.inTurn(
+        products,
+        waitingMax,
+        () -> {
+          try {
+            return database.inTransaction(work);
+          } catch (Rejection e) {
+            if (e.reason().equals(Turns.BUSY)) {
+              turns.avoid(database.inTransaction(tx -> stock.locked(tx, products)));
+            }
+            throw e;
+          }
+        });
   }
 
   private Reservation end(Handle tx, Reservation reservation, State state, String commandId) {
     Kind kind = state == State.CONFIRMED ? Kind.CONFIRM : Kind.RELEASE;
-    stock.move(tx, kind, Line.of(reservation));
     store.end(tx, reservation.orderId(), state, commandId);
+    stock.move(tx, kind, Line.of(reservation));
     return reservation.in(state);
   }
 

@@ -2,6 +2,7 @@ package dev.weft.inventory;
 
 import dev.weft.durable.AppendOnlyTable;
 import dev.weft.inventory.Movement.Kind;
+import dev.weft.mesh.Rejection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.OffsetDateTime;
@@ -11,15 +12,24 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.UUID;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.statement.StatementException;
 import org.jspecify.annotations.Nullable;
 
-/** The SQL of stock and of its movements. */
+/**
+ * The SQL of stock and of its movements.
+ *
+ * <p>Whoever changes stock waits a tenth of a second for its rows, a dozen times what a transaction
+ * keeps them, and is then told STOCK_BUSY: with some rows in its hands it must not wait for long.
+ */
 final class StockStore {
+  /** What a database says that waited for a lock in vain. */
+  private static final String LOCK_NOT_AVAILABLE = "55P03";
+
   static final AppendOnlyTable MOVEMENTS = new AppendOnlyTable("stock_movement", "movement_id");
 
   /**
@@ -46,41 +56,50 @@ final class StockStore {
    *
    * <p>It locks the rows of the stock in the order of their ids, so that no two of these wait for
    * each other.
+   *
+   * @throws Rejection STOCK_BUSY if others keep the rows
    */
   void move(Handle tx, Kind kind, List<Line> lines) {
     int moved =
-        tx.createUpdate(
-                """
-                WITH line AS (
-                  SELECT * FROM unnest(:orders, :products, :quantities)
-                    AS line (order_id, product_id, quantity)),
-                total AS (
-                  SELECT product_id, sum(quantity) AS quantity FROM line GROUP BY product_id),
-                locked AS MATERIALIZED (
-                  SELECT product_id FROM stock WHERE product_id = ANY (:products)
-                   ORDER BY product_id FOR NO KEY UPDATE),
-                changed AS (
-                  UPDATE stock
-                     SET received = received + :received * total.quantity,
-                         available = available + :available * total.quantity,
-                         reserved = reserved + :reserved * total.quantity,
-                         sold = sold + :sold * total.quantity
-                    FROM locked JOIN total USING (product_id)
-                   WHERE stock.product_id = locked.product_id
-                  RETURNING stock.product_id)
-                INSERT INTO stock_movement (product_id, kind, quantity, order_id, create_time)
-                SELECT product_id, :kind, quantity, order_id, weft_now()
-                  FROM line JOIN changed USING (product_id) ORDER BY product_id
-                """)
-            .bindArray("orders", UUID.class, lines.stream().map(Line::orderId).toArray())
-            .bindArray("products", UUID.class, lines.stream().map(Line::productId).toArray())
-            .bindArray("quantities", Integer.class, lines.stream().map(Line::quantity).toArray())
-            .bind("received", kind.received)
-            .bind("available", kind.available)
-            .bind("reserved", kind.reserved)
-            .bind("sold", kind.sold)
-            .bind("kind", kind.name())
-            .execute();
+        unlessBusy(
+            () ->
+                tx.createUpdate(
+                        """
+                        WITH patience AS MATERIALIZED (
+                          SELECT set_config('lock_timeout', '100ms', true)),
+                        line AS (
+                          SELECT * FROM unnest(:orders, :products, :quantities)
+                            AS line (order_id, product_id, quantity)),
+                        total AS (
+                          SELECT product_id, sum(quantity) AS quantity FROM line GROUP BY product_id),
+                        locked AS MATERIALIZED (
+                          SELECT product_id FROM patience CROSS JOIN stock
+                           WHERE product_id = ANY (:products)
+                           ORDER BY product_id FOR NO KEY UPDATE OF stock),
+                        changed AS (
+                          UPDATE stock
+                             SET received = received + :received * total.quantity,
+                                 available = available + :available * total.quantity,
+                                 reserved = reserved + :reserved * total.quantity,
+                                 sold = sold + :sold * total.quantity
+                            FROM locked JOIN total USING (product_id)
+                           WHERE stock.product_id = locked.product_id
+                          RETURNING stock.product_id)
+                        INSERT INTO stock_movement (product_id, kind, quantity, order_id, create_time)
+                        SELECT product_id, :kind, quantity, order_id, weft_now()
+                          FROM line JOIN changed USING (product_id) ORDER BY product_id
+                        """)
+                    .bindArray("orders", UUID.class, lines.stream().map(Line::orderId).toArray())
+                    .bindArray(
+                        "products", UUID.class, lines.stream().map(Line::productId).toArray())
+                    .bindArray(
+                        "quantities", Integer.class, lines.stream().map(Line::quantity).toArray())
+                    .bind("received", kind.received)
+                    .bind("available", kind.available)
+                    .bind("reserved", kind.reserved)
+                    .bind("sold", kind.sold)
+                    .bind("kind", kind.name())
+                    .execute());
     if (moved != lines.size()) {
       throw new IllegalStateException(
           kind + ": " + moved + " lines moved (expected: " + lines.size() + ")");
@@ -90,21 +109,54 @@ final class StockStore {
   /**
    * What can be reserved of those products that are in the catalogue; locked until the transaction
    * ends, in the order of their ids.
+   *
+   * @throws Rejection STOCK_BUSY if others keep the rows
    */
   Map<UUID, Long> lockAvailable(Handle tx, Collection<UUID> productIds) {
-    Map<UUID, Long> available = new TreeMap<>();
-    tx.createQuery(
+    return unlessBusy(
+        () ->
+            tx.createQuery(
+                    """
+                    WITH patience AS MATERIALIZED (
+                      SELECT set_config('lock_timeout', '100ms', true))
+                    SELECT product_id, available
+                      FROM patience CROSS JOIN stock JOIN product USING (product_id)
+                     WHERE product_id = ANY (:products) AND delete_time IS NULL
+                     ORDER BY product_id FOR NO KEY UPDATE OF stock
+                    """)
+                .bindArray("products", UUID.class, productIds)
+                .map(
+                    (row, _) ->
+                        Map.entry(
+                            row.getObject("product_id", UUID.class), row.getLong("available")))
+                .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue)));
+  }
+
+  /** Those of the products whose stock is locked by others. */
+  Set<UUID> locked(Handle tx, Collection<UUID> productIds) {
+    return tx.createQuery(
             """
-            SELECT product_id, available FROM stock JOIN product USING (product_id)
-             WHERE product_id = ANY (:products) AND delete_time IS NULL
-             ORDER BY product_id FOR NO KEY UPDATE OF stock
+            WITH free AS MATERIALIZED (
+              SELECT product_id FROM stock WHERE product_id = ANY (:products)
+                 FOR NO KEY UPDATE SKIP LOCKED)
+            SELECT product_id FROM stock
+             WHERE product_id = ANY (:products) AND product_id NOT IN (SELECT product_id FROM free)
             """)
         .bindArray("products", UUID.class, productIds)
-        .map(
-            (row, _) ->
-                Map.entry(row.getObject("product_id", UUID.class), row.getLong("available")))
-        .forEach(entry -> available.put(entry.getKey(), entry.getValue()));
-    return available;
+        .mapTo(UUID.class)
+        .collect(Collectors.toSet());
+  }
+
+  private static <T> T unlessBusy(Supplier<T> statement) {
+    try {
+      return statement.get();
+    } catch (StatementException e) {
+      if (e.getCause() instanceof SQLException sql
+          && LOCK_NOT_AVAILABLE.equals(sql.getSQLState())) {
+        throw Turns.busy();
+      }
+      throw e;
+    }
   }
 
   /** The stock of a product that is in the catalogue. */

@@ -22,6 +22,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.IntFunction;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -106,25 +107,26 @@ class ConcurrencyTest {
     for (int i = 0; i < 6; i++) {
       products.add(UUID.fromString(shop.stocked(1_000)));
     }
-    inParallel(
-        60,
-        i ->
-            () -> {
-              Random random = new Random(i);
-              SortedMap<UUID, Integer> lines = new TreeMap<>();
-              while (lines.size() < 4) {
-                lines.put(products.get(random.nextInt(products.size())), 1 + random.nextInt(3));
-              }
-              UUID order = UuidV7.next();
-              assertThat(tryToReserve(order, lines)).isTrue();
-              if (random.nextBoolean()) {
-                shop.reservations.pin(order, "pin");
-                shop.reservations.confirm(order, "confirm");
-              } else {
-                shop.reservations.release(order, Shop.command(order, "backward"));
-              }
-              return order;
-            });
+    List<Boolean> ended =
+        inParallel(
+            60,
+            i ->
+                () -> {
+                  Random random = new Random(i);
+                  SortedMap<UUID, Integer> lines = new TreeMap<>();
+                  while (lines.size() < 4) {
+                    lines.put(products.get(random.nextInt(products.size())), 1 + random.nextInt(3));
+                  }
+                  UUID order = UuidV7.next();
+                  assertThat(tryToReserve(order, lines)).isTrue();
+                  if (random.nextBoolean()) {
+                    shop.reservations.pin(order, "pin");
+                    return allowed(() -> shop.reservations.confirm(order, "confirm"));
+                  }
+                  return allowed(
+                      () -> shop.reservations.release(order, Shop.command(order, "backward")));
+                });
+    assertThat(ended).doesNotContain(false);
     for (UUID product : products) {
       assertThat(shop.stock(product.toString()).getReserved()).isZero();
     }
@@ -183,7 +185,7 @@ class ConcurrencyTest {
     }
     postgres.database().shiftClock(Shop.LIFE.plusSeconds(1));
 
-    List<Integer> expired = inParallel(4, _ -> () -> shop.reservations.expire(20));
+    List<Integer> expired = inParallel(4, _ -> () -> patiently(() -> shop.reservations.expire(20)));
 
     int rest = shop.reservations.expire(100);
     assertThat(expired.stream().mapToInt(Integer::intValue).sum() + rest).isEqualTo(30);
@@ -254,10 +256,24 @@ class ConcurrencyTest {
   /** Whether it was done, or refused. */
   private static boolean allowed(Callable<?> command) throws Exception {
     try {
-      command.call();
+      patiently(command);
       return true;
     } catch (Rejection e) {
       return false;
+    }
+  }
+
+  /** Does it again while too many want the same, as a saga does. */
+  private static <T> T patiently(Callable<T> command) throws Exception {
+    while (true) {
+      try {
+        return command.call();
+      } catch (Rejection e) {
+        if (!e.reason().equals("STOCK_BUSY")) {
+          throw e;
+        }
+        LockSupport.parkNanos(Duration.ofMillis(10).toNanos());
+      }
     }
   }
 
