@@ -3,6 +3,7 @@ package dev.weft.order;
 import static dev.weft.order.Shop.item;
 import static dev.weft.order.Shop.order;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.Descriptors.Descriptor;
 import com.google.protobuf.Descriptors.FieldDescriptor;
@@ -73,6 +74,29 @@ final class CrowdTest {
       assertIsItsOwn(placed.get());
     }
     assertThat(shop.payments.captures()).isEqualTo(ORDERS - ORDERS / 4);
+  }
+
+  @Test
+  void anOrderOfAnotherProductEndsWhileMoreThanRunAtOnceWaitForOneThatIsBusy() {
+    shop.start(postgres.database());
+    UUID hot = shop.inventory.product(1_000, 100, "EUR");
+    UUID cold = shop.inventory.product(1_000, 100, "EUR");
+    UUID user = UUID.randomUUID();
+    shop.inventory.busy(hot, true);
+    List<Order> crowd = new ArrayList<>();
+    for (int i = 0; i < 3 * Shop.QUICK.concurrency(); i++) {
+      crowd.add(shop.place(user, order("card_ok", hot)));
+    }
+    // More of them than make a circuit judge.
+    await().until(() -> shop.inventory.sentAway() > 2 * crowd.size());
+
+    Order other = shop.ended(shop.place(user, order("card_ok", cold)));
+
+    assertThat(other.getState()).isEqualTo(State.STATE_CONFIRMED);
+    assertThat(crowd).allMatch(one -> shop.get(one.getOrderId()).getState() == State.STATE_PENDING);
+    shop.inventory.busy(hot, false);
+    assertThat(crowd).allMatch(one -> shop.ended(one).getState() == State.STATE_CONFIRMED);
+    assertThat(shop.inventory.sold(hot)).isEqualTo(crowd.size());
   }
 
   @Test

@@ -18,10 +18,13 @@ import dev.weft.shop.inventory.v1.ReservationLine;
 import dev.weft.shop.inventory.v1.ReserveStockRequest;
 import dev.weft.shop.inventory.v1.ReserveStockResponse;
 import io.grpc.stub.StreamObserver;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 
 /** A warehouse in memory that keeps the contract of inventory-svc. */
@@ -34,6 +37,8 @@ final class FakeInventory extends InventoryServiceGrpc.InventoryServiceImplBase 
   private final Map<String, Long> sold = new HashMap<>();
   private final Map<String, Reservation> reservations = new HashMap<>();
   private final List<String> commands = new ArrayList<>();
+  private final Set<String> busy = new HashSet<>();
+  private int sentAway;
 
   FakeInventory(Faults faults) {
     this.faults = faults;
@@ -81,6 +86,20 @@ final class FakeInventory extends InventoryServiceGrpc.InventoryServiceImplBase 
   /** Somebody else takes so many; a negative number brings them back. */
   synchronized void take(UUID product, long quantity) {
     available.merge(product.toString(), -quantity, Long::sum);
+  }
+
+  /** From now on whoever wants this product is one too many, or no longer. */
+  synchronized void busy(UUID product, boolean now) {
+    if (now) {
+      busy.add(product.toString());
+    } else {
+      busy.remove(product.toString());
+    }
+  }
+
+  /** How often somebody was one too many. */
+  synchronized int sentAway() {
+    return sentAway;
   }
 
   @Override
@@ -176,6 +195,10 @@ final class FakeInventory extends InventoryServiceGrpc.InventoryServiceImplBase 
         throw Rejection.notAllowedNow("RESERVATION_RELEASED", "it was released");
       }
       return before;
+    }
+    if (request.getItemsList().stream().anyMatch(item -> busy.contains(item.getProductId()))) {
+      sentAway++;
+      throw Rejection.conflict("STOCK_BUSY", "too many at once", Duration.ofMillis(500));
     }
     for (ItemQuantity item : request.getItemsList()) {
       if (available.getOrDefault(item.getProductId(), 0L) < item.getQuantity()) {
