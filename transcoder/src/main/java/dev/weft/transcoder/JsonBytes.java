@@ -19,6 +19,9 @@ final class JsonBytes {
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".getBytes(UTF_8);
   private static final int DIGITS_MAX = 20;
 
+  /** Thousandths up to ten millions: from there on a double is printed with an exponent. */
+  private static final long SHORT_MAX = 10_000_000_000L;
+
   private static final long ONES = 0x0101_0101_0101_0101L;
   private static final long HIGHS = 0x8080_8080_8080_8080L;
 
@@ -47,10 +50,11 @@ final class JsonBytes {
     return bytes[place];
   }
 
-  /** A member's name as it is printed before its value. */
+  /** A member's name as it is printed before its value, with the comma after another member. */
   static byte[] label(String name) {
-    JsonBytes out = new JsonBytes(name.length() + 3);
+    JsonBytes out = new JsonBytes(name.length() + 4);
     byte[] text = name.getBytes(UTF_8);
+    out.octet(',');
     out.text(text, 0, text.length, true);
     out.octet(':');
     return out.toByteArray();
@@ -67,14 +71,13 @@ final class JsonBytes {
     size += text.length;
   }
 
-  /** A member's label; after another member with a comma before it. */
+  /** A member's label; of the first member without its comma. */
   void label(byte[] label, boolean first) {
-    room(label.length + 1);
-    if (!first) {
-      bytes[size++] = ',';
-    }
-    System.arraycopy(label, 0, bytes, size, label.length);
-    size += label.length;
+    int start = first ? 1 : 0;
+    int length = label.length - start;
+    room(length);
+    System.arraycopy(label, start, bytes, size, length);
+    size += length;
   }
 
   @SuppressWarnings("deprecation") // Of ASCII the low bytes are all there is.
@@ -122,7 +125,37 @@ final class JsonBytes {
   }
 
   void real(double value) {
-    ascii(Double.isFinite(value) ? Double.toString(value) : '"' + Double.toString(value) + '"');
+    if (!shortReal(value)) {
+      ascii(real(value, Double.isFinite(value)));
+    }
+  }
+
+  private static String real(double value, boolean finite) {
+    return finite ? Double.toString(value) : '"' + Double.toString(value) + '"';
+  }
+
+  /**
+   * Prints a number that is a few thousandths. As many digits as this has are one double's only, so
+   * they are what {@link Double#toString} would find.
+   */
+  private boolean shortReal(double value) {
+    long whole = (long) Math.rint(value * 1_000);
+    if (whole == 0 || Math.abs(whole) >= SHORT_MAX || whole / 1_000.0 != value) {
+      return false;
+    }
+    room(DIGITS_MAX);
+    if (whole < 0) {
+      bytes[size++] = '-';
+      whole = -whole;
+    }
+    digits(whole / 1_000);
+    int rest = (int) (whole % 1_000);
+    bytes[size++] = '.';
+    padded(rest, 3);
+    for (int most = 2; most > 0 && bytes[size - 1] == '0'; most--) {
+      size--;
+    }
+    return true;
   }
 
   void real(float value) {
@@ -176,8 +209,8 @@ final class JsonBytes {
     room(length + 2);
     int end = start + length;
     bytes[size++] = '"';
-    int run = start;
-    int i = start;
+    int i = plain(from, start, end);
+    int run = i;
     while (i < end) {
       i = plainUntil(from, i, end);
       if (i == end) {
@@ -206,21 +239,44 @@ final class JsonBytes {
     octet('"');
   }
 
-  /** The first place from here on that is not printed as it is: eight at a time, then singly. */
-  private static int plainUntil(byte[] from, int start, int end) {
+  /** Copies text up to what is not printed as it is. Room was made. Returns where that is. */
+  private int plain(byte[] from, int start, int end) {
+    byte[] to = bytes;
+    int at = size;
     int i = start;
     for (; i <= end - 8; i += 8) {
       long word = (long) LONG.get(from, i);
-      long quote = word ^ ONES * '"';
-      long backslash = word ^ ONES * '\\';
-      long special =
-          word
-              | (word - ONES * 0x20)
-              | ((quote - ONES) & ~quote)
-              | ((backslash - ONES) & ~backslash);
-      if ((special & HIGHS) != 0) {
+      if (isSpecial(word)) {
         break;
       }
+      LONG.set(to, at, word);
+      at += 8;
+    }
+    for (; i < end; i++) {
+      byte c = from[i];
+      if (c < 0x20 || c == '"' || c == '\\') {
+        break;
+      }
+      to[at++] = c;
+    }
+    size = at;
+    return i;
+  }
+
+  /** Whether one of eight bytes is not printed as it is. */
+  private static boolean isSpecial(long word) {
+    long quote = word ^ ONES * '"';
+    long backslash = word ^ ONES * '\\';
+    long special =
+        word | (word - ONES * 0x20) | ((quote - ONES) & ~quote) | ((backslash - ONES) & ~backslash);
+    return (special & HIGHS) != 0;
+  }
+
+  /** The first place from here on that is not printed as it is: eight at a time, then singly. */
+  private static int plainUntil(byte[] from, int start, int end) {
+    int i = start;
+    while (i <= end - 8 && !isSpecial((long) LONG.get(from, i))) {
+      i += 8;
     }
     while (i < end && from[i] >= 0x20 && from[i] != '"' && from[i] != '\\') {
       i++;

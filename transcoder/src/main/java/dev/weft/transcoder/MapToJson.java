@@ -19,8 +19,17 @@ final class MapToJson {
   private final JsonBytes out;
   private final Spans spans;
 
-  /** Where the contents of the entries begin and end, one after the other. */
-  private int[] entries = new int[2 * FEW];
+  // What is noted of an entry.
+  private static final int START = 0;
+  private static final int END = 1;
+
+  /** Where the key is, behind its tag; -1 when the entry is not a key and then a value. */
+  private static final int KEY = 2;
+
+  private static final int VALUE = 3;
+  private static final int PLACES = 4;
+
+  private int[] entries = new int[PLACES * FEW];
 
   private int count;
 
@@ -31,12 +40,13 @@ final class MapToJson {
   }
 
   void print(FieldPlan field, int first, int last) {
+    count = 0;
     findEntries(field, first, last);
-    boolean[] hidden = count > 1 ? hidden(field) : new boolean[1];
+    hideRepeated(field.mapKey());
     out.octet('{');
     boolean none = true;
     for (int i = 0; i < count; i++) {
-      if (!hidden[i]) {
+      if (!isHidden(i)) {
         int before = out.size();
         if (!none) {
           out.octet(',');
@@ -58,38 +68,68 @@ final class MapToJson {
       int tag = in.tag();
       if (tag == field.tag) {
         int length = in.length();
-        if (2 * count == entries.length) {
-          entries = Arrays.copyOf(entries, 2 * entries.length);
-        }
-        entries[2 * count] = in.at;
-        in.at += length;
-        entries[2 * count + 1] = in.at;
-        count++;
+        note(field, in.at, in.at + length);
       } else {
         in.skip(tag);
       }
     }
   }
 
-  /** Which entries have a key that comes again. */
-  private boolean[] hidden(FieldPlan field) {
-    boolean[] hidden = new boolean[count];
-    if (count <= FEW) {
-      for (int i = 0; i < count; i++) {
-        for (int j = i + 1; j < count && !hidden[i]; j++) {
-          hidden[i] = sameKey(field.mapKey(), i, j);
+  /** Notes an entry, and moves behind it. */
+  private void note(FieldPlan field, int start, int end) {
+    int place = PLACES * count++;
+    if (place == entries.length) {
+      entries = Arrays.copyOf(entries, 2 * entries.length);
+    }
+    entries[place + START] = start;
+    entries[place + END] = end;
+    entries[place + KEY] = -1;
+    WireInput in = printer.in();
+    int valueTag = field.mapValue().tag;
+    if (start < end && in.bytes[start] == field.mapKey().tag) {
+      in.end = end;
+      in.at = start + 1;
+      in.skip(field.mapKey().tag);
+      int behindKey = in.at;
+      if (behindKey < end && in.bytes[behindKey] == valueTag) {
+        in.at = behindKey + 1;
+        in.skip(valueTag);
+        if (in.at == end) {
+          entries[place + KEY] = start + 1;
+          entries[place + VALUE] = behindKey + 1;
         }
       }
-      return hidden;
+    }
+    printer.move(end);
+  }
+
+  /** Hides the entries whose key comes again. */
+  private void hideRepeated(FieldPlan keyField) {
+    if (count <= FEW) {
+      for (int i = 0; i < count; i++) {
+        for (int j = i + 1; j < count && !isHidden(i); j++) {
+          if (sameKey(keyField, i, j)) {
+            hide(i);
+          }
+        }
+      }
+      return;
     }
     Map<Object, Integer> lastOf = HashMap.newHashMap(count);
     for (int i = 0; i < count; i++) {
-      Integer before = lastOf.put(key(field.mapKey(), i), i);
+      Integer before = lastOf.put(key(keyField, i), i);
       if (before != null) {
-        hidden[before] = true;
+        hide(before);
       }
     }
-    return hidden;
+  }
+
+  private void hide(int entry) {
+    entries[PLACES * entry + END] = -1;
+  }
+
+  private boolean isHidden(int entry) {
+    return entries[PLACES * entry + END] < 0;
   }
 
   private boolean sameKey(FieldPlan keyField, int one, int other) {
@@ -127,10 +167,13 @@ final class MapToJson {
 
   /** Where the key of an entry is, behind its tag; -1 when it is not there. */
   private int keyPlace(FieldPlan keyField, int entry) {
+    int place = entries[PLACES * entry + KEY];
+    if (place >= 0) {
+      return place;
+    }
     WireInput in = printer.in();
-    in.at = entries[2 * entry];
-    in.end = entries[2 * entry + 1];
-    int place = -1;
+    in.at = entries[PLACES * entry + START];
+    in.end = entries[PLACES * entry + END];
     while (in.more()) {
       int tag = in.tag();
       if (tag == keyField.tag) {
@@ -159,26 +202,19 @@ final class MapToJson {
 
   /** Prints an entry. Returns false if its value is none. */
   private boolean entry(FieldPlan field, int entry) {
+    int key = entries[PLACES * entry + KEY];
+    if (key >= 0) {
+      key(field.mapKey(), key, true);
+      printer.move(entries[PLACES * entry + VALUE]);
+      return printer.value(field.mapValue());
+    }
     WireInput in = printer.in();
-    in.at = entries[2 * entry];
-    in.end = entries[2 * entry + 1];
+    in.at = entries[PLACES * entry + START];
+    in.end = entries[PLACES * entry + END];
     int part = spans.enter(field.message(), in);
     FieldPlan keyField = field.mapKey();
     FieldPlan valueField = field.mapValue();
-    boolean quoted = keyField.type == FieldDescriptor.Type.STRING || keyField.absent[0] == '"';
-    if (!quoted) {
-      out.octet('"');
-    }
-    if (spans.first(part, keyField) < 0) {
-      out.raw(keyField.absent);
-    } else {
-      printer.move(spans.last(part, keyField));
-      printer.value(keyField);
-    }
-    if (!quoted) {
-      out.octet('"');
-    }
-    out.octet(':');
+    key(keyField, spans.last(part, keyField), spans.first(part, keyField) >= 0);
     boolean printed = true;
     if (spans.first(part, valueField) < 0) {
       if (valueField.isMessage()) {
@@ -194,5 +230,23 @@ final class MapToJson {
     }
     spans.leave(part);
     return printed;
+  }
+
+  /** Prints a key, which is a text whatever its type. */
+  private void key(FieldPlan field, int place, boolean present) {
+    boolean quoted = field.absent[0] == '"';
+    if (!quoted) {
+      out.octet('"');
+    }
+    if (present) {
+      printer.move(place);
+      printer.value(field);
+    } else {
+      out.raw(field.absent);
+    }
+    if (!quoted) {
+      out.octet('"');
+    }
+    out.octet(':');
   }
 }

@@ -2,6 +2,7 @@ package dev.weft.transcoder;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Prints protobuf wire bytes as ProtoJSON: lowerCamel names, 64-bit integers as strings, fields
@@ -22,6 +23,7 @@ public final class WireToJson {
   private final FormsToJson forms;
   private final Defaults defaults;
   private WireInput in;
+  private @Nullable MapToJson idle;
   private int depth;
 
   WireToJson(Schema schema, byte[] wire, Defaults defaults) {
@@ -155,8 +157,7 @@ public final class WireToJson {
    */
   private boolean field(int part, FieldPlan field) {
     if (field.map) {
-      new MapToJson(this, out, spans)
-          .print(field, spans.first(part, field), spans.last(part, field));
+      map(part, field);
       return true;
     }
     if (field.list) {
@@ -169,6 +170,14 @@ public final class WireToJson {
     }
     move(spans.last(part, field));
     return scalar(field);
+  }
+
+  /** A map inside of a map is printed by another one. */
+  private void map(int part, FieldPlan field) {
+    MapToJson map = idle == null ? new MapToJson(this, out, spans) : idle;
+    idle = null;
+    map.print(field, spans.first(part, field), spans.last(part, field));
+    idle = map;
   }
 
   /** Moves to a place that was noted before: it is known that a value is there. */
