@@ -117,6 +117,11 @@ public final class EventLog implements AutoCloseable {
     return groups;
   }
 
+  /** What tells of new events. */
+  EventWatch watch() {
+    return watch;
+  }
+
   /** The log for other services. */
   public BindableService service() {
     return new EventLogService(store, groups, watch, grants, pace);

@@ -9,7 +9,8 @@ import java.util.List;
  *
  * <p>What every transport promises is in the test suite that all of them pass.
  */
-public sealed interface EventTransport permits GrpcEventTransport {
+public sealed interface EventTransport extends AutoCloseable
+    permits GrpcEventTransport, RabbitEventTransport {
   /**
    * Brings the events of a subscription to the receiver until the feed is closed. Processes that
    * subscribe for the same consumer share them. Whatever fails in between is tried again.
@@ -24,6 +25,10 @@ public sealed interface EventTransport permits GrpcEventTransport {
    */
   List<Event> readAggregate(String source, String aggregateType, String id, long fromVersion);
 
+  /** Lets go of what it holds, after its feeds were closed. */
+  @Override
+  void close();
+
   /** Where events arrive. Called for many aggregates at the same time. */
   interface Receiver {
     /**
@@ -37,6 +42,12 @@ public sealed interface EventTransport permits GrpcEventTransport {
 
     /** As {@link #receive}, for a message that is no event. */
     void unreadable(byte[] message, String why) throws InterruptedException;
+
+    /**
+     * As {@link #receive}, for an event that the transport gave up bringing: it is kept for an
+     * operator.
+     */
+    void givenUp(Event event, String why) throws InterruptedException;
   }
 
   /** A subscription that is being served. */

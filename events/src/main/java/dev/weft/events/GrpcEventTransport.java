@@ -3,6 +3,8 @@ package dev.weft.events;
 import dev.weft.durable.Event;
 import dev.weft.event.v1.EventLogServiceGrpc;
 import dev.weft.event.v1.ReadAggregateRequest;
+import dev.weft.event.v1.ReadEventsRequest;
+import dev.weft.event.v1.ReadEventsResponse;
 import dev.weft.mesh.Mesh;
 import io.grpc.Channel;
 import java.time.Duration;
@@ -65,5 +67,27 @@ public final class GrpcEventTransport implements EventTransport {
         .stream()
         .map(EventMessages::event)
         .toList();
+  }
+
+  /** Events of these types after a position, some or none, and where to go on. */
+  LogPage readEvents(String source, long after, List<TypePattern> types, int atMost) {
+    ReadEventsResponse reply =
+        EventLogServiceGrpc.newBlockingStub(calls.apply(source))
+            .withDeadlineAfter(REPAIR.toMillis(), TimeUnit.MILLISECONDS)
+            .readEvents(
+                ReadEventsRequest.newBuilder()
+                    .setAfterPosition(after)
+                    .addAllTypes(types.stream().map(TypePattern::text).toList())
+                    .setPageSize(atMost)
+                    .build());
+    return new LogPage(
+        reply.getEventsList().stream().map(EventMessages::event).toList(),
+        reply.getPosition(),
+        reply.getLastPosition());
+  }
+
+  @Override
+  public void close() {
+    // The channels belong to the mesh.
   }
 }

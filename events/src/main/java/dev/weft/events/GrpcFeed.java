@@ -1,5 +1,6 @@
 package dev.weft.events;
 
+import dev.weft.durable.Event;
 import dev.weft.durable.EventGroups.Start;
 import dev.weft.event.v1.Delivery;
 import dev.weft.event.v1.EventLogServiceGrpc.EventLogServiceBlockingStub;
@@ -54,7 +55,7 @@ final class GrpcFeed implements EventTransport.Feed {
                     : SubscribeRequest.Start.START_BEGINNING)
             .build();
     this.acknowledgements = new Acknowledgements(consumer, calls);
-    this.lanes = new Lanes(receiver, acknowledgements);
+    this.lanes = new Lanes(receiver);
     this.thread = Thread.ofVirtual().name("events-" + consumer).unstarted(context.wrap(this::run));
   }
 
@@ -88,7 +89,7 @@ final class GrpcFeed implements EventTransport.Feed {
         }
         pause();
         lanes.close();
-        lanes = new Lanes(receiver, acknowledgements);
+        lanes = new Lanes(receiver);
       }
     } catch (InterruptedException e) {
       // Only close interrupts.
@@ -108,7 +109,7 @@ final class GrpcFeed implements EventTransport.Feed {
         log.info("{}: events arrive again", consumer);
       }
       for (Delivery delivery : message.getDeliveriesList()) {
-        lanes.put(delivery);
+        lanes.put(new Item(delivery, acknowledgements));
       }
     }
   }
@@ -135,5 +136,38 @@ final class GrpcFeed implements EventTransport.Feed {
     long millis = ThreadLocalRandom.current().nextLong(pauseMillis) + 1;
     pauseMillis = Math.min(2 * pauseMillis, LONGEST_PAUSE_MILLIS);
     boolean _ = closing.await(millis, TimeUnit.MILLISECONDS);
+  }
+
+  /** A delivery of the stream. */
+  private record Item(Delivery delivery, Acknowledgements acknowledgements) implements Lanes.Item {
+    @Override
+    public int lane() {
+      return delivery.getLane();
+    }
+
+    @Override
+    public String name() {
+      return delivery.getEvent().getEventId();
+    }
+
+    @Override
+    public void handOver(EventTransport.Receiver receiver) throws InterruptedException {
+      if (!delivery.hasEvent()) {
+        return;
+      }
+      Event event;
+      try {
+        event = EventMessages.event(delivery.getEvent());
+      } catch (UnreadableEventException e) {
+        receiver.unreadable(delivery.getEvent().toByteArray(), String.valueOf(e.getMessage()));
+        return;
+      }
+      receiver.receive(event);
+    }
+
+    @Override
+    public void acknowledge() {
+      acknowledgements.done(delivery.getLane(), delivery.getToken());
+    }
   }
 }

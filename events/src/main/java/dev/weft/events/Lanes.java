@@ -1,7 +1,5 @@
 package dev.weft.events;
 
-import dev.weft.durable.Event;
-import dev.weft.event.v1.Delivery;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.HashMap;
@@ -14,9 +12,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Hands the deliveries of a stream to a receiver: those of one lane one after another, those of
- * different lanes at the same time. What was handed over is acknowledged; what was not when it is
- * closed is forgotten, and comes again.
+ * Hands deliveries to a receiver: those of one lane one after another, those of different lanes at
+ * the same time. What was handed over is acknowledged; what was not when it is closed is forgotten,
+ * and comes again.
  *
  * <p>Thread-safe.
  */
@@ -31,20 +29,40 @@ final class Lanes implements AutoCloseable {
   private static final Duration LAST_ONES_MAX = Duration.ofSeconds(10);
 
   private final EventTransport.Receiver receiver;
-  private final Acknowledgements acknowledgements;
   private final Semaphore room = new Semaphore(IN_FLIGHT_MAX);
   private final Map<Integer, Lane> lanes = new HashMap<>();
   private final CountDownLatch closing = new CountDownLatch(1);
 
-  Lanes(EventTransport.Receiver receiver, Acknowledgements acknowledgements) {
-    this.receiver = receiver;
-    this.acknowledgements = acknowledgements;
+  /** Something to hand over. */
+  interface Item {
+    int lane();
+
+    /** What logs call it. */
+    String name();
+
+    void handOver(EventTransport.Receiver receiver) throws InterruptedException;
+
+    /** It was handed over: it need not come again. Throws nothing. */
+    void acknowledge();
   }
 
-  /** Puts a delivery in its lane; waits while there is no room. By one thread at a time. */
-  void put(Delivery delivery) throws InterruptedException {
+  Lanes(EventTransport.Receiver receiver) {
+    this.receiver = receiver;
+  }
+
+  /** Puts an item in its lane; waits while there is no room. By one thread at a time. */
+  void put(Item item) throws InterruptedException {
     room.acquire();
-    lanes.computeIfAbsent(delivery.getLane(), _ -> new Lane()).add(delivery);
+    lanes.computeIfAbsent(item.lane(), _ -> new Lane()).add(item);
+  }
+
+  /** Waits, for so long at most, until all were handed over; says whether they were. */
+  boolean drain(Duration atMost) throws InterruptedException {
+    boolean drained = room.tryAcquire(IN_FLIGHT_MAX, atMost.toMillis(), TimeUnit.MILLISECONDS);
+    if (drained) {
+      room.release(IN_FLIGHT_MAX);
+    }
+    return drained && !closed();
   }
 
   /** Waits, for a bounded time, for those that are being handled. */
@@ -66,14 +84,14 @@ final class Lanes implements AutoCloseable {
 
   private final class Lane {
     // Both guarded by this.
-    private final Queue<Delivery> waiting = new ArrayDeque<>();
+    private final Queue<Item> waiting = new ArrayDeque<>();
     private boolean busy;
 
-    synchronized void add(Delivery delivery) {
-      waiting.add(delivery);
+    synchronized void add(Item item) {
+      waiting.add(item);
       if (!busy) {
         busy = true;
-        Thread.ofVirtual().name("lane-" + delivery.getLane()).start(this::drain);
+        Thread.ofVirtual().name("lane-" + item.lane()).start(this::drain);
       }
     }
 
@@ -82,16 +100,16 @@ final class Lanes implements AutoCloseable {
       return !busy;
     }
 
-    private synchronized Delivery next() {
+    private synchronized Item next() {
       return waiting.remove();
     }
 
     private void drain() {
       try {
         while (!idle()) {
-          Delivery delivery = next();
+          Item item = next();
           try {
-            handOver(delivery);
+            handOver(item);
           } finally {
             room.release();
           }
@@ -101,20 +119,18 @@ final class Lanes implements AutoCloseable {
       }
     }
 
-    private void handOver(Delivery delivery) throws InterruptedException {
+    private void handOver(Item item) throws InterruptedException {
       long pause = FIRST_PAUSE_MILLIS;
       while (!closed()) {
         try {
-          if (delivery.hasEvent()) {
-            receive(delivery.getEvent());
-          }
-          acknowledgements.done(delivery.getLane(), delivery.getToken());
+          item.handOver(receiver);
+          item.acknowledge();
           return;
         } catch (RuntimeException e) {
           // The lane waits: to go on would lose the event.
           log.warn(
               "event {} was neither handled nor parked, tried again in {} ms",
-              delivery.getEvent().getEventId(),
+              item.name(),
               pause,
               e);
           boolean _ = closing.await(pause, TimeUnit.MILLISECONDS);
@@ -122,16 +138,5 @@ final class Lanes implements AutoCloseable {
         }
       }
     }
-  }
-
-  private void receive(dev.weft.event.v1.Event message) throws InterruptedException {
-    Event event;
-    try {
-      event = EventMessages.event(message);
-    } catch (UnreadableEventException e) {
-      receiver.unreadable(message.toByteArray(), e.getMessage() == null ? "" : e.getMessage());
-      return;
-    }
-    receiver.receive(event);
   }
 }

@@ -86,6 +86,12 @@ final class Subscriber implements EventTransport.Receiver {
     log.error("{}: a message is no event, it is kept as {}: {}", name(), event.id(), why);
   }
 
+  @Override
+  public void givenUp(Event event, String why) {
+    park(event, Reason.DEAD, why, Optional.empty());
+    log.error("{}: event {} ({}) is a dead letter: {}", name(), event.id(), event.type(), why);
+  }
+
   /** The last version handled of the event's aggregate. */
   long lastVersion(Event event) {
     return shared.database().read(tx -> inbox(event).lastVersion(tx, event.aggregate()));

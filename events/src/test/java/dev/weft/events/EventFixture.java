@@ -91,9 +91,9 @@ abstract class EventFixture {
   }
 
   EventBus bus() {
-    EventBus bus =
-        new EventBus(
-            consumerDatabase.anotherDatabase(), transport(), telemetry, 4, Duration.ofMillis(50));
+    Database another = consumerDatabase.anotherDatabase();
+    opened.add(another);
+    EventBus bus = new EventBus(another, transport(), telemetry, 4, Duration.ofMillis(50));
     opened.add(bus);
     return bus;
   }
@@ -211,6 +211,11 @@ abstract class EventFixture {
 
     @Override
     public void unreadable(byte[] message, String why) {
+      throw new AssertionError(why);
+    }
+
+    @Override
+    public void givenUp(Event event, String why) {
       throw new AssertionError(why);
     }
   }

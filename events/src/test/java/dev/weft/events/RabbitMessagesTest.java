@@ -1,0 +1,73 @@
+package dev.weft.events;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.rabbitmq.client.AMQP.BasicProperties;
+import dev.weft.durable.Event;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+
+class RabbitMessagesTest {
+  @Test
+  void anEventIsTheSameAfterItsJourney() {
+    Event event = event("a", 3);
+    BasicProperties properties = RabbitMessages.properties(event);
+    assertThat(RabbitMessages.event(properties, event.content().bytes()))
+        .usingRecursiveComparison()
+        .isEqualTo(event);
+    assertThat(properties.getHeaders())
+        .containsEntry("cloudEvents:specversion", "1.0")
+        .containsEntry("cloudEvents:type", "shop.order.confirmed")
+        .containsKey("cloudEvents:traceparent");
+    assertThat(properties.getDeliveryMode()).isEqualTo(2);
+  }
+
+  @Test
+  void whatLacksAnAttributeOrHasOneThatIsNoneIsNoEvent() {
+    BasicProperties properties = RabbitMessages.properties(event("a", 1));
+    for (String name :
+        List.of("specversion", "id", "type", "subject", "time", "aggregateversion", "position")) {
+      Map<String, Object> without = new HashMap<>(properties.getHeaders());
+      without.remove("cloudEvents:" + name);
+      assertUnreadable(without);
+      Map<String, Object> wrong = new HashMap<>(properties.getHeaders());
+      wrong.put("cloudEvents:" + name, "");
+      assertUnreadable(wrong);
+    }
+    assertThatThrownBy(() -> RabbitMessages.event(new BasicProperties(), new byte[0]))
+        .isInstanceOf(UnreadableEventException.class);
+  }
+
+  @Test
+  void noTwoEventsOfAnAggregateAreInAWave() {
+    Event a1 = event("a", 1);
+    Event b1 = event("b", 1);
+    assertThat(PublishWave.next(List.of(a1, event("a", 2), b1, event("b", 2), event("a", 3))))
+        .containsExactly(a1, b1);
+  }
+
+  private static void assertUnreadable(Map<String, Object> headers) {
+    BasicProperties properties = new BasicProperties.Builder().headers(headers).build();
+    assertThatThrownBy(() -> RabbitMessages.event(properties, new byte[0]))
+        .isInstanceOf(UnreadableEventException.class);
+  }
+
+  private static Event event(String id, long version) {
+    return new Event(
+        7,
+        UUID.randomUUID(),
+        "order-svc",
+        "shop.order.confirmed",
+        2,
+        new Event.Aggregate("shop.order", id, version),
+        new Event.Content("application/protobuf", "shop.v1.Confirmed", new byte[] {1, 2}),
+        new Event.Origin("request", Optional.of(UUID.randomUUID()), Optional.of("00-ab-cd-01")),
+        Instant.parse("2026-11-21T10:00:00.123456Z"));
+  }
+}
