@@ -21,6 +21,7 @@ import java.util.HexFormat;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
@@ -44,6 +45,7 @@ final class WebhooksTest {
   private final HttpClient http = HttpClient.newHttpClient();
   private final BlockingQueue<Told> told = new LinkedBlockingQueue<>();
   private volatile int answer = 204;
+  private volatile String unknown = "of nobody";
   private HttpServer merchant;
   private Path secretFile;
 
@@ -64,11 +66,9 @@ final class WebhooksTest {
         exchange -> {
           try (exchange) {
             int status = answer;
-            told.add(
-                new Told(
-                    new String(exchange.getRequestBody().readAllBytes(), UTF_8),
-                    exchange.getRequestHeaders().getFirst("Card-Signature")));
-            exchange.sendResponseHeaders(status, -1);
+            String body = new String(exchange.getRequestBody().readAllBytes(), UTF_8);
+            told.add(new Told(body, exchange.getRequestHeaders().getFirst("Card-Signature")));
+            exchange.sendResponseHeaders(body.contains(unknown) ? 404 : status, -1);
           }
         });
     merchant.start();
@@ -152,6 +152,64 @@ final class WebhooksTest {
       assertThat(ids).containsAll(before);
     } finally {
       second.destroyForcibly().waitFor();
+    }
+  }
+
+  @Test
+  void keepsNoEventWaitingForOldOnesThatNobodyTakes() throws Exception {
+    int many = 1_100;
+    declineSomeTimeAgo(many);
+    unknown = "\"reference\":\"unknown-";
+    Set<String> refused = new HashSet<>();
+    try (CardNetworkServer network = start()) {
+      post(network.address(), "/v1/charges", "known", charge("order-1", "card_declined"));
+      Told one = next();
+      while (one.body().contains(unknown)) {
+        refused.add(one.id());
+        one = next();
+      }
+      assertThat(one.body()).contains("\"reference\":\"order-1\"");
+    }
+    assertThat(refused).hasSizeGreaterThan(1_000);
+
+    // They are not lost: those set aside are told after a restart as well, until they are taken.
+    unknown = "of nobody";
+    told.clear();
+    Set<String> taken = new HashSet<>();
+    try (CardNetworkServer _ = start()) {
+      while (taken.size() < many) {
+        Told one = next();
+        if (one.body().contains("unknown-")) {
+          taken.add(one.id());
+        }
+      }
+    }
+    assertThat(taken).containsAll(refused);
+    told.clear();
+    try (CardNetworkServer again = start()) {
+      capture(again.address(), many + 1);
+      assertThat(next().body()).contains("\"reference\":\"order-" + (many + 1) + "\"");
+    }
+    assertThat(told).isEmpty();
+  }
+
+  /** Before this process began, and long enough for an event to be set aside. */
+  private void declineSomeTimeAgo(int charges) throws IOException {
+    Instant then = Instant.now().minus(Duration.ofMinutes(6));
+    try (Charges ledger =
+            new Charges(
+                directory.resolve("data"),
+                () -> then,
+                Integer.MAX_VALUE,
+                failure -> {
+                  throw new AssertionError(failure);
+                });
+        var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      for (int i = 0; i < charges; i++) {
+        String name = "unknown-" + i;
+        threads.execute(
+            () -> ledger.perform(name, new Command.Authorize(name, "card_declined", 1999, "EUR")));
+      }
     }
   }
 
