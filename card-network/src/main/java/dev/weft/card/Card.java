@@ -20,6 +20,7 @@ enum Card {
   /** Stands for every name that is no card of this network. */
   UNKNOWN("unknown_card");
 
+  private final String text = name().toLowerCase(Locale.ROOT);
   private final Optional<String> declineReason;
 
   Card(@Nullable String declineReason) {
@@ -28,9 +29,14 @@ enum Card {
 
   static Card named(String name) {
     return Arrays.stream(values())
-        .filter(card -> card != UNKNOWN && card.name().toLowerCase(Locale.ROOT).equals(name))
+        .filter(card -> card != UNKNOWN && card.text.equals(name))
         .findFirst()
         .orElse(UNKNOWN);
+  }
+
+  /** The one text of this name that every charge may hold; its own for what is no card. */
+  String shared(String name) {
+    return this == UNKNOWN ? name : text;
   }
 
   /** Why an authorization is refused, if it is. */

@@ -22,8 +22,8 @@ import java.util.function.Consumer;
  * with one line that says what to do; 143 after SIGTERM. It may be killed at any time.
  */
 public final class CardNetworkServer implements AutoCloseable {
-  /** About what a charge, its keys and its answers take in memory. */
-  private static final long CHARGE_BYTES = 1_024;
+  /** The ledger's percentage of the heap; the rest is for requests, webhooks and the collector. */
+  private static final int LEDGER_PERCENT = 60;
 
   private static final int STOP_SECONDS = 1;
   private static final System.Logger log = System.getLogger(CardNetworkServer.class.getName());
@@ -37,9 +37,8 @@ public final class CardNetworkServer implements AutoCloseable {
       CardConfig config, CardApi.Temper temper, Consumer<IOException> onFailure)
       throws IOException {
     tune();
-    int chargesMax =
-        (int) Math.min(Integer.MAX_VALUE / 2, Runtime.getRuntime().maxMemory() / CHARGE_BYTES);
-    charges = new Charges(config.dataDirectory(), InstantSource.system(), chargesMax, onFailure);
+    charges =
+        new Charges(config.dataDirectory(), InstantSource.system(), ledgerBytesMax(), onFailure);
     try {
       http = HttpServer.create(new InetSocketAddress(config.bind(), config.port()), 0);
       webhooks =
@@ -100,6 +99,10 @@ public final class CardNetworkServer implements AutoCloseable {
         CardConfig.from(environment),
         new CardApi.Temper(slow, silence),
         failure -> log.log(System.Logger.Level.ERROR, "the journal cannot be written", failure));
+  }
+
+  static long ledgerBytesMax() {
+    return Runtime.getRuntime().maxMemory() / 100 * LEDGER_PERCENT;
   }
 
   /** Where it listens. */

@@ -58,6 +58,11 @@ record Charge(
 
   Charge {
     refunds = List.copyOf(refunds);
+    // Of these there are few, and many charges that say them.
+    card = Card.named(card).shared(card);
+    currency = currency.intern();
+    declineReason = declineReason.map(String::intern);
+    updateTime = updateTime.equals(createTime) ? createTime : updateTime;
   }
 
   long refunded() {
@@ -92,6 +97,16 @@ record Charge(
       throw Refusal.conflict("too_many_refunds", "a charge has at most " + REFUNDS_MAX);
     }
     return with(status, captured, Stream.concat(refunds.stream(), Stream.of(refund)).toList(), now);
+  }
+
+  /** As it was after so many refunds, in the state it had then. */
+  Charge asOf(Status then, int refundsThen, Instant time) {
+    return with(then, then == Status.CAPTURED ? amount : 0, refunds.subList(0, refundsThen), time);
+  }
+
+  /** The same, made of what an earlier state of it holds in memory already. */
+  Charge sharing(Charge before) {
+    return before.with(status, captured, refunds, updateTime);
   }
 
   private Charge with(Status next, long capturedNext, List<Refund> refundsNext, Instant now) {
