@@ -53,6 +53,11 @@ abstract class EventFixture {
   /** The transport as a process of the consumer has it. */
   abstract EventTransport transport();
 
+  /** Waits until what was said is where consumers get it; what is under way may come twice. */
+  void awaitPublished() {
+    await().atMost(WAIT).until(() -> log.store().last() == total());
+  }
+
   @BeforeEach
   void begin() {
     for (Database database : List.of(source, consumer)) {

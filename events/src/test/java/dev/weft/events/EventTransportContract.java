@@ -114,6 +114,7 @@ abstract class EventTransportContract extends EventFixture {
   @Test
   void goesOnWhereTheConsumerHadComeToWhenItStartsAgain() {
     publishRounds(5, 2);
+    awaitPublished();
     List<Event> first = new CopyOnWriteArrayList<>();
     EventTransport.Feed feed = transport().subscribe(all(), new Received(first::add));
     await().atMost(WAIT).until(() -> first.size() == 10);
