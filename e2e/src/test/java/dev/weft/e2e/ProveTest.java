@@ -17,7 +17,7 @@ final class ProveTest {
 
     assertThat(proof.exitCode()).as(proof.all()).isZero();
     assertThat(proof.out())
-        .contains("PROVED: every promise held.", "4 of 63 cells")
+        .contains("PROVED: every promise held.", "4 of 70 cells")
         .doesNotContain("BAD");
   }
 }
