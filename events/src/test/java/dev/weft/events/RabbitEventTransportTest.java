@@ -22,9 +22,11 @@ import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
+@Tag("broker")
 class RabbitEventTransportTest extends EventTransportContract {
   @RegisterExtension static final LocalRabbit broker = new LocalRabbit();
   @RegisterExtension static final InProcessMesh mesh = new InProcessMesh();
