@@ -22,6 +22,19 @@ record Backoff(Duration first, Duration cap) {
     return Duration.ofMillis(random.nextLong(ceiling / 2, ceiling + 1));
   }
 
+  /**
+   * The same, and no earlier than those who failed were asked to come back: after that, each at
+   * another moment; the cap holds all the same.
+   */
+  Duration after(int failures, Duration retryAfter, RandomGenerator random) {
+    Duration own = after(failures, random);
+    if (own.compareTo(retryAfter) >= 0) {
+      return own;
+    }
+    long asked = Math.min(retryAfter.toMillis(), cap.toMillis());
+    return Duration.ofMillis(Math.min(cap.toMillis(), asked + random.nextLong(asked / 4 + 1)));
+  }
+
   long ceilingMillis(int failures) {
     int doublings = Math.clamp(failures - 1L, 0, 30);
     return Math.min(cap.toMillis(), first.toMillis() << doublings);

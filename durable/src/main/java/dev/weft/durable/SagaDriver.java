@@ -59,7 +59,7 @@ final class SagaDriver {
       point(run, ".before-call");
       StepOutcome outcome = attempt(run);
       point(run, ".after-call");
-      Optional<Written> written = writePatiently(run, run.next(outcome));
+      Optional<Written> written = writePatiently(run, run.next(outcome), retryAfter(outcome));
       point(run, ".after-write");
       if (written.isEmpty()) {
         return Optional.empty();
@@ -103,10 +103,10 @@ final class SagaDriver {
    * Writes, again when the database was away for a moment. Safe also when nobody knows whether a
    * write came to be: a second one finds its record there already, or its lease gone.
    */
-  private Optional<Written> writePatiently(SagaRun run, Move planned) {
+  private Optional<Written> writePatiently(SagaRun run, Move planned, Duration retryAfter) {
     for (int failures = 1; ; failures++) {
       try {
-        return write(run, planned);
+        return write(run, planned, retryAfter);
       } catch (RuntimeException e) {
         if (failures == WRITES_MAX || !pause(backoff.after(failures, threads.random()))) {
           throw e;
@@ -127,9 +127,9 @@ final class SagaDriver {
   }
 
   /** Nothing when the saga is no longer ours. */
-  private Optional<Written> write(SagaRun run, Move planned) {
+  private Optional<Written> write(SagaRun run, Move planned, Duration retryAfter) {
     try {
-      Written written = transactions.inTransaction(tx -> write(tx, run, planned));
+      Written written = transactions.inTransaction(tx -> write(tx, run, planned, retryAfter));
       report(run, written);
       return Optional.of(written);
     } catch (TakenOver e) {
@@ -138,19 +138,23 @@ final class SagaDriver {
     }
   }
 
-  private Written write(Handle tx, SagaRun run, Move planned) {
+  private Written write(Handle tx, SagaRun run, Move planned, Duration retryAfter) {
     Move move = planned.guarded() ? askGuard(tx, run, planned) : planned;
-    Duration until = move.waits() ? waitBefore(move) : lease;
+    Duration until = move.waits() ? waitBefore(move, retryAfter) : lease;
     // The throw takes back whatever the guard wrote.
     boolean overdue = tables.move(tx, run, move, until).orElseThrow(TakenOver::new);
     end(tx, run, move);
     return new Written(move, until, run.after(move, overdue));
   }
 
-  private Duration waitBefore(Move move) {
+  private Duration waitBefore(Move move, Duration retryAfter) {
     return move.state() == State.COMPENSATION_STALLED
         ? backoffOfStalled.after(move.failures() - SagaRun.STALLED_AFTER + 1, threads.random())
-        : backoff.after(move.failures(), threads.random());
+        : backoff.after(move.failures(), retryAfter, threads.random());
+  }
+
+  private static Duration retryAfter(StepOutcome outcome) {
+    return outcome instanceof StepOutcome.Unknown unknown ? unknown.retryAfter() : Duration.ZERO;
   }
 
   private static Move askGuard(Handle tx, SagaRun run, Move planned) {

@@ -100,7 +100,8 @@ record SagaRow(
         reason.isEmpty() ? Optional.empty() : Optional.of(reason),
         createdAt,
         updatedAt,
-        Optional.ofNullable(dueAt));
+        // One that waits for room is due before its time.
+        Optional.ofNullable(dueAt).map(at -> at.isBefore(createdAt) ? createdAt : at));
   }
 
   /** What stays of the steps of these sagas, in the order it was written. */

@@ -191,9 +191,10 @@ record SagaRun(
       }
       case StepOutcome.Refused(String why) -> tryAgain("refused: " + why);
       // A pivot of unknown outcome is repeated until it is known, whatever the time.
-      case StepOutcome.Unknown(String error) when overdue && current().kind() == Kind.COMPENSABLE ->
+      case StepOutcome.Unknown(String error, _)
+          when overdue && current().kind() == Kind.COMPENSABLE ->
           turnBackLate(error);
-      case StepOutcome.Unknown(String error) -> tryAgain(error);
+      case StepOutcome.Unknown(String error, _) -> tryAgain(error);
     };
   }
 
@@ -235,7 +236,7 @@ record SagaRun(
           undone(Optional.of(record(StepState.DONE, result, lastError)));
       // An undoing cannot be refused: it is owed.
       case StepOutcome.Refused(String why) -> notUndone("refused: " + why);
-      case StepOutcome.Unknown(String error) -> notUndone(error);
+      case StepOutcome.Unknown(String error, _) -> notUndone(error);
     };
   }
 

@@ -44,6 +44,15 @@ public record SagaSettings(
     return lease.compareTo(longestWait) < 0 ? longestWait : lease;
   }
 
+  /**
+   * By how much a new saga that finds no room is due before its time: claimed before those that
+   * failed and came back within as long, so that a wave of sagas that all want the same busy thing
+   * keeps none waiting that does not; and no saga comes back unheard for longer.
+   */
+  Duration headStart() {
+    return longestWait;
+  }
+
   /** Of an undoing that stalled: an outage of an hour should not cost an attempt every 20 s. */
   Backoff backoffOfStalled() {
     return new Backoff(longestWait, longestWait.compareTo(HOUR) < 0 ? HOUR : longestWait);

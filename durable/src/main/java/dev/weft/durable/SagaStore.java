@@ -16,12 +16,14 @@ final class SagaStore implements SagaTables {
   private final SagaDefinitions definitions;
   private final Duration furthest;
   private final Duration furthestOfStalled;
+  private final Duration headStart;
 
   SagaStore(UUID owner, SagaDefinitions definitions, SagaSettings settings) {
     this.owner = owner;
     this.definitions = definitions;
     furthest = settings.furthest();
     furthestOfStalled = settings.backoffOfStalled().cap();
+    headStart = settings.headStart();
   }
 
   @Override
@@ -44,7 +46,7 @@ final class SagaStore implements SagaTables {
             .bind("subject", subject)
             .bind("data", data)
             .bind("owner", lease.map(_ -> owner).orElse(null))
-            .bind("lease", lease.map(Duration::toMillis).orElse(0L))
+            .bind("lease", lease.orElse(headStart.negated()).toMillis())
             .bind("softLimit", definition.softLimit().toMillis())
             .execute();
     Rows.one(inserted, "saga");

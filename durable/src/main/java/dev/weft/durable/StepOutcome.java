@@ -1,5 +1,6 @@
 package dev.weft.durable;
 
+import java.time.Duration;
 import java.util.Objects;
 
 /** What is known about a step after an attempt. */
@@ -30,10 +31,18 @@ public sealed interface StepOutcome {
   /**
    * Nobody knows yet: a time-out, a lost connection, a participant in trouble. The step is tried
    * again under the same command id. An exception out of a step means the same.
+   *
+   * @param retryAfter how long the participant asks to be left alone; never longer than the longest
+   *     wait is waited
    */
-  record Unknown(String error) implements StepOutcome {
+  record Unknown(String error, Duration retryAfter) implements StepOutcome {
     public Unknown {
       Objects.requireNonNull(error, "error");
+      Objects.requireNonNull(retryAfter, "retryAfter");
+    }
+
+    public Unknown(String error) {
+      this(error, Duration.ZERO);
     }
   }
 

@@ -27,6 +27,18 @@ class BackoffTest {
   }
 
   @Test
+  void isNoShorterThanAskedForUnlessThatIsAboveTheCap() {
+    for (int i = 0; i < 1_000; i++) {
+      ThreadLocalRandom random = ThreadLocalRandom.current();
+      assertThat(backoff.after(1, Duration.ofSeconds(4), random))
+          .isBetween(Duration.ofSeconds(4), Duration.ofSeconds(5));
+      assertThat(backoff.after(1, Duration.ofHours(1), random)).isEqualTo(Duration.ofSeconds(10));
+      assertThat(backoff.after(5, Duration.ofSeconds(1), random))
+          .isBetween(Duration.ofMillis(1_600), Duration.ofMillis(3_200));
+    }
+  }
+
+  @Test
   void goesOnToAnHourOnceAnUndoingHasStalled() {
     Backoff stalled = SagaSettings.DEFAULT.backoffOfStalled();
     assertThat(stalled.ceilingMillis(1)).isEqualTo(20_000);

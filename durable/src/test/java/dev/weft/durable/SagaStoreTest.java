@@ -84,6 +84,39 @@ class SagaStoreTest {
     assertThat(renewed).isOne();
   }
 
+  @Test
+  void aNewSagaWithoutRoomGoesBeforeThoseThatCameBackButNotForEver() {
+    Duration headStart = SagaSettings.DEFAULT.headStart();
+    UUID first = waitingSince(Duration.ZERO);
+    UUID back = waitingSince(headStart.dividedBy(2));
+    UUID longAgo = waitingSince(headStart.multipliedBy(2));
+    UUID fresh =
+        database.inTransaction(
+            tx -> store.insert(tx, definition, "one", "", Optional.empty()).id());
+
+    assertThat(List.of(claimOne(), claimOne(), claimOne(), claimOne()))
+        .containsExactly(longAgo, fresh, back, first);
+  }
+
+  private UUID waitingSince(Duration ago) {
+    UUID id = begun().id();
+    database.inTransactionVoid(
+        tx ->
+            tx.execute(
+                "UPDATE saga SET owner = NULL, due_at = weft_now() - ? * interval '1 ms'"
+                    + " WHERE saga_id = ?",
+                ago.toMillis(),
+                id));
+    return id;
+  }
+
+  private UUID claimOne() {
+    return database
+        .inTransaction(tx -> store.claim(tx, 1, SagaSettings.DEFAULT.lease(), Set.of()))
+        .getFirst()
+        .id();
+  }
+
   private SagaRun begun() {
     return database.inTransaction(
         tx -> store.insert(tx, definition, "one", "", Optional.of(LEASE)));

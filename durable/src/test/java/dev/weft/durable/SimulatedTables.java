@@ -44,7 +44,7 @@ final class SimulatedTables implements SagaTables {
         entry(
             run,
             lease.isPresent() ? owner : null,
-            now + lease.orElse(Duration.ZERO).toNanos(),
+            now + lease.orElse(settings.headStart().negated()).toNanos(),
             now + definition.softLimit().toNanos()));
     return run;
   }

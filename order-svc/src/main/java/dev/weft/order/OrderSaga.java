@@ -1,12 +1,12 @@
 package dev.weft.order;
 
-import static dev.weft.order.TraceLink.in;
-
 import dev.weft.durable.Database;
 import dev.weft.durable.SagaDefinition;
 import dev.weft.durable.SagaStep;
 import dev.weft.durable.StepContext;
 import dev.weft.durable.StepOutcome;
+import dev.weft.mesh.RemoteError;
+import io.grpc.StatusRuntimeException;
 import io.opentelemetry.context.Scope;
 import java.time.Duration;
 import java.util.List;
@@ -65,15 +65,28 @@ final class OrderSaga {
         NAME,
         1,
         List.of(
-            SagaStep.check("check-user", in(this::checkUser)),
-            SagaStep.compensable("reserve", in(this::reserve), in(this::release)).within(GOODS),
-            SagaStep.compensable(AUTHORIZE, in(this::authorize), in(this::voidPayment))
+            SagaStep.check("check-user", step(this::checkUser)),
+            SagaStep.compensable("reserve", step(this::reserve), step(this::release)).within(GOODS),
+            SagaStep.compensable(AUTHORIZE, step(this::authorize), step(this::voidPayment))
                 .within(MONEY),
             // Undone by the release of what is reserved.
-            SagaStep.check("pin", in(this::pin)).within(GOODS),
-            SagaStep.pivot("capture", in(this::capture)).guardedBy(this::calledOff).within(MONEY),
-            SagaStep.retriable("confirm", in(this::confirm)).within(GOODS)),
+            SagaStep.check("pin", step(this::pin)).within(GOODS),
+            SagaStep.pivot("capture", step(this::capture)).guardedBy(this::calledOff).within(MONEY),
+            SagaStep.retriable("confirm", step(this::confirm)).within(GOODS)),
         new End());
+  }
+
+  /** In the trace of the order; a participant that says when to come back is heard. */
+  private static SagaStep.Action step(SagaStep.Action attempt) {
+    return TraceLink.in(
+        context -> {
+          try {
+            return attempt.attempt(context);
+          } catch (StatusRuntimeException e) {
+            RemoteError error = RemoteError.of(e.getStatus(), e.getTrailers());
+            return new StepOutcome.Unknown(e.toString(), error.retryAfter().orElse(Duration.ZERO));
+          }
+        });
   }
 
   private StepOutcome checkUser(StepContext context) {

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.weft.durable.Database;
+import dev.weft.durable.SagaSettings;
+import dev.weft.mesh.Rejection;
 import dev.weft.mesh.RemoteError;
 import dev.weft.order.Faults.Hold;
 import dev.weft.order.Faults.When;
@@ -29,12 +31,14 @@ import io.grpc.stub.MetadataUtils;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Predicate;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -362,6 +366,38 @@ final class OrderSagaTest {
     assertThat(order.getCancelReason()).isEqualTo(CancelReason.CANCEL_REASON_PAYMENT_DECLINED);
     assertThat(shop.inventory.available(product)).isEqualTo(10);
     refused(Status.Code.FAILED_PRECONDITION, "SAGA_ENDED", () -> admin.retrySaga(retry));
+  }
+
+  @Test
+  void comesBackNoEarlierThanAParticipantAsks() {
+    shop.start(postgres.database(), SagaSettings.DEFAULT);
+    shop.faults.always(
+        "reserve",
+        () -> {
+          throw Rejection.unavailable("AWAY", "the test has it so", Duration.ofSeconds(8));
+        });
+    Order placed = shop.place(ann, order("card_ok", product));
+    OrderServiceBlockingStub admin = shop.ordersAs(Shop.ADMIN, "admin");
+    Predicate<Saga> failedOnce =
+        one -> one.getStepsList().stream().anyMatch(step -> step.getAttempts() == 2);
+
+    Saga saga =
+        await()
+            .until(
+                () ->
+                    admin.listSagas(ListSagasRequest.getDefaultInstance()).getSagasList().stream()
+                        .filter(one -> one.getOrderId().equals(placed.getOrderId()))
+                        .filter(failedOnce)
+                        .findFirst(),
+                Optional::isPresent)
+            .orElseThrow();
+
+    // Each a whole second off at most.
+    assertThat(saga.getNextRunTime().getSeconds() - saga.getUpdateTime().getSeconds())
+        .isBetween(7L, 13L);
+    shop.faults.heal("reserve");
+    admin.retrySaga(RetrySagaRequest.newBuilder().setSagaId(saga.getSagaId()).build());
+    assertThat(shop.ended(placed).getState()).isEqualTo(State.STATE_CONFIRMED);
   }
 
   @Test

@@ -73,7 +73,11 @@ final class Shop implements AutoCloseable {
 
   /** Starts an instance that serves from now on, in place of the one before. */
   Instance start(Database database) {
-    Instance instance = new Instance(database);
+    return start(database, QUICK);
+  }
+
+  Instance start(Database database, SagaSettings settings) {
+    Instance instance = new Instance(database, settings);
     instances.add(instance);
     mesh.serve("order-svc", instance.orderService, instance.cartService, instance.events.service());
     return instance;
@@ -172,7 +176,7 @@ final class Shop implements AutoCloseable {
     final OrderService orderService;
     final CartService cartService;
 
-    private Instance(Database database) {
+    private Instance(Database database, SagaSettings settings) {
       this.database = database;
       events = new EventLog(database, "order-svc", OrderEvents.GRANTS, telemetry);
       store = new OrderStore(new OrderEvents(events));
@@ -187,7 +191,7 @@ final class Shop implements AutoCloseable {
               new UserClient(mesh.channel("order-svc", "user-svc")),
               goods,
               new PaymentClient(mesh.channel("order-svc", "payment-svc")));
-      sagas = new SagaRunner(database, QUICK, List.of(saga.definition()));
+      sagas = new SagaRunner(database, settings, List.of(saga.definition()));
       Orders orders = new Orders(database, store, carts, sagas, feed, goods);
       orderService = new OrderService(orders, feed, sagas);
       cartService = new CartService(new Carts(database, carts, goods), orders);
