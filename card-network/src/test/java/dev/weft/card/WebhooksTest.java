@@ -2,6 +2,7 @@ package dev.weft.card;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
@@ -183,6 +184,12 @@ final class WebhooksTest {
           taken.add(one.id());
         }
       }
+      // Whatever is not written down as taken is told again.
+      Path data = directory.resolve("data");
+      String allTaken = Files.size(data.resolve(Journal.FILE)) + "\n";
+      await()
+          .untilAsserted(
+              () -> assertThat(data.resolve(Webhooks.FILE)).content().isEqualTo(allTaken));
     }
     assertThat(taken).containsAll(refused);
     told.clear();
