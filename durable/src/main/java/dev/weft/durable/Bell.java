@@ -10,12 +10,13 @@ import java.util.concurrent.locks.ReentrantLock;
  *
  * <p>Thread-safe.
  */
-final class Bell {
+public final class Bell {
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition rung = lock.newCondition();
   private long rings;
 
-  long mark() {
+  /** To be taken before looking, for {@link #awaitAfter}. */
+  public long mark() {
     lock.lock();
     try {
       return rings;
@@ -24,7 +25,8 @@ final class Bell {
     }
   }
 
-  void ring() {
+  /** Wakes those who wait. */
+  public void ring() {
     lock.lock();
     try {
       rings++;
@@ -35,7 +37,7 @@ final class Bell {
   }
 
   /** Waits until it has rung after the mark, or so long; says whether it has. */
-  boolean awaitAfter(long mark, Duration atMost) throws InterruptedException {
+  public boolean awaitAfter(long mark, Duration atMost) throws InterruptedException {
     long left = atMost.toNanos();
     lock.lockInterruptibly();
     try {

@@ -27,20 +27,27 @@ public final class EventStore {
     return read(after, ALL, atMost);
   }
 
+  /** As {@link #read(long, int)}, in the caller's transaction. */
+  public List<Event> read(Handle tx, long after, int atMost) {
+    return read(tx, after, ALL, atMost);
+  }
+
   /** The next events after a position in some buckets, in order. */
   public List<Event> read(long after, Collection<Integer> buckets, int atMost) {
-    return database.read(
-        tx ->
-            tx.createQuery(
-                    "SELECT position, "
-                        + EventRows.COLUMNS
-                        + " FROM event WHERE position > :after AND bucket = ANY (:buckets)"
-                        + " ORDER BY position LIMIT :atMost")
-                .bind("after", after)
-                .bind("buckets", buckets.toArray(Integer[]::new))
-                .bind("atMost", atMost)
-                .map((row, _) -> EventRows.read(row))
-                .list());
+    return database.read(tx -> read(tx, after, buckets, atMost));
+  }
+
+  private static List<Event> read(Handle tx, long after, Collection<Integer> buckets, int atMost) {
+    return tx.createQuery(
+            "SELECT position, "
+                + EventRows.COLUMNS
+                + " FROM event WHERE position > :after AND bucket = ANY (:buckets)"
+                + " ORDER BY position LIMIT :atMost")
+        .bind("after", after)
+        .bind("buckets", buckets.toArray(Integer[]::new))
+        .bind("atMost", atMost)
+        .map((row, _) -> EventRows.read(row))
+        .list();
   }
 
   /** The events of one aggregate from a version on, in order. */
