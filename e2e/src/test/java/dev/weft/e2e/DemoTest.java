@@ -184,7 +184,16 @@ final class DemoTest {
     JsonNode order = Orders.awaitEnd(shopper, placed.text("orderId"));
     assertThat(order.path("state").textValue()).isEqualTo("STATE_CONFIRMED");
     assertThat(order.path("items")).hasSize(2);
-    assertThat(shopper.get("/v1/orders").json().path("orders")).hasSize(1);
+    String seen = "?readAfter=" + placed.text("orderId") + ":" + order.path("etag").asText();
+    JsonNode orders = shopper.get("/v1/orders" + seen.replace("\"", "")).json();
+    assertThat(orders.path("orders")).containsExactly(order);
+    assertThat(orders.path("totalSize").asInt()).isEqualTo(1);
+    JsonNode history =
+        shopper
+            .get("/v1/orders/" + placed.text("orderId") + "/history" + seen.replace("\"", ""))
+            .json();
+    assertThat(history.path("changes").findValuesAsText("type"))
+        .containsExactly("shop.order.created", "shop.order.capture_begun", "shop.order.confirmed");
   }
 
   @Test

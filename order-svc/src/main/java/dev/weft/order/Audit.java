@@ -122,7 +122,7 @@ final class Audit {
       List<Order> page;
       do {
         Optional<UUID> from = before;
-        page = database.read(tx -> store.list(tx, Optional.empty(), Optional.empty(), from, PAGE));
+        page = database.read(tx -> store.list(tx, from, PAGE));
         page.forEach(order -> orders.put(order.id(), order));
         if (orders.size() > MAX_ORDERS) {
           throw Rejection.notAllowedNow(

@@ -12,7 +12,7 @@ import org.jdbi.v3.core.Handle;
 
 /** What is said about orders: one event for each change, in its transaction. */
 final class OrderEvents {
-  private static final String ALL = "shop.order.*";
+  static final String ALL = "shop.order.*";
 
   /** Who may read them. */
   static final EventGrants GRANTS =

@@ -77,6 +77,18 @@ final class OrderMessages {
     };
   }
 
+  static Optional<CancelReason> reason(dev.weft.shop.order.v1.Order.CancelReason reason) {
+    return switch (reason) {
+      case CANCEL_REASON_UNSPECIFIED -> Optional.empty();
+      case CANCEL_REASON_REQUESTED -> Optional.of(CancelReason.REQUESTED);
+      case CANCEL_REASON_OUT_OF_STOCK -> Optional.of(CancelReason.OUT_OF_STOCK);
+      case CANCEL_REASON_PAYMENT_DECLINED -> Optional.of(CancelReason.PAYMENT_DECLINED);
+      case CANCEL_REASON_USER_NOT_ACTIVE -> Optional.of(CancelReason.USER_NOT_ACTIVE);
+      case CANCEL_REASON_TIMED_OUT -> Optional.of(CancelReason.TIMED_OUT);
+      case UNRECOGNIZED -> throw Rejection.invalid("cancel_reason", "is not one of the reasons");
+    };
+  }
+
   static dev.weft.shop.order.v1.Order order(Order order) {
     String currency = order.total().currency();
     dev.weft.shop.order.v1.Order.Builder message =
@@ -90,7 +102,7 @@ final class OrderMessages {
             .setPaymentMethod(order.paymentMethod())
             .setCreateTime(Timestamps.of(order.createTime()))
             .setUpdateTime(Timestamps.of(order.updateTime()))
-            .setEtag("\"" + order.version() + "\"");
+            .setEtag(etag(order.version()));
     order.shownCancelReason().ifPresent(reason -> message.setCancelReason(reason(reason)));
     order.paymentId().ifPresent(id -> message.setPaymentId(id.toString()));
     return message.build();
@@ -120,11 +132,24 @@ final class OrderMessages {
     return message.build();
   }
 
-  static ListOrdersResponse orders(Orders.Page<Order> page) {
+  static ListOrdersResponse orders(OrderQueries.Page page) {
     return ListOrdersResponse.newBuilder()
-        .addAllOrders(page.rows().stream().map(OrderMessages::order).toList())
+        .addAllOrders(page.orders().stream().map(OrderMessages::order).toList())
         .setNextPageToken(page.nextToken())
+        .setTotalSize((int) Math.min(page.total(), Integer.MAX_VALUE))
         .build();
+  }
+
+  static dev.weft.shop.order.v1.OrderChange change(OrderChange.Told told) {
+    dev.weft.shop.order.v1.OrderChange.Builder message =
+        dev.weft.shop.order.v1.OrderChange.newBuilder()
+            .setEventId(told.eventId().toString())
+            .setType(told.type())
+            .setState(state(told.state()))
+            .setChangeTime(Timestamps.of(told.time()))
+            .setEtag(etag(told.version()));
+    told.shownReason().ifPresent(reason -> message.setCancelReason(reason(reason)));
+    return message.build();
   }
 
   /** A cart; what is no longer sold has no title and no price. */
@@ -153,6 +178,10 @@ final class OrderMessages {
         .setUnitPrice(MinorUnits.money(line.unitMinor(), currency))
         .setLineTotal(MinorUnits.money(line.totalMinor(), currency))
         .build();
+  }
+
+  private static String etag(long version) {
+    return "\"" + version + "\"";
   }
 
   private static Money money(Amount amount) {

@@ -15,6 +15,8 @@ import dev.weft.shop.order.v1.CreateOrderRequest;
 import dev.weft.shop.order.v1.CreateOrderResponse;
 import dev.weft.shop.order.v1.GetOrderByIdempotencyKeyRequest;
 import dev.weft.shop.order.v1.GetOrderByIdempotencyKeyResponse;
+import dev.weft.shop.order.v1.GetOrderHistoryRequest;
+import dev.weft.shop.order.v1.GetOrderHistoryResponse;
 import dev.weft.shop.order.v1.GetOrderRequest;
 import dev.weft.shop.order.v1.GetOrderResponse;
 import dev.weft.shop.order.v1.GetSagaRequest;
@@ -43,11 +45,13 @@ final class OrderService extends OrderServiceGrpc.OrderServiceImplBase {
   private static final String CANCEL = OrderServiceGrpc.getCancelOrderMethod().getFullMethodName();
 
   private final Orders orders;
+  private final OrderQueries queries;
   private final OrderFeed feed;
   private final SagaRunner sagas;
 
-  OrderService(Orders orders, OrderFeed feed, SagaRunner sagas) {
+  OrderService(Orders orders, OrderQueries queries, OrderFeed feed, SagaRunner sagas) {
     this.orders = orders;
+    this.queries = queries;
     this.feed = feed;
     this.sagas = sagas;
   }
@@ -75,15 +79,36 @@ final class OrderService extends OrderServiceGrpc.OrderServiceImplBase {
 
   @Override
   public void listOrders(ListOrdersRequest request, StreamObserver<ListOrdersResponse> reply) {
-    Orders.Filter filter =
-        new Orders.Filter(
+    String orderBy = request.getOrderBy();
+    OrderQueries.Filter filter =
+        new OrderQueries.Filter(
             visibleTo(),
             UuidText.parseIfSet("user_id", request.getUserId()),
-            OrderMessages.state(request.getState()));
+            OrderMessages.state(request.getState()),
+            orderBy.isEmpty() || orderBy.endsWith(" desc"));
     answer(
         reply,
         OrderMessages.orders(
-            orders.list(filter, PAGE.of(request.getPageSize()), request.getPageToken())));
+            queries.list(
+                filter,
+                PAGE.of(request.getPageSize()),
+                request.getPageToken(),
+                ReadAfter.parse(request.getReadAfterList()))));
+  }
+
+  @Override
+  public void getOrderHistory(
+      GetOrderHistoryRequest request, StreamObserver<GetOrderHistoryResponse> reply) {
+    List<OrderChange.Told> history =
+        queries.history(
+            UuidText.parse("order_id", request.getOrderId()),
+            visibleTo(),
+            ReadAfter.parse(request.getReadAfterList()));
+    answer(
+        reply,
+        GetOrderHistoryResponse.newBuilder()
+            .addAllChanges(history.stream().map(OrderMessages::change).toList())
+            .build());
   }
 
   @Override
@@ -141,7 +166,7 @@ final class OrderService extends OrderServiceGrpc.OrderServiceImplBase {
     Optional<String> definition =
         Optional.of(request.getDefinition()).filter(name -> !name.isEmpty());
     String[] arguments = {"sagas", state.map(Saga.State::name).orElse("*"), definition.orElse("*")};
-    Optional<UUID> before = Orders.lastKey(request.getPageToken(), arguments);
+    Optional<UUID> before = OrderQueries.lastKey(request.getPageToken(), arguments);
     List<Saga> found = sagas.list(state, definition, before, size + 1);
     List<Saga> shown = found.subList(0, Math.min(size, found.size()));
     answer(

@@ -2,7 +2,6 @@ package dev.weft.order;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.weft.durable.Database;
-import dev.weft.durable.PageToken;
 import dev.weft.durable.RequestIds;
 import dev.weft.durable.SagaRunner;
 import dev.weft.durable.UuidV7;
@@ -53,12 +52,6 @@ final class Orders {
 
   /** Whose order it is, where it goes and how it is paid. */
   record Wish(UUID userId, Address address, String paymentMethod) {}
-
-  /** Which orders to list. */
-  record Filter(Optional<UUID> visibleTo, Optional<UUID> ofUser, Optional<OrderState> state) {}
-
-  /** Some rows of a list, and where it goes on; empty at its end. */
-  record Page<T>(List<T> rows, String nextToken) {}
 
   /** Accepts an order of these items. */
   dev.weft.shop.order.v1.Order place(RequestKey request, Wish wish, List<Item> items) {
@@ -154,40 +147,6 @@ final class Orders {
             () ->
                 Rejection.notFound(
                     "IDEMPOTENCY_KEY_NOT_FOUND", "no request with this key took effect"));
-  }
-
-  Page<Order> list(Filter filter, int size, String token) {
-    String[] arguments = {
-      "orders",
-      filter.visibleTo().map(UUID::toString).orElse("*"),
-      filter.ofUser().map(UUID::toString).orElse("*"),
-      filter.state().map(OrderState::name).orElse("*")
-    };
-    Optional<UUID> before = lastKey(token, arguments);
-    boolean somebodyElse =
-        filter.visibleTo().isPresent()
-            && filter.ofUser().isPresent()
-            && !filter.visibleTo().equals(filter.ofUser());
-    if (somebodyElse) {
-      return new Page<>(List.of(), "");
-    }
-    Optional<UUID> ofUser = filter.visibleTo().or(filter::ofUser);
-    List<Order> rows =
-        database.read(tx -> store.list(tx, ofUser, filter.state(), before, size + 1));
-    if (rows.size() <= size) {
-      return new Page<>(rows, "");
-    }
-    List<Order> shown = rows.subList(0, size);
-    return new Page<>(shown, PageToken.after(shown.getLast().id().toString(), arguments));
-  }
-
-  /** The sort key in a page token that was made with the same arguments. */
-  static Optional<UUID> lastKey(String token, String... arguments) {
-    try {
-      return PageToken.lastKey(token, arguments).map(UUID::fromString);
-    } catch (IllegalArgumentException e) {
-      throw Rejection.invalid("page_token", "does not belong to this list");
-    }
   }
 
   private Order accept(Handle tx, Wish wish, Quote quote) {

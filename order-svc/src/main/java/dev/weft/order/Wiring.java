@@ -1,11 +1,15 @@
 package dev.weft.order;
 
+import dev.weft.durable.Bell;
 import dev.weft.durable.Database;
+import dev.weft.durable.DatabaseConfig;
 import dev.weft.durable.SagaRunner;
 import dev.weft.durable.SagaSettings;
 import dev.weft.durable.Sweep;
 import dev.weft.events.EventAdminService;
+import dev.weft.events.EventBus;
 import dev.weft.events.EventLog;
+import dev.weft.events.GrpcEventTransport;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshServer;
 import dev.weft.mesh.RunningProcess;
@@ -17,11 +21,19 @@ import java.util.List;
 final class Wiring implements RunningProcess {
   private static final Duration LOOK_EVERY = Duration.ofSeconds(1);
 
+  /** An event takes one for milliseconds. */
+  private static final int VIEW_CONNECTIONS = 3;
+
   private final Mesh mesh;
   private final Database database;
   // Of their own, so that a rush of sagas leaves connections to those who order.
   private final Database sagaDatabase;
+  // Likewise: that the read model follows takes nothing from those who read it.
+  private final Database viewDatabase;
   private final EventLog events;
+  private final OrderProjection projection;
+  private final OrderViewBuilder viewBuilder;
+  private final EventBus ownEvents;
   private final OrderFeed feed;
   private final SagaRunner sagas;
   private final Sweep sweep;
@@ -31,6 +43,7 @@ final class Wiring implements RunningProcess {
     mesh = Mesh.open(config.mesh());
     database = Database.open(config.database());
     sagaDatabase = Database.open(config.database());
+    viewDatabase = Database.open(pool(config.database(), VIEW_CONNECTIONS));
     Channel inventoryChannel = mesh.channel("inventory-svc");
     Channel paymentChannel = mesh.channel("payment-svc");
     UserClient users = new UserClient(mesh.channel("user-svc"));
@@ -43,11 +56,18 @@ final class Wiring implements RunningProcess {
     OrderSaga saga = new OrderSaga(sagaDatabase, store, feed, users, inventory, payments);
     sagas = new SagaRunner(sagaDatabase, SagaSettings.DEFAULT, List.of(saga.definition()));
     Orders orders = new Orders(database, store, cartStore, sagas, feed, inventory);
+    OrderViewStore view = new OrderViewStore();
+    Bell viewMoved = new Bell();
+    projection = new OrderProjection(viewDatabase, view, viewMoved);
+    viewBuilder = new OrderViewBuilder(viewDatabase, events.store(), view);
+    OrderQueries queries = new OrderQueries(database, orders, view, viewMoved);
+    ownEvents = new EventBus(viewDatabase, GrpcEventTransport.over(mesh), mesh.telemetry());
     BooksClient books = new BooksClient(paymentChannel, inventoryChannel);
     sweep = new Sweep(database);
     server =
         mesh.server(
-            new OrderService(orders, feed, sagas),
+            new OrderService(orders, queries, feed, sagas),
+            new OrderViewService(database, events, view, viewBuilder),
             new CartService(new Carts(database, cartStore, inventory), orders),
             new AuditService(new Audit(database, store, sagas, books)),
             events.service(),
@@ -63,18 +83,27 @@ final class Wiring implements RunningProcess {
     feed.start();
     sagas.start();
     sweep.start();
-    server.start(); // last: from here on the registry sends calls
+    viewBuilder.start();
+    server.start(); // from here on the registry sends calls
+    ownEvents.subscribe(OrderProjection.subscription(), projection); // they come from such a server
   }
 
   @Override
   public void close() {
-    server.close(); // first: leaves the registry, then lets running calls finish
+    ownEvents.close(); // first: what was taken in is acknowledged to a server that is there
+    server.close(); // leaves the registry, then lets running calls finish
+    viewBuilder.close();
     sagas.close();
     sweep.close();
     feed.close();
     events.close();
     mesh.close();
+    viewDatabase.close();
     sagaDatabase.close();
     database.close();
+  }
+
+  private static DatabaseConfig pool(DatabaseConfig config, int connections) {
+    return new DatabaseConfig(config.jdbcUrl(), config.user(), config.password(), connections);
   }
 }

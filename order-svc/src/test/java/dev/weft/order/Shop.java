@@ -3,12 +3,15 @@ package dev.weft.order;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.weft.durable.Bell;
 import dev.weft.durable.Database;
 import dev.weft.durable.SagaRunner;
 import dev.weft.durable.SagaSettings;
 import dev.weft.event.v1.EventLogServiceGrpc;
 import dev.weft.event.v1.EventLogServiceGrpc.EventLogServiceBlockingStub;
+import dev.weft.events.EventBus;
 import dev.weft.events.EventLog;
+import dev.weft.events.GrpcEventTransport;
 import dev.weft.mesh.Telemetry;
 import dev.weft.mesh.TelemetryConfig;
 import dev.weft.shop.inventory.v1.Reservation;
@@ -21,6 +24,8 @@ import dev.weft.shop.order.v1.NewOrderItem;
 import dev.weft.shop.order.v1.Order;
 import dev.weft.shop.order.v1.OrderServiceGrpc;
 import dev.weft.shop.order.v1.OrderServiceGrpc.OrderServiceBlockingStub;
+import dev.weft.shop.order.v1.OrderViewServiceGrpc;
+import dev.weft.shop.order.v1.OrderViewServiceGrpc.OrderViewServiceBlockingStub;
 import dev.weft.shop.payment.v1.Payment;
 import dev.weft.testkit.InProcessMesh;
 import java.time.Duration;
@@ -56,16 +61,23 @@ final class Shop implements AutoCloseable {
   final FakeUsers users = new FakeUsers(faults);
   final FakeInventory inventory = new FakeInventory(faults);
   final FakePayments payments = new FakePayments(faults);
+  private final Database database;
   private final InProcessMesh mesh = new InProcessMesh();
   private final Telemetry telemetry = Telemetry.open(TelemetryConfig.local("order-svc", "test"));
   private final List<Instance> instances = new ArrayList<>();
 
   Shop(Database database) {
+    this.database = database;
     database.inTransactionVoid(
-        tx ->
-            tx.execute(
-                "TRUNCATE customer_order, order_line, cart, cart_item, saga, saga_step,"
-                    + " request_id"));
+        tx -> {
+          tx.execute(
+              """
+              TRUNCATE customer_order, order_line, cart, cart_item, saga, saga_step, request_id,
+                order_view, order_view_change, order_view_count, outbox, event, event_aggregate,
+                event_group_bucket, event_group_member, inbox, inbox_aggregate, event_parked
+              """);
+          tx.execute("UPDATE event_counter SET last = 0");
+        });
     mesh.serve("user-svc", users);
     mesh.serve("inventory-svc", inventory);
     mesh.serve("payment-svc", payments);
@@ -79,8 +91,44 @@ final class Shop implements AutoCloseable {
   Instance start(Database database, SagaSettings settings) {
     Instance instance = new Instance(database, settings);
     instances.add(instance);
-    mesh.serve("order-svc", instance.orderService, instance.cartService, instance.events.service());
+    mesh.serve(
+        "order-svc",
+        instance.orderService,
+        instance.cartService,
+        instance.viewService,
+        instance.events.service());
     return instance;
+  }
+
+  /** How many orders a user has, whether lists show them or not. */
+  int orders(UUID user) {
+    return database.read(
+        tx ->
+            tx.createQuery("SELECT count(*) FROM customer_order WHERE user_id = :user")
+                .bind("user", user)
+                .mapTo(Integer.class)
+                .one());
+  }
+
+  /** Waits until lists show every order as it is. */
+  void awaitView() {
+    await()
+        .atMost(Duration.ofSeconds(20))
+        .pollInterval(Duration.ofMillis(20))
+        .until(
+            () ->
+                database.read(
+                    tx ->
+                        tx.createQuery(
+                                """
+                                SELECT NOT EXISTS (
+                                  SELECT FROM customer_order o WHERE NOT EXISTS (
+                                    SELECT FROM order_view v, order_view_state s
+                                     WHERE v.generation = s.live AND v.order_id = o.order_id
+                                       AND v.version >= o.version))
+                                """)
+                            .mapTo(Boolean.class)
+                            .one()));
   }
 
   /** Accepts an order as the edge would, for this user. */
@@ -145,6 +193,12 @@ final class Shop implements AutoCloseable {
     return OrderServiceGrpc.newBlockingStub(mesh.channelAs("order-svc", user.toString(), roles));
   }
 
+  /** The read model as those see it who run the shop. */
+  OrderViewServiceBlockingStub viewAs(UUID user, String... roles) {
+    return OrderViewServiceGrpc.newBlockingStub(
+        mesh.channelAs("order-svc", user.toString(), roles));
+  }
+
   /** The log as another service reads it. */
   EventLogServiceBlockingStub eventsAs(String service) {
     return EventLogServiceGrpc.newBlockingStub(mesh.channel(service, "order-svc"));
@@ -160,7 +214,6 @@ final class Shop implements AutoCloseable {
 
   @Override
   public void close() {
-    mesh.stop("order-svc");
     instances.forEach(Instance::close);
     mesh.close();
     telemetry.close();
@@ -173,8 +226,13 @@ final class Shop implements AutoCloseable {
     final OrderStore store;
     final OrderFeed feed;
     final SagaRunner sagas;
+    final OrderProjection projection;
+    final OrderQueries queries;
+    final OrderViewBuilder viewBuilder;
     final OrderService orderService;
+    final OrderViewService viewService;
     final CartService cartService;
+    private final EventBus bus;
 
     private Instance(Database database, SagaSettings settings) {
       this.database = database;
@@ -193,21 +251,44 @@ final class Shop implements AutoCloseable {
               new PaymentClient(mesh.channel("order-svc", "payment-svc")));
       sagas = new SagaRunner(database, settings, List.of(saga.definition()));
       Orders orders = new Orders(database, store, carts, sagas, feed, goods);
-      orderService = new OrderService(orders, feed, sagas);
+      OrderViewStore view = new OrderViewStore();
+      Bell moved = new Bell();
+      projection = new OrderProjection(database, view, moved);
+      queries = new OrderQueries(database, orders, view, moved);
+      viewBuilder = new OrderViewBuilder(database, events.store(), view);
+      bus =
+          new EventBus(
+              database,
+              new GrpcEventTransport(
+                  service -> mesh.channel("order-svc", service),
+                  service -> mesh.channel("order-svc", service)),
+              telemetry);
+      orderService = new OrderService(orders, queries, feed, sagas);
+      viewService = new OrderViewService(database, events, view, viewBuilder);
       cartService = new CartService(new Carts(database, carts, goods), orders);
       events.start();
       feed.start();
       sagas.start();
+      viewBuilder.start();
+    }
+
+    /** Lets the read model follow the orders from now on. */
+    Instance follow() {
+      bus.subscribe(OrderProjection.subscription(), projection);
+      return this;
     }
 
     /** Ends it as a crash would: from now on it can write nothing, and it says so to nobody. */
     void crash() {
       mesh.stop("order-svc");
       database.close();
+      bus.close();
     }
 
     @Override
     public void close() {
+      bus.close();
+      viewBuilder.close();
       sagas.close();
       feed.close();
       events.close();

@@ -45,6 +45,7 @@ record Books(
     Set<String> stalled,
     boolean auditHolds) {
   private static final ObjectMapper JSON = new ObjectMapper();
+  private static final Duration LISTS = Duration.ofSeconds(60);
   private static final int PAGE = 200;
   private static final int SERVICE_PAGE = 1000;
   private static final HttpClient HTTP = HttpClient.newHttpClient();
@@ -117,6 +118,7 @@ record Books(
   record NetworkEntry(Instant time, String operation, String status) {}
 
   static Books read(Shop shop, Shopper admin, List<Goods> goods) {
+    awaitLists(admin);
     Map<String, Order> orders = new LinkedHashMap<>();
     for (JsonNode order : pages(admin, "/v1/orders", "orders")) {
       Order read = order(order);
@@ -141,6 +143,24 @@ record Books(
         stock,
         stalled(admin),
         audit.body().path("holds").asBoolean());
+  }
+
+  /** Lists of orders follow what happens to orders: waits until they have come as far. */
+  private static void awaitLists(Shopper admin) {
+    boolean there =
+        Shop.await(
+            LISTS,
+            () -> {
+              Answer view = admin.get("/v1/order-view");
+              return view.ok()
+                  && view.body().path("behind").asLong() == 0
+                  && view.body().path("waiting").asLong() == 0;
+            });
+    if (!there) {
+      throw new ProofException(
+          "after %d s lists do not show the orders as they are: %s"
+              .formatted(LISTS.toSeconds(), admin.get("/v1/order-view")));
+    }
   }
 
   private static Set<String> stalled(Shopper admin) {

@@ -1,0 +1,98 @@
+package dev.weft.order;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Timestamp;
+import dev.weft.durable.Bell;
+import dev.weft.durable.Database;
+import dev.weft.durable.Event;
+import dev.weft.events.EventHandler;
+import dev.weft.events.Subscription;
+import dev.weft.events.UnreadableEventException;
+import dev.weft.mesh.MinorUnits;
+import dev.weft.mesh.Rejection;
+import dev.weft.mesh.UuidText;
+import dev.weft.shop.event.v1.OrderEvent;
+import dev.weft.shop.event.v1.OrderFacts;
+import java.time.Instant;
+import java.util.Optional;
+import org.jdbi.v3.core.Handle;
+
+/**
+ * Makes the read model from the events of orders: whatever their type, each holds the order as it
+ * is from then on. What it cannot read it refuses, and never guesses.
+ */
+final class OrderProjection implements EventHandler {
+  static final String CONSUMER = "order-view";
+
+  /** What the events of an order have in common. */
+  static final String AGGREGATE = "shop.order";
+
+  private final Database database;
+  private final OrderViewStore view;
+  private final Bell moved;
+
+  /**
+   * @param database whose transactions the events come in
+   * @param moved rung after the view has moved
+   */
+  OrderProjection(Database database, OrderViewStore view, Bell moved) {
+    this.database = database;
+    this.view = view;
+    this.moved = moved;
+  }
+
+  /** Of which events, and how. */
+  static Subscription subscription() {
+    return Subscription.of(CONSUMER, OrderServer.NAME, OrderEvents.ALL);
+  }
+
+  @Override
+  public void handle(Handle tx, Event event) {
+    OrderChange change = change(event);
+    view.join(tx);
+    view.apply(tx, Optional.empty(), change);
+    database.afterCommit(moved::ring);
+  }
+
+  /**
+   * What the event says of its order.
+   *
+   * @throws UnreadableEventException if it says nothing, or what is not known here
+   */
+  static OrderChange change(Event event) {
+    OrderFacts facts;
+    try {
+      facts = OrderEvent.parseFrom(event.content().bytes()).getOrder();
+    } catch (InvalidProtocolBufferException e) {
+      throw new UnreadableEventException("the payload is no message", e);
+    }
+    if (!facts.getOrderId().equals(event.aggregate().id())) {
+      throw new UnreadableEventException(
+          "the payload is of order '%s' (expected: %s)"
+              .formatted(facts.getOrderId(), event.aggregate().id()));
+    }
+    try {
+      return new OrderChange(
+          event.id(),
+          event.type(),
+          event.recordedAt(),
+          UuidText.parse("order_id", facts.getOrderId()),
+          UuidText.parse("user_id", facts.getUserId()),
+          OrderMessages.state(facts.getState())
+              .orElseThrow(() -> new UnreadableEventException("the order has no state")),
+          OrderMessages.reason(facts.getCancelReason()),
+          UuidText.parseIfSet("payment_id", facts.getPaymentId()),
+          new Amount(MinorUnits.of(facts.getTotal()), facts.getTotal().getCurrencyCode()),
+          facts.getVersion(),
+          event.aggregate().version(),
+          instant(facts.getCreateTime()),
+          instant(facts.getUpdateTime()));
+    } catch (Rejection | IllegalArgumentException e) {
+      throw new UnreadableEventException("the order says what is not known here", e);
+    }
+  }
+
+  private static Instant instant(Timestamp time) {
+    return Instant.ofEpochSecond(time.getSeconds(), time.getNanos());
+  }
+}
