@@ -17,6 +17,7 @@ import dev.weft.options.v1.MethodPolicy;
 import dev.weft.options.v1.MethodPolicy.Access;
 import dev.weft.options.v1.OptionsProto;
 import dev.weft.shop.event.v1.OrderEventsProto;
+import dev.weft.shop.event.v1.UserEventsProto;
 import dev.weft.shop.user.v1.UserServiceProto;
 import java.io.IOException;
 import java.net.URISyntaxException;
@@ -130,7 +131,7 @@ class ContractsTest {
   @Test
   void everyEventHasANameOfItsOwnInThePastTense() {
     List<EventType> types =
-        Stream.of(OrderEventsProto.getDescriptor())
+        Stream.of(OrderEventsProto.getDescriptor(), UserEventsProto.getDescriptor())
             .flatMap(file -> file.getMessageTypes().stream())
             .map(message -> message.getOptions().getExtension(EventOptionsProto.event))
             .filter(type -> !type.getType().isEmpty())

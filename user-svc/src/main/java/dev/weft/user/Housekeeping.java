@@ -11,8 +11,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Once a minute: brings the signing keys up to date and removes rows that have expired. Every
- * instance does it; it does no harm twice.
+ * Once a minute: brings the signing keys up to date, says how accounts are that have said nothing
+ * yet, and removes rows that have expired. Every instance does it; it does no harm twice.
  */
 final class Housekeeping implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Housekeeping.class);
@@ -20,6 +20,7 @@ final class Housekeeping implements AutoCloseable {
 
   private final Database database;
   private final SigningKeys keys;
+  private final Users users;
   private final List<Work<Integer>> sweeps;
   private final CountDownLatch closed = new CountDownLatch(1);
   private final Thread thread = Thread.ofVirtual().name("housekeeping").unstarted(this::run);
@@ -27,9 +28,10 @@ final class Housekeeping implements AutoCloseable {
   /**
    * @param sweeps each removes rows and says how many
    */
-  Housekeeping(Database database, SigningKeys keys, List<Work<Integer>> sweeps) {
+  Housekeeping(Database database, SigningKeys keys, Users users, List<Work<Integer>> sweeps) {
     this.database = database;
     this.keys = keys;
+    this.users = users;
     this.sweeps = List.copyOf(sweeps);
   }
 
@@ -53,6 +55,7 @@ final class Housekeeping implements AutoCloseable {
 
   void once() {
     keys.refresh();
+    users.sayUnsaid();
     int removed = 0;
     for (Work<Integer> sweep : sweeps) {
       removed += database.inTransaction(sweep);

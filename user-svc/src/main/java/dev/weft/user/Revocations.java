@@ -75,7 +75,7 @@ final class Revocations {
   void endAll(Handle tx, UserStore.Credentials account) {
     UUID userId = account.user().id();
     sessions.deleteAll(tx, userId);
-    Instant second = users.now(tx).truncatedTo(ChronoUnit.SECONDS);
+    Instant second = UserStore.now(tx).truncatedTo(ChronoUnit.SECONDS);
     // A token may be dated one second after the last time, even if that lies ahead.
     Instant latest = account.tokensAfter().plusSeconds(1);
     Instant until = second.isBefore(latest) ? latest : second;

@@ -122,7 +122,7 @@ final class Sessions {
       users.updatePassword(tx, userId, kept);
     }
     throttle.forgive(tx, attempts);
-    Instant now = users.now(tx);
+    Instant now = UserStore.now(tx);
     UUID sessionId = UuidV7.next();
     RefreshToken refresh = RefreshToken.first(random);
     sessions.insert(tx, sessionId, userId, refresh, now, now.plus(Duration.ofDays(LIFE_DAYS)));
@@ -176,7 +176,7 @@ final class Sessions {
     if (!sessions.rotate(tx, session.id(), token, next)) {
       return new Shown.Refused();
     }
-    return new Shown.Accepted(grant(tx, session.id(), account.get(), users.now(tx), next));
+    return new Shown.Accepted(grant(tx, session.id(), account.get(), UserStore.now(tx), next));
   }
 
   /**

@@ -6,6 +6,7 @@ import dev.weft.mesh.PageSize;
 import dev.weft.mesh.Rejection;
 import dev.weft.mesh.Rejection.FieldViolation;
 import dev.weft.mesh.Timestamps;
+import dev.weft.shop.event.v1.UserFacts;
 import dev.weft.shop.user.v1.BatchGetUsersResponse;
 import dev.weft.shop.user.v1.JsonWebKey;
 import dev.weft.shop.user.v1.ListUsersRequest;
@@ -222,6 +223,20 @@ final class UserMessages {
         .setUpdateTime(Timestamps.of(user.updateTime()))
         .setEtag(user.etag())
         .build();
+  }
+
+  /** What others may know of an account; of a deleted one not even its language. */
+  static UserFacts facts(UserEvents.Facts user) {
+    UserFacts.Builder message =
+        UserFacts.newBuilder()
+            .setUserId(user.id().toString())
+            .setState(state(user.state()))
+            .setUpdateTime(Timestamps.of(user.updateTime()))
+            .setVersion(user.version());
+    if (user.state() != State.DELETED) {
+      message.setLanguage(language(user.language()));
+    }
+    return message.build();
   }
 
   static Tokens tokens(String accessToken, RefreshToken refreshToken) {

@@ -6,6 +6,7 @@ import dev.weft.user.User.Preferences;
 import dev.weft.user.User.Profile;
 import dev.weft.user.User.Role;
 import dev.weft.user.User.State;
+import dev.weft.user.UserEvents.Facts;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -20,7 +21,10 @@ import java.util.UUID;
 import java.util.stream.Collectors;
 import org.jdbi.v3.core.Handle;
 
-/** The SQL of accounts. Deleted ones are found by {@link #states} only. */
+/**
+ * The SQL of accounts. Whatever changes an account as its readers see it also says so, in one go.
+ * Deleted ones are found by {@link #states} only.
+ */
 final class UserStore {
   private static final String COLUMNS =
       "user_id, email, state, roles, first_name, last_name, language, newsletter, create_time,"
@@ -28,6 +32,9 @@ final class UserStore {
 
   private static final String SELECT_CREDENTIALS =
       "SELECT " + COLUMNS + ", email_key, password_hash, tokens_after FROM account ";
+
+  private static final String FACTS =
+      "user_id, state, language, update_time, version, event_version ";
 
   /** Any number, the same in every instance: whoever holds it may take admins away. */
   private static final long ADMINS_LOCK = 0x7765_6674_0001L;
@@ -46,15 +53,21 @@ final class UserStore {
     }
   }
 
+  private final UserEvents events;
+
+  UserStore(UserEvents events) {
+    this.events = events;
+  }
+
   /** The moment at which the statement runs, not that at which its transaction began. */
-  Instant now(Handle tx) {
+  static Instant now(Handle tx) {
     return tx.createQuery("SELECT clock_timestamp() + (weft_now() - now())")
         .map((rs, _) -> instant(rs, 1))
         .one();
   }
 
-  /** Adds an account; false if its e-mail is taken. */
-  boolean insert(
+  /** Adds an account; empty if its e-mail is taken. */
+  Optional<User> insert(
       Handle tx,
       UUID id,
       Email email,
@@ -62,14 +75,17 @@ final class UserStore {
       Set<Role> roles,
       Profile profile,
       Preferences preferences) {
-    return tx.createUpdate(
+    Optional<Written> inserted =
+        tx.createQuery(
                 """
                 INSERT INTO account (user_id, email, email_key, password_hash, state, roles,
-                  first_name, last_name, language, newsletter, create_time, update_time)
+                  first_name, last_name, language, newsletter, event_version, create_time,
+                  update_time)
                 VALUES (:id, :email, :key, :hash, 'ACTIVE', :roles,
-                  :first, :last, :language, :newsletter, weft_now(), weft_now())
-                ON CONFLICT (email_key) DO NOTHING
-                """)
+                  :first, :last, :language, :newsletter, 1, weft_now(), weft_now())
+                ON CONFLICT (email_key) DO NOTHING RETURNING event_version,
+                """
+                    + COLUMNS)
             .bind("id", id)
             .bind("email", email.address())
             .bind("key", email.key())
@@ -79,8 +95,10 @@ final class UserStore {
             .bind("last", profile.lastName())
             .bind("language", preferences.language().name())
             .bind("newsletter", preferences.newsletter())
-            .execute()
-        == 1;
+            .map((rs, _) -> new Written(user(rs), facts(rs)))
+            .findOne();
+    inserted.ifPresent(account -> events.created(tx, account.facts()));
+    return inserted.map(Written::user);
   }
 
   Optional<User> find(Handle tx, UUID id) {
@@ -125,23 +143,27 @@ final class UserStore {
 
   /** Writes what may change of a locked account and returns it as it is then. */
   User update(Handle tx, User user) {
-    return tx.createQuery(
-            """
-            UPDATE account SET state = :state, roles = :roles, first_name = :first,
-              last_name = :last, language = :language, newsletter = :newsletter,
-              version = version + 1, update_time = weft_now()
-            WHERE user_id = :id AND state <> 'DELETED' RETURNING
-            """
-                + COLUMNS)
-        .bind("id", user.id())
-        .bind("state", user.state().name())
-        .bindArray("roles", String.class, names(user.roles()))
-        .bind("first", user.profile().firstName())
-        .bind("last", user.profile().lastName())
-        .bind("language", user.preferences().language().name())
-        .bind("newsletter", user.preferences().newsletter())
-        .map((rs, _) -> user(rs))
-        .one();
+    Written account =
+        tx.createQuery(
+                """
+                UPDATE account SET state = :state, roles = :roles, first_name = :first,
+                  last_name = :last, language = :language, newsletter = :newsletter,
+                  version = version + 1, event_version = event_version + 1,
+                  update_time = weft_now()
+                WHERE user_id = :id AND state <> 'DELETED' RETURNING event_version,
+                """
+                    + COLUMNS)
+            .bind("id", user.id())
+            .bind("state", user.state().name())
+            .bindArray("roles", String.class, names(user.roles()))
+            .bind("first", user.profile().firstName())
+            .bind("last", user.profile().lastName())
+            .bind("language", user.preferences().language().name())
+            .bind("newsletter", user.preferences().newsletter())
+            .map((rs, _) -> new Written(user(rs), facts(rs)))
+            .one();
+    events.changed(tx, account.facts());
+    return account.user();
   }
 
   /** Replaces the password's hash; not a change of the account that its reader would see. */
@@ -168,18 +190,41 @@ final class UserStore {
 
   /** Leaves the id and nothing else of a locked account. */
   void erase(Handle tx, UUID id) {
-    int changed =
-        tx.createUpdate(
+    Facts account =
+        tx.createQuery(
                 """
                 UPDATE account SET state = 'DELETED', email = NULL, email_key = NULL,
                   password_hash = NULL, roles = '{}', first_name = '', last_name = '',
                   language = 'EN', newsletter = false, version = version + 1,
-                  update_time = weft_now()
-                WHERE user_id = :id
-                """)
+                  event_version = event_version + 1, update_time = weft_now()
+                WHERE user_id = :id RETURNING
+                """
+                    + FACTS)
             .bind("id", id)
-            .execute();
-    Rows.one(changed, "account " + id);
+            .map((rs, _) -> facts(rs))
+            .one();
+    events.changed(tx, account);
+  }
+
+  /**
+   * Says how some accounts are that have said nothing yet, as they are older than events; says of
+   * how many. Those that somebody changes at the moment are left to the change.
+   */
+  int sayUnsaid(Handle tx, int atMost) {
+    List<Facts> unsaid =
+        tx.createQuery(
+                """
+                UPDATE account SET event_version = 1 WHERE user_id = ANY (ARRAY(
+                  SELECT user_id FROM account WHERE event_version = 0
+                   ORDER BY user_id LIMIT :atMost FOR NO KEY UPDATE SKIP LOCKED))
+                RETURNING
+                """
+                    + FACTS)
+            .bind("atMost", atMost)
+            .map((rs, _) -> facts(rs))
+            .list();
+    unsaid.forEach(account -> events.changed(tx, account));
+    return unsaid.size();
   }
 
   /**
@@ -270,6 +315,16 @@ final class UserStore {
         rs.getLong("version"));
   }
 
+  private static Facts facts(ResultSet rs) throws SQLException {
+    return new Facts(
+        uuid(rs, "user_id"),
+        State.valueOf(rs.getString("state")),
+        Language.valueOf(rs.getString("language")),
+        instant(rs, rs.findColumn("update_time")),
+        rs.getLong("version"),
+        rs.getLong("event_version"));
+  }
+
   private static UUID uuid(ResultSet rs, String column) throws SQLException {
     return rs.getObject(column, UUID.class);
   }
@@ -277,4 +332,7 @@ final class UserStore {
   private static Instant instant(ResultSet rs, int column) throws SQLException {
     return rs.getObject(column, OffsetDateTime.class).toInstant();
   }
+
+  /** An account as a statement left it, for its reader and for everybody else. */
+  private record Written(User user, Facts facts) {}
 }

@@ -18,12 +18,18 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.function.UnaryOperator;
 import org.jdbi.v3.core.Handle;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Keeps accounts. Whoever is neither the account's owner nor an administrator gets the answer that
  * an unknown id gets.
  */
 final class Users {
+  private static final Logger log = LoggerFactory.getLogger(Users.class);
+  private static final int UNSAID_AT_ONCE = 200;
+  private static final int UNSAID_TRANSACTIONS = 50;
+
   private final Database database;
   private final UserStore store;
   private final Revocations revocations;
@@ -84,17 +90,14 @@ final class Users {
   }
 
   private Optional<User> insert(Handle tx, Registration registration, String hash, Role role) {
-    UUID id = UuidV7.next();
-    boolean inserted =
-        store.insert(
-            tx,
-            id,
-            registration.email(),
-            hash,
-            EnumSet.of(role),
-            registration.profile(),
-            registration.preferences());
-    return inserted ? store.find(tx, id) : Optional.empty();
+    return store.insert(
+        tx,
+        UuidV7.next(),
+        registration.email(),
+        hash,
+        EnumSet.of(role),
+        registration.profile(),
+        registration.preferences());
   }
 
   User get(Caller caller, UUID id) {
@@ -202,6 +205,22 @@ final class Users {
   /** Accounts before the given id, newest first. */
   List<User> list(Optional<State> state, Optional<UUID> before, int limit) {
     return database.read(tx -> store.list(tx, state, before, limit));
+  }
+
+  /**
+   * Says to others how accounts are that are older than events; some thousands at a time, in small
+   * transactions.
+   */
+  void sayUnsaid() {
+    int said = 0;
+    int last = UNSAID_AT_ONCE;
+    for (int i = 0; i < UNSAID_TRANSACTIONS && last == UNSAID_AT_ONCE; i++) {
+      last = database.inTransaction(tx -> store.sayUnsaid(tx, UNSAID_AT_ONCE));
+      said += last;
+    }
+    if (said > 0) {
+      log.info("{} accounts from before there were events have said how they are", said);
+    }
   }
 
   /** The states of those accounts that exist or did. */

@@ -1,6 +1,9 @@
 package dev.weft.user;
 
 import dev.weft.durable.Database;
+import dev.weft.durable.Sweep;
+import dev.weft.events.EventAdminService;
+import dev.weft.events.EventLog;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshServer;
 import dev.weft.mesh.RunningProcess;
@@ -25,13 +28,14 @@ final class Wiring implements RunningProcess {
   private final RevocationFeed feed;
   private final Users users;
   private final Housekeeping housekeeping;
+  private final Sweep sweep;
   private final Mesh mesh;
+  private final EventLog events;
   private final MeshServer server;
 
   Wiring(UserConfig config) {
     firstAdmin = config.firstAdmin();
     database = Database.open(config.database());
-    UserStore userStore = new UserStore();
     SessionStore sessionStore = new SessionStore();
     RevocationStore revocationStore = new RevocationStore();
     SigningKeyStore keyStore = new SigningKeyStore();
@@ -39,6 +43,9 @@ final class Wiring implements RunningProcess {
 
     keys = new SigningKeys(database, keyStore, config.seal());
     feed = new RevocationFeed(database, revocationStore, InstantSource.system());
+    mesh = Mesh.open(config.mesh(), new OwnKeys(keys, feed));
+    events = new EventLog(database, UserConfig.SERVICE, UserEvents.GRANTS, mesh.telemetry());
+    UserStore userStore = new UserStore(new UserEvents(events));
     Revocations revocations =
         new Revocations(database, revocationStore, feed, userStore, sessionStore);
     users = new Users(database, userStore, revocations, throttle, passwords);
@@ -48,9 +55,10 @@ final class Wiring implements RunningProcess {
         new Housekeeping(
             database,
             keys,
+            users,
             List.of(sessionStore::sweep, revocationStore::sweep, throttle::sweep, keyStore::sweep));
+    sweep = new Sweep(database);
 
-    mesh = Mesh.open(config.mesh(), new OwnKeys(keys, feed));
     mesh.management().readiness("database", database::healthy);
     String issuer = config.mesh().identity().issuer();
     TokenSigner signer = new TokenSigner(issuer, config.mesh().identity().audience(), keys);
@@ -58,7 +66,9 @@ final class Wiring implements RunningProcess {
         mesh.server(
             ClientAddress.knownTo(new UserService(users)),
             ClientAddress.knownTo(new AuthService(sessions, signer, keys)),
-            new IdentityService(issuer, keys, feed, HEARTBEAT));
+            new IdentityService(issuer, keys, feed, HEARTBEAT),
+            events.service(),
+            new EventAdminService(database));
   }
 
   @Override
@@ -66,8 +76,10 @@ final class Wiring implements RunningProcess {
     database.migrate();
     keys.refresh();
     feed.start();
+    events.start();
     firstAdmin.ifPresent(this::ensureAdmin);
     housekeeping.start();
+    sweep.start();
     server.start(); // last: from here on the registry sends calls
   }
 
@@ -88,6 +100,8 @@ final class Wiring implements RunningProcess {
   public void close() {
     server.close(); // first: leaves the registry, then lets running calls finish
     housekeeping.close();
+    sweep.close();
+    events.close();
     mesh.close();
     feed.close();
     passwords.close();

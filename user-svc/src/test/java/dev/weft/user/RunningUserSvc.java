@@ -1,5 +1,7 @@
 package dev.weft.user;
 
+import dev.weft.event.v1.EventLogServiceGrpc;
+import dev.weft.event.v1.EventLogServiceGrpc.EventLogServiceBlockingStub;
 import dev.weft.identity.v1.IdentityServiceGrpc;
 import dev.weft.identity.v1.IdentityServiceGrpc.IdentityServiceBlockingStub;
 import dev.weft.mesh.Env;
@@ -114,6 +116,10 @@ final class RunningUserSvc implements AutoCloseable {
 
   IdentityServiceBlockingStub identity() {
     return IdentityServiceGrpc.newBlockingStub(channel);
+  }
+
+  EventLogServiceBlockingStub events() {
+    return EventLogServiceGrpc.newBlockingStub(channel);
   }
 
   /** The stub with a user's token. */

@@ -6,7 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.weft.durable.Database;
 import dev.weft.durable.UuidV7;
+import dev.weft.events.EventLog;
 import dev.weft.mesh.Rejection;
+import dev.weft.mesh.Telemetry;
+import dev.weft.mesh.TelemetryConfig;
 import dev.weft.testkit.PostgresExtension;
 import dev.weft.user.Sessions.Grant;
 import dev.weft.user.User.Preferences;
@@ -38,7 +41,10 @@ class SessionsTest {
   private final SessionStore store = new SessionStore();
   private final RevocationStore revoked = new RevocationStore();
   private final RevocationFeed feed = new RevocationFeed(database, revoked, InstantSource.system());
-  private final UserStore userStore = new UserStore();
+  private final Telemetry telemetry = Telemetry.open(TelemetryConfig.local("user-svc", "test"));
+  private final UserStore userStore =
+      new UserStore(
+          new UserEvents(new EventLog(database, UserConfig.SERVICE, UserEvents.GRANTS, telemetry)));
   private final Revocations revocations =
       new Revocations(database, revoked, feed, userStore, store);
   private final Throttle throttle = new Throttle();
@@ -64,6 +70,7 @@ class SessionsTest {
     database.shiftClock(Duration.ZERO);
     feed.close();
     passwords.close();
+    telemetry.close();
   }
 
   @Test

@@ -168,7 +168,7 @@ class SigningKeysTest {
 
   private static Instant now() {
     Database database = postgres.database();
-    return database.inTransaction(new UserStore()::now);
+    return database.inTransaction(UserStore::now);
   }
 
   private static void shift(Duration offset) {
