@@ -9,6 +9,7 @@ ONE_SHOT = {"secrets", "demo"}
 PUBLIC = {"edge-gateway": "8080"}
 MODULES = {"user-svc", "order-svc", "payment-svc", "inventory-svc", "card-network", "edge-gateway"}
 BACKING = {"consul", "postgres", "rabbitmq", "redis"}
+OPTIONAL = {"rabbitmq"}
 MANAGEMENT = {"user-svc": "10101", "order-svc": "10102", "payment-svc": "10103", "inventory-svc": "10104",
               "card-network": "9105", "edge-gateway": "8081"}
 
@@ -44,7 +45,11 @@ def breaches(project):
             module = service["command"][0].removeprefix("@/app/").removesuffix(".args")
             if module not in staged:
                 yield name, f"runs {service['command'][0]}, which ./weft stage does not make"
+        if service.get("profiles", []) != ([name] if name in OPTIONAL else []):
+            yield name, f"is in the profiles {service.get('profiles')}"
         for dependency, how in service.get("depends_on", {}).items():
+            if dependency in OPTIONAL:
+                yield name, f"waits for {dependency}, which need not be there"
             wanted = "service_completed_successfully" if dependency in ONE_SHOT else "service_healthy"
             if how["condition"] != wanted:
                 yield name, f"waits for {dependency} with {how['condition']}"

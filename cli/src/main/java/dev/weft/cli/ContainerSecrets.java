@@ -46,10 +46,14 @@ final class ContainerSecrets {
     }
     String admin = DemoData.bootstrapAdmin(demo());
     copy(Path.of(admin), root.folder(Programs.USER).resolve("bootstrap-admin.json"));
+    String broker = password("rabbitmq", "weft");
     share(
-        "rabbitmq",
-        "rabbitmq.conf",
-        "default_user = weft\ndefault_pass = %s\n".formatted(password("rabbitmq", "weft")));
+        "rabbitmq", "rabbitmq.conf", "default_user = weft\ndefault_pass = %s\n".formatted(broker));
+    for (String service : Programs.SERVICES) {
+      StateDir.write(
+          root.folder(service).resolve("events.url"),
+          "amqp://weft:%s@rabbitmq:5672\n".formatted(broker));
+    }
     share("redis", "redis.conf", "requirepass %s\n".formatted(password("redis", "weft")));
   }
 

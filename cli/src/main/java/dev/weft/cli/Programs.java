@@ -4,6 +4,7 @@ import dev.weft.durable.LocalPostgres;
 import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -39,6 +40,8 @@ final class Programs {
           CARD_NETWORK, "dev.weft.card.CardNetworkServer");
   private static final String BIND = "WEFT_BIND";
   private static final String WEBHOOK_SECRET = "WEFT_CARD_WEBHOOK_SECRET_FILE";
+  private static final String EVENTS_URL = "WEFT_EVENTS_URL";
+  private static final String EVENTS_URL_FILE = "WEFT_EVENTS_URL_FILE";
   private static final String BIND_PUBLIC = "WEFT_BIND_PUBLIC";
   private static final String LOOPBACK = "127.0.0.1";
   private static final int HEAP_MEGABYTES = 96;
@@ -115,6 +118,7 @@ final class Programs {
   ProcessSpec service(String service, ServiceKeys keys, String databaseUrl) {
     Map<String, String> environment = onTheMesh(service, keys);
     environment.put("DATABASE_URL", via(service, DATABASE, databaseUrl));
+    environment.putAll(events());
     detours.to(service).ifPresent(port -> environment.put("WEFT_ADVERTISE", LOOPBACK + ":" + port));
     if (service.equals(USER)) {
       environment.put("WEFT_BOOTSTRAP_ADMIN_FILE", DemoData.bootstrapAdmin(dir));
@@ -133,6 +137,17 @@ final class Programs {
     // To go on serving after the goodbye is for callers that have another edge to turn to.
     environment.put("WEFT_DRAIN_WAIT", given.getOrDefault("WEFT_DRAIN_WAIT", "PT0.1S"));
     return java(EDGE, environment);
+  }
+
+  /** How services are to send events to each other. */
+  private Map<String, String> events() {
+    String file = given.getOrDefault(EVENTS_URL_FILE, "");
+    return Map.of(
+        EVENTS_URL,
+        given.getOrDefault(EVENTS_URL, ""),
+        EVENTS_URL_FILE,
+        // A service runs in another folder.
+        file.isEmpty() ? "" : Path.of(file).toAbsolutePath().toString());
   }
 
   /** Whether they take longer to end this time. */
@@ -199,6 +214,9 @@ final class Programs {
     environment.put(BIND, bind.getHostAddress());
     // A person reads these logs; a fleet sets LOG_FORMAT=json.
     environment.put("LOG_FORMAT", given.getOrDefault("LOG_FORMAT", "text"));
+    // The password of the broker is for services alone.
+    environment.put(EVENTS_URL, "");
+    environment.put(EVENTS_URL_FILE, "");
     return environment;
   }
 

@@ -21,13 +21,21 @@ class ContainerSecretsTest {
 
     assertThat(names("payment-svc"))
         .containsExactlyInAnyOrder(
-            "card-webhook.secret", "database.url", "service.key.pem", "services.jwks.json");
+            "card-webhook.secret",
+            "database.url",
+            "events.url",
+            "service.key.pem",
+            "services.jwks.json");
     assertThat(names("card-network")).containsExactly("card-webhook.secret");
     assertThat(read("card-network/card-webhook.secret"))
         .isEqualTo(read("payment-svc/card-webhook.secret"));
     assertThat(names("user-svc"))
         .containsExactlyInAnyOrder(
-            "bootstrap-admin.json", "database.url", "service.key.pem", "services.jwks.json");
+            "bootstrap-admin.json",
+            "database.url",
+            "events.url",
+            "service.key.pem",
+            "services.jwks.json");
     assertThat(names("edge-gateway"))
         .containsExactlyInAnyOrder("service.key.pem", "services.jwks.json");
     assertThat(names("postgres"))
@@ -49,6 +57,8 @@ class ContainerSecretsTest {
         .contains("\"kid\":\"edge-gateway\"");
     assertThat(read("redis/redis.conf")).contains(read("redis/weft.password"));
     assertThat(read("rabbitmq/rabbitmq.conf")).contains(read("rabbitmq/weft.password"));
+    assertThat(read("order-svc/events.url"))
+        .isEqualTo("amqp://weft:%s@rabbitmq:5672\n".formatted(read("rabbitmq/weft.password")));
   }
 
   @Test

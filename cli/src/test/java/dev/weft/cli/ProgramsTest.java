@@ -87,6 +87,22 @@ class ProgramsTest {
   }
 
   @Test
+  void theAddressOfTheBrokerIsToldToServicesAndNobodyElse() {
+    Programs programs =
+        programs(Map.of("WEFT_EVENTS_URL", "amqp://a:b@h", "WEFT_EVENTS_URL_FILE", "broker.url"));
+
+    assertThat(service(programs, Programs.USER))
+        .containsEntry("WEFT_EVENTS_URL", "amqp://a:b@h")
+        .containsEntry("WEFT_EVENTS_URL_FILE", Path.of("broker.url").toAbsolutePath().toString());
+    assertThat(programs.cardNetwork().environment())
+        .containsEntry("WEFT_EVENTS_URL", "")
+        .containsEntry("WEFT_EVENTS_URL_FILE", "");
+    assertThat(service(programs(Map.of()), Programs.USER))
+        .containsEntry("WEFT_EVENTS_URL", "")
+        .containsEntry("WEFT_EVENTS_URL_FILE", "");
+  }
+
+  @Test
   void aDetourLeadsToItselfInsteadOfWhereItEnds() {
     Detours detours =
         new Detours(

@@ -16,7 +16,7 @@ import org.slf4j.LoggerFactory;
  * its effect, in the order of each aggregate.
  *
  * <pre>{@code
- * bus = new EventBus(database, GrpcEventTransport.over(mesh), mesh.telemetry());
+ * bus = EventTransports.from(env, "shipping-svc").bus(database, mesh);
  * bus.subscribe(
  *     Subscription.of("shipping", "order-svc", "shop.order.*").retries(...),
  *     (tx, event) -> shipments.plan(
@@ -39,15 +39,25 @@ public final class EventBus implements AutoCloseable {
   private final Database database;
   private final EventTransport transport;
   private final Duration repairAfter;
+  private final AutoCloseable alsoClosed;
   private final List<Middleware> middleware = new CopyOnWriteArrayList<>();
   private final Map<String, Subscribed> subscriptions = new ConcurrentHashMap<>();
   private final Subscriber.Shared shared;
 
   /**
+   * One whose events come a certain way; {@link EventTransports#bus} is what goes with the
+   * environment.
+   *
    * @param database of the consumers' effects
+   * @param transport closed by whoever opened it
    */
   public EventBus(Database database, EventTransport transport, Telemetry telemetry) {
-    this(database, transport, telemetry, SLOTS, REPAIR_AFTER);
+    this(database, transport, telemetry, SLOTS, REPAIR_AFTER, () -> {});
+  }
+
+  /** One that closes the transport at its end. */
+  static EventBus owning(EventTransport transport, Database database, Telemetry telemetry) {
+    return new EventBus(database, transport, telemetry, SLOTS, REPAIR_AFTER, transport);
   }
 
   EventBus(
@@ -55,7 +65,9 @@ public final class EventBus implements AutoCloseable {
       EventTransport transport,
       Telemetry telemetry,
       int slots,
-      Duration repairAfter) {
+      Duration repairAfter,
+      AutoCloseable alsoClosed) {
+    this.alsoClosed = alsoClosed;
     this.database = database;
     this.transport = transport;
     this.repairAfter = repairAfter;
@@ -93,6 +105,11 @@ public final class EventBus implements AutoCloseable {
   @Override
   public void close() {
     List.copyOf(subscriptions.values()).forEach(Subscribed::close);
+    try {
+      alsoClosed.close();
+    } catch (Exception e) {
+      log.debug("the way by which events came does not close", e);
+    }
   }
 
   /** A subscription that is being handled; closing it unsubscribes this one and no other. */

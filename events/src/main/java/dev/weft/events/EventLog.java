@@ -12,6 +12,7 @@ import dev.weft.durable.Sequencer;
 import dev.weft.event.v1.EventType;
 import dev.weft.mesh.Telemetry;
 import io.grpc.BindableService;
+import java.util.Optional;
 import java.util.UUID;
 import org.jdbi.v3.core.Handle;
 
@@ -20,9 +21,9 @@ import org.jdbi.v3.core.Handle;
  * their positions, and lets others read them.
  *
  * <pre>{@code
- * events = new EventLog(database, "order-svc",
+ * events = EventTransports.from(env, "order-svc").log(database,
  *     EventGrants.of(EventGrants.grant("shipping-svc", "shipping", "shop.order.confirmed")),
- *     mesh.telemetry());
+ *     mesh);
  * server = mesh.server(new OrderService(orders), events.service());
  *
  * long version = store.confirm(tx, orderId); // locks the order's row
@@ -41,8 +42,12 @@ public final class EventLog implements AutoCloseable {
   private final Outbox outbox;
   private final EventGrants grants;
   private final EventStream.Pace pace;
+  private Optional<RabbitPublisher> publisher = Optional.empty();
 
   /**
+   * One that others read by gRPC and no other way; {@link EventTransports#log} is what goes with
+   * the environment.
+   *
    * @param source the service's name
    * @param grants who may read what
    */
@@ -117,6 +122,12 @@ public final class EventLog implements AutoCloseable {
     return groups;
   }
 
+  /** Puts the events into the broker as well, while the log runs. */
+  EventLog alsoThrough(RabbitPublisher one) {
+    publisher = Optional.of(one);
+    return this;
+  }
+
   /** What tells of new events. */
   EventWatch watch() {
     return watch;
@@ -131,10 +142,12 @@ public final class EventLog implements AutoCloseable {
   public void start() {
     watch.start();
     sequencer.start();
+    publisher.ifPresent(RabbitPublisher::start);
   }
 
   @Override
   public void close() {
+    publisher.ifPresent(RabbitPublisher::close);
     sequencer.close();
     watch.close();
   }

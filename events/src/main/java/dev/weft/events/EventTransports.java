@@ -1,22 +1,33 @@
 package dev.weft.events;
 
+import dev.weft.durable.Database;
 import dev.weft.mesh.Env;
+import dev.weft.mesh.Management;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.Telemetry;
+import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.BooleanSupplier;
 
 /**
  * How events travel in this installation: by {@code WEFT_EVENTS_URL}, which is the address of a
  * RabbitMQ ({@code amqp://user:password@host:port/vhost}, or {@code amqps}). Without it, gRPC and
  * nothing else. Also as {@code WEFT_EVENTS_URL_FILE}, a file that holds the address.
  *
- * <p>All services of an installation need the same value. Immutable and thread-safe.
+ * <p>All services of an installation need the same value. A process has one of these. While the
+ * broker is away, or takes nothing, the process is degraded ({@code events-broker}) and ready all
+ * the same: what it says is kept in its log.
+ *
+ * <p>Thread-safe.
  */
 public final class EventTransports {
   private static final String VARIABLE = "WEFT_EVENTS_URL";
+  private static final String CHECK = "events-broker";
 
   private final Optional<RabbitConfig> broker;
   private final String service;
+  private final List<BooleanSupplier> connections = new CopyOnWriteArrayList<>();
 
   private EventTransports(Optional<RabbitConfig> broker, String service) {
     this.broker = broker;
@@ -39,20 +50,55 @@ public final class EventTransports {
         service);
   }
 
-  /** How this process's consumers get their events; whoever opens it closes it. */
-  public EventTransport open(Mesh mesh) {
-    return open(GrpcEventTransport.over(mesh), mesh.telemetry());
+  /**
+   * The log of a service that says events; whoever makes it starts and closes it. If there is a
+   * broker, it puts them there, too.
+   *
+   * @param grants who may read what by gRPC
+   */
+  public EventLog log(Database database, EventGrants grants, Mesh mesh) {
+    return log(
+        new EventLog(database, service, grants, mesh.telemetry()),
+        mesh.management(),
+        mesh.telemetry());
   }
 
-  EventTransport open(GrpcEventTransport log, Telemetry telemetry) {
-    return broker
-        .<EventTransport>map(config -> new RabbitEventTransport(config, service, log, telemetry))
-        .orElse(log);
+  EventLog log(EventLog events, Management management, Telemetry telemetry) {
+    broker.ifPresent(
+        config -> {
+          RabbitPublisher publisher = new RabbitPublisher(config, events, service, telemetry);
+          watch(publisher::healthy, management);
+          EventLog _ = events.alsoThrough(publisher);
+        });
+    return events;
   }
 
-  /** What a service that says events starts beside its log, if there is a broker. */
-  public Optional<RabbitPublisher> publisher(EventLog events, Telemetry telemetry) {
-    return broker.map(config -> new RabbitPublisher(config, events, service, telemetry));
+  /**
+   * What handles events of other services in this process; whoever makes it closes it.
+   *
+   * @param database of the consumers' effects
+   */
+  public EventBus bus(Database database, Mesh mesh) {
+    return EventBus.owning(
+        open(GrpcEventTransport.over(mesh), mesh.management(), mesh.telemetry()),
+        database,
+        mesh.telemetry());
+  }
+
+  EventTransport open(GrpcEventTransport log, Management management, Telemetry telemetry) {
+    if (broker.isEmpty()) {
+      return log;
+    }
+    RabbitEventTransport transport =
+        new RabbitEventTransport(broker.get(), service, log, telemetry);
+    watch(transport::healthy, management);
+    return transport;
+  }
+
+  private void watch(BooleanSupplier connection, Management management) {
+    connections.add(connection);
+    management.degradation(
+        CHECK, () -> connections.stream().allMatch(BooleanSupplier::getAsBoolean));
   }
 
   @Override

@@ -24,6 +24,7 @@ final class PublishChannel implements AutoCloseable {
   private final Duration timeout;
   private volatile @Nullable PublishWave wave;
   private volatile @Nullable Thread waiting;
+  private boolean silent;
 
   PublishChannel(Connection connection, String source, Duration timeout) throws IOException {
     this.source = source;
@@ -63,22 +64,27 @@ final class PublishChannel implements AutoCloseable {
     return channel.isOpen();
   }
 
+  /** Whether the broker left something unanswered: then the channel is of no more use. */
+  boolean silent() {
+    return silent;
+  }
+
   /**
    * Publishes the events at the same time; they are of different aggregates.
    *
    * @throws IOException if the broker went away: what became of them is unknown
-   * @throws TimeoutException if it did not answer in time: as above
    */
-  Map<Event, Outcome> publish(List<Event> events)
-      throws IOException, TimeoutException, InterruptedException {
+  Map<Event, Outcome> publish(List<Event> events) throws IOException, InterruptedException {
     Map<String, Outcome> answers = send(events, RabbitTopology.exchange(source), true);
     List<Event> returned =
         events.stream().filter(e -> answers.get(e.id().toString()) == Outcome.RETURNED).toList();
     Map<String, Outcome> wanted =
-        returned.isEmpty() ? Map.of() : send(returned, RabbitTopology.wanted(source), false);
+        returned.isEmpty() || silent
+            ? Map.of()
+            : send(returned, RabbitTopology.wanted(source), false);
     Map<Event, Outcome> outcomes = new HashMap<>();
     for (Event event : events) {
-      Outcome outcome = answers.getOrDefault(event.id().toString(), Outcome.REFUSED);
+      Outcome outcome = answers.getOrDefault(event.id().toString(), Outcome.UNANSWERED);
       boolean unwanted = wanted.get(event.id().toString()) == Outcome.RETURNED;
       outcomes.put(event, unwanted ? Outcome.UNWANTED : outcome);
     }
@@ -86,7 +92,7 @@ final class PublishChannel implements AutoCloseable {
   }
 
   private Map<String, Outcome> send(List<Event> events, String exchange, boolean whole)
-      throws IOException, TimeoutException, InterruptedException {
+      throws IOException, InterruptedException {
     PublishWave sent = new PublishWave(events.size());
     wave = sent;
     // On a thread of its own: a broker that is short of memory may hold up a write for ever.
@@ -101,6 +107,7 @@ final class PublishChannel implements AutoCloseable {
                     whole ? RabbitTopology.routingKey(event) : event.type(),
                     whole ? event.content().bytes() : NOTHING);
               }
+              sent.await();
               return sent.outcomes();
             });
     Thread thread = Thread.ofVirtual().name("publish-" + source).unstarted(task);
@@ -113,6 +120,9 @@ final class PublishChannel implements AutoCloseable {
       return task.get(timeout.toMillis(), TimeUnit.MILLISECONDS);
     } catch (ExecutionException e) {
       throw new IOException("the channel to the broker closed", e.getCause());
+    } catch (TimeoutException e) {
+      silent = true;
+      return sent.outcomes();
     } finally {
       thread.interrupt();
       wave = null;

@@ -26,7 +26,9 @@ final class PublishWave {
     /** No queue takes it, though somebody asked for its type. */
     RETURNED,
     /** A queue could not take it. */
-    REFUSED
+    REFUSED,
+    /** A queue did not answer in time. */
+    UNANSWERED
   }
 
   private final Map<Long, Event> sent = new HashMap<>();
@@ -76,11 +78,16 @@ final class PublishWave {
     }
   }
 
-  /** By event, once the broker has answered for all. */
-  Map<String, Outcome> outcomes() throws InterruptedException {
+  /** Waits until the broker has answered for all. */
+  void await() throws InterruptedException {
     answers.await();
-    synchronized (this) {
-      return Map.copyOf(outcomes);
-    }
+  }
+
+  /** What it has answered by now, by event. */
+  synchronized Map<String, Outcome> outcomes() {
+    Map<String, Outcome> answered = new HashMap<>(outcomes);
+    // Returned, and not acknowledged yet: what comes first decides nothing.
+    sent.values().forEach(event -> answered.remove(event.id().toString()));
+    return answered;
   }
 }

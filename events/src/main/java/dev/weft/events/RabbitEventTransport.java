@@ -18,9 +18,13 @@ import java.util.List;
 public final class RabbitEventTransport implements EventTransport {
   private static final Duration RENEWAL = Duration.ofSeconds(1);
 
+  /** The broker writes what it needs to lead a quorum queue half a second late, or later. */
+  static final Duration SETTLING = Duration.ofSeconds(3);
+
   private final RabbitLink link;
   private final GrpcEventTransport log;
   private final Duration renewal;
+  private final Duration settling;
   private final AutoCloseable metrics;
 
   /**
@@ -29,7 +33,7 @@ public final class RabbitEventTransport implements EventTransport {
    */
   public RabbitEventTransport(
       RabbitConfig config, String process, GrpcEventTransport log, Telemetry telemetry) {
-    this(config, process, log, telemetry, RENEWAL);
+    this(config, process, log, telemetry, RENEWAL, SETTLING);
   }
 
   RabbitEventTransport(
@@ -37,16 +41,23 @@ public final class RabbitEventTransport implements EventTransport {
       String process,
       GrpcEventTransport log,
       Telemetry telemetry,
-      Duration renewal) {
+      Duration renewal,
+      Duration settling) {
     this.link = new RabbitLink(config, process + "-consumers");
     this.log = log;
     this.renewal = renewal;
+    this.settling = settling;
     this.metrics = RabbitMetrics.ofLink(telemetry, link, "consume");
+  }
+
+  /** Whether the broker is there. */
+  boolean healthy() {
+    return link.healthy();
   }
 
   @Override
   public Feed subscribe(Subscription subscription, Receiver receiver) {
-    RabbitFeed feed = new RabbitFeed(subscription, receiver, link, log, renewal);
+    RabbitFeed feed = new RabbitFeed(subscription, receiver, link, log, renewal, settling);
     feed.start();
     return feed;
   }

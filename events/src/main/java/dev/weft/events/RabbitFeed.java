@@ -13,6 +13,7 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,6 +34,7 @@ final class RabbitFeed implements EventTransport.Feed {
   private final RabbitLink link;
   private final GrpcEventTransport eventLog;
   private final Duration renewal;
+  private final Duration settling;
   private final Thread thread;
   // Rung when the session has to look: it broke, or the feed is closed.
   private final Semaphore changed = new Semaphore(0);
@@ -40,20 +42,39 @@ final class RabbitFeed implements EventTransport.Feed {
   private volatile boolean closed;
   private volatile boolean broken;
   private long caughtUpTo;
+  private @Nullable Filled filled;
   private long pauseMillis = FIRST_PAUSE_MILLIS;
   private boolean reported;
 
+  /**
+   * Queues that this process made and filled just now.
+   *
+   * @param settledAt when the broker has kept all of what it needs to bring them back; in the time
+   *     of {@link System#nanoTime}
+   */
+  private record Filled(long settledAt) {
+    Duration left() {
+      return Duration.ofNanos(Math.max(0, settledAt - System.nanoTime()));
+    }
+  }
+
+  /**
+   * @param renewal how often it looks after its share
+   * @param settling how long queues that are new count as unfinished
+   */
   RabbitFeed(
       Subscription subscription,
       EventTransport.Receiver receiver,
       RabbitLink link,
       GrpcEventTransport eventLog,
-      Duration renewal) {
+      Duration renewal,
+      Duration settling) {
     this.subscription = subscription;
     this.receiver = receiver;
     this.link = link;
     this.eventLog = eventLog;
     this.renewal = renewal;
+    this.settling = settling;
     this.thread = Thread.ofVirtual().name("events-" + subscription.consumer()).unstarted(this::run);
   }
 
@@ -97,63 +118,104 @@ final class RabbitFeed implements EventTransport.Feed {
       throws IOException, TimeoutException, InterruptedException {
     broken = false;
     try (RabbitShares shares = new RabbitShares(connection, subscription.consumer())) {
-      if (!complete(connection, shares)) {
+      if (!queuesAreThere(connection, shares)) {
         return;
       }
-      try (RabbitQueue _ = deadLetters(connection)) {
-        while (!closed && !broken) {
-          share(connection, shares);
-          pauseMillis = FIRST_PAUSE_MILLIS;
-          if (reported) {
-            reported = false;
-            log.info("{}: events arrive again", subscription.consumer());
-          }
-          boolean _ = changed.tryAcquire(renewal.toMillis(), TimeUnit.MILLISECONDS);
+      try {
+        read(connection, shares);
+        if (filled != null && !broken) {
+          Thread.sleep(filled.left());
+          complete(connection, shares);
         }
       } finally {
-        giveAll(shares);
+        if (filled != null) {
+          filled = null;
+          give(shares::giveCompleting);
+        }
       }
     }
   }
 
-  private void giveAll(RabbitShares shares) {
-    held.values().forEach(RabbitQueue::close);
-    for (int queue : List.copyOf(held.keySet())) {
-      try {
-        shares.give(queue);
-      } catch (IOException | AlreadyClosedException e) {
-        log.debug("queue {} is given back with the connection", queue, e);
-      }
-    }
-    held.clear();
-  }
-
-  /** Declares the queues; says whether they can be read now. */
-  private boolean complete(Connection connection, RabbitShares shares)
+  private void read(Connection connection, RabbitShares shares)
       throws IOException, TimeoutException, InterruptedException {
-    if (RabbitTopology.declareConsumer(connection, subscription)) {
+    shares.join();
+    try (RabbitQueue _ = deadLetters(connection)) {
+      while (!closed && !broken) {
+        share(connection, shares);
+        if (filled != null && filled.left().isZero()) {
+          complete(connection, shares);
+        }
+        pauseMillis = FIRST_PAUSE_MILLIS;
+        if (reported) {
+          reported = false;
+          log.info("{}: events arrive again", subscription.consumer());
+        }
+        boolean _ = changed.tryAcquire(renewal.toMillis(), TimeUnit.MILLISECONDS);
+      }
+    } finally {
+      held.values().forEach(RabbitQueue::close);
+      List.copyOf(held.keySet()).forEach(queue -> give(() -> shares.give(queue)));
+      held.clear();
+    }
+  }
+
+  private interface Giving {
+    void run() throws IOException;
+  }
+
+  private void give(Giving giving) {
+    try {
+      giving.run();
+    } catch (IOException | AlreadyClosedException e) {
+      log.debug("{}: it is given back with the connection", subscription.consumer(), e);
+    }
+  }
+
+  /** Whether the queues can be read now: there they are, and another process does not fill them. */
+  private boolean queuesAreThere(Connection connection, RabbitShares shares)
+      throws IOException, TimeoutException, InterruptedException {
+    String consumer = subscription.consumer();
+    if (RabbitTopology.isComplete(connection, consumer)) {
+      // For types that were added.
+      RabbitTopology.declareConsumer(connection, subscription);
       return true;
     }
     if (!shares.takeCompleting()) {
-      // Another process is at it.
       return false;
     }
     try {
-      long position = new CatchUp(subscription, receiver, eventLog).run(() -> closed);
-      if (position < 0) {
-        return false;
+      // Another process may have completed them in between.
+      if (!RabbitTopology.isComplete(connection, consumer)) {
+        fill(connection);
       }
-      caughtUpTo = position;
-      RabbitTopology.declareComplete(connection, subscription.consumer());
-      log.info(
-          "{}: its queues are new, it got what there was up to position {} from the log of {}",
-          subscription.consumer(),
-          position,
-          subscription.source());
-      return true;
+      return filled != null;
     } finally {
-      shares.giveCompleting();
+      if (filled == null) {
+        give(shares::giveCompleting);
+      }
     }
+  }
+
+  private void fill(Connection connection)
+      throws IOException, TimeoutException, InterruptedException {
+    RabbitTopology.make(connection, subscription);
+    Filled made = new Filled(System.nanoTime() + settling.toNanos());
+    long position = new CatchUp(subscription, receiver, eventLog).run(() -> closed);
+    if (position >= 0) {
+      caughtUpTo = position;
+      filled = made;
+    }
+  }
+
+  private void complete(Connection connection, RabbitShares shares) throws IOException {
+    RabbitTopology.declareComplete(connection, subscription.consumer());
+    filled = null;
+    give(shares::giveCompleting);
+    log.info(
+        "{}: its queues are new, it got what there was up to position {} from the log of {}",
+        subscription.consumer(),
+        caughtUpTo,
+        subscription.source());
   }
 
   private RabbitQueue deadLetters(Connection connection) throws IOException {

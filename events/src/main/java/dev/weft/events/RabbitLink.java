@@ -142,6 +142,12 @@ final class RabbitLink implements AutoCloseable {
             log.info("{}: {} takes messages again", name, address);
           }
         });
+    made.addShutdownListener(
+        signal -> {
+          if (!signal.isInitiatedByApplication()) {
+            log.warn("{}: the connection to {} is lost: {}", name, address, why(signal));
+          }
+        });
     connection = made;
     pauseMillis = FIRST_PAUSE_MILLIS;
     log.info("{}: connected to {}", name, address);
@@ -157,6 +163,11 @@ final class RabbitLink implements AutoCloseable {
 
   private static String why(Exception e) {
     return e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+  }
+
+  /** Whether there is a connection, and the broker takes what comes by it. */
+  boolean healthy() {
+    return connected() && !blocked;
   }
 
   /** Whether there is a connection. */

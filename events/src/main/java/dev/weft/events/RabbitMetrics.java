@@ -25,7 +25,7 @@ final class RabbitMetrics {
             .setUnit("{event}")
             .setDescription(
                 "Events given to the broker, by what it said: confirmed; unwanted, if nobody ever"
-                    + " asked for the type; returned or refused, kept and tried again.")
+                    + " asked for the type; returned, refused or unanswered, kept and tried again.")
             .build();
   }
 

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
@@ -25,7 +26,8 @@ import org.slf4j.LoggerFactory;
  * <p>At least once, and the first time each in the order of its aggregate. While the broker is away
  * or takes nothing the log grows; then it is drained in order. An event that no queue takes though
  * a consumer asked for its type is kept: its lane, a sixteenth of the aggregates, waits, and it is
- * reported, counted and tried again. Processes of a service share the work.
+ * reported, counted and tried again. So is one that some queue does not answer for, while others go
+ * on. Processes of a service share the work.
  *
  * <p>Thread-safe. Whoever makes it starts and closes it.
  */
@@ -35,6 +37,7 @@ public final class RabbitPublisher implements AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(RabbitPublisher.class);
   private static final int BATCH = 200;
+  private static final int ANSWERS_AT_REST = 3;
   private static final Duration ANSWER_MAX = Duration.ofSeconds(10);
   private static final Duration END_MAX = Duration.ofSeconds(15);
   private static final Duration REPORT_EVERY = Duration.ofMinutes(1);
@@ -101,6 +104,11 @@ public final class RabbitPublisher implements AutoCloseable {
     RabbitMetrics.end(gauges);
   }
 
+  /** Whether the broker is there and takes events. */
+  boolean healthy() {
+    return link.healthy();
+  }
+
   /** Whether the broker has said that it takes nothing. */
   boolean blocked() {
     return link.blocked();
@@ -123,7 +131,6 @@ public final class RabbitPublisher implements AutoCloseable {
               source,
               pace.answer().toSeconds(),
               link.blocked() ? " (it is short of memory or disk)" : "");
-          link.drop();
         } catch (RuntimeException e) {
           log.warn("{}: the log cannot be read at the moment, it is tried again", source, e);
           boolean _ = events.watch().awaitAfter(events.watch().mark(), pace.renewal());
@@ -174,45 +181,74 @@ public final class RabbitPublisher implements AutoCloseable {
         batch.size() == BATCH
             ? batch.getLast().position()
             : Math.max(last, batch.isEmpty() ? 0 : batch.getLast().position());
-    Map<Integer, Event> refused = publish(channel, batch);
+    Map<Integer, Kept> kept = publish(channel, batch);
     List<Share> done = new ArrayList<>();
     for (int lane : front.lanes()) {
-      Event first = refused.get(lane);
+      Kept first = kept.get(lane);
       lanes.done(lane, first == null ? end : first.position() - 1).ifPresent(done::add);
       if (first != null) {
-        lanes.rest(lane, System.nanoTime() + pace.rest().toNanos());
+        first.said().ifPresent(outcome -> rest(lane, outcome));
       }
     }
     if (!done.isEmpty()) {
       int _ = events.groups().acknowledge(GROUP, member, done);
     }
+    if (channel.silent()) {
+      // The broker would not answer to the end of the channel either.
+      link.drop();
+      throw new TimeoutException("some events were left unanswered");
+    }
     return true;
   }
 
-  /** Publishes in waves; returns the first event of each lane that the broker did not take. */
-  private Map<Integer, Event> publish(PublishChannel channel, List<Event> batch)
-      throws IOException, TimeoutException, InterruptedException {
-    Map<Integer, Event> refused = new HashMap<>();
+  /**
+   * The first event of a lane that is not done.
+   *
+   * @param said what the broker said of it; nothing if it was not published at all
+   */
+  private record Kept(long position, Optional<Outcome> said) {
+    static Kept first(Kept one, Kept other) {
+      return one.position <= other.position ? one : other;
+    }
+  }
+
+  /** Publishes in waves; returns where each lane stops in which the broker did not take all. */
+  private Map<Integer, Kept> publish(PublishChannel channel, List<Event> batch)
+      throws IOException, InterruptedException {
+    Map<Integer, Kept> kept = new HashMap<>();
     List<Event> waiting = batch;
-    while (!waiting.isEmpty()) {
+    while (!waiting.isEmpty() && !channel.silent()) {
       List<Event> wave = PublishWave.next(waiting);
       Map<Event, Outcome> outcomes = channel.publish(wave);
       for (Event event : wave) {
-        Outcome outcome = outcomes.getOrDefault(event, Outcome.REFUSED);
+        Outcome outcome = outcomes.getOrDefault(event, Outcome.UNANSWERED);
         metrics.published(outcome, 1);
-        if (outcome == Outcome.RETURNED || outcome == Outcome.REFUSED) {
+        if (outcome != Outcome.CONFIRMED && outcome != Outcome.UNWANTED) {
           report(event, outcome);
-          refused.merge(
-              event.aggregate().bucket(), event, (a, b) -> a.position() <= b.position() ? a : b);
+          keep(kept, event, Optional.of(outcome));
         }
       }
       waiting =
           waiting.stream()
               .filter(event -> !outcomes.containsKey(event))
-              .filter(event -> !refused.containsKey(event.aggregate().bucket()))
+              .filter(event -> !kept.containsKey(event.aggregate().bucket()))
               .toList();
     }
-    return refused;
+    waiting.forEach(event -> keep(kept, event, Optional.empty()));
+    return kept;
+  }
+
+  private static void keep(Map<Integer, Kept> kept, Event event, Optional<Outcome> said) {
+    Kept _ = kept.merge(event.aggregate().bucket(), new Kept(event.position(), said), Kept::first);
+  }
+
+  private void rest(int lane, Outcome outcome) {
+    if (outcome == Outcome.UNANSWERED) {
+      // It costs the others the time of the answer, so it is tried less and less often.
+      lanes.restLonger(lane, pace.answer(), pace.answer().multipliedBy(ANSWERS_AT_REST));
+    } else {
+      lanes.rest(lane, pace.rest());
+    }
   }
 
   private void report(Event event, Outcome outcome) {
@@ -224,9 +260,11 @@ public final class RabbitPublisher implements AutoCloseable {
           source,
           event.id(),
           event.type(),
-          outcome == Outcome.RETURNED
-              ? "no queue for it, though a consumer wants it"
-              : "a queue could not take it");
+          switch (outcome) {
+            case RETURNED -> "no queue for it, though a consumer wants it";
+            case UNANSWERED -> "a queue of it does not answer";
+            case CONFIRMED, UNWANTED, REFUSED -> "a queue could not take it";
+          });
     }
   }
 }

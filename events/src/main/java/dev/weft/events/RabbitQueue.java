@@ -53,8 +53,18 @@ final class RabbitQueue implements AutoCloseable {
     this.gone = gone;
     this.lanes = new Lanes(receiver);
     this.channel = connection.createChannel();
-    channel.basicQos(PREFETCH);
-    this.tag = channel.basicConsume(name, false, new Reader(channel));
+    this.tag = consume();
+  }
+
+  private String consume() throws IOException {
+    try {
+      channel.basicQos(PREFETCH);
+      return channel.basicConsume(name, false, new Reader(channel));
+    } catch (IOException | AlreadyClosedException e) {
+      // Else the broker may still make a reader of it, whom it would bring what nobody takes.
+      RabbitTopology.close(channel);
+      throw e;
+    }
   }
 
   /** Reads no more, and waits so long at most until what was read is handled. */

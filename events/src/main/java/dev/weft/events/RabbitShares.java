@@ -28,6 +28,10 @@ final class RabbitShares implements AutoCloseable {
     this.connection = connection;
     this.consumer = consumer;
     this.members = connection.createChannel();
+  }
+
+  /** From now on this process counts. */
+  void join() throws IOException {
     AMQP.Queue.DeclareOk _ = declareMembers();
     String _ = members.basicConsume(name(consumer), true, new DefaultConsumer(members));
   }

@@ -4,12 +4,18 @@ import com.rabbitmq.client.AMQP;
 import com.rabbitmq.client.AlreadyClosedException;
 import com.rabbitmq.client.BuiltinExchangeType;
 import com.rabbitmq.client.Channel;
+import com.rabbitmq.client.Command;
 import com.rabbitmq.client.Connection;
 import com.rabbitmq.client.ShutdownSignalException;
 import dev.weft.durable.Event;
 import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.IntStream;
 
@@ -38,6 +44,7 @@ final class RabbitTopology {
 
   static final int DELIVERIES_MAX = 20;
 
+  private static final Duration DELETE_MAX = Duration.ofSeconds(10);
   private static final int LENGTH_MAX = 1_000_000;
   private static final String PREFIX = "weft.";
   private static final String DEAD = PREFIX + "dead";
@@ -72,7 +79,7 @@ final class RabbitTopology {
     return PREFIX + consumer + ".complete";
   }
 
-  /** All that belongs to a consumer; deleting it ends the consumer. */
+  /** All that belongs to a consumer, its quorum queues first; deleting it ends the consumer. */
   static List<String> queues(String consumer) {
     return List.of(
         queue(consumer, 0),
@@ -90,26 +97,66 @@ final class RabbitTopology {
     channel.exchangeDeclare(wanted(source), BuiltinExchangeType.TOPIC, true);
   }
 
-  /**
-   * What a consumer reads from.
-   *
-   * @return whether the queues hold all that it did not handle; otherwise some were made just now,
-   *     and what there was before is in the log alone
-   */
-  static boolean declareConsumer(Connection connection, Subscription subscription)
+  /** Whether the queues are there and hold all that the consumer did not handle. */
+  static boolean isComplete(Connection connection, String consumer)
       throws IOException, TimeoutException {
-    String consumer = subscription.consumer();
-    boolean all = true;
-    for (int i = 0; i < QUEUES; i++) {
-      all &= exists(connection, queue(consumer, i));
+    for (String queue : quorumQueues(consumer)) {
+      if (!exists(connection, queue)) {
+        return false;
+      }
     }
+    return exists(connection, complete(consumer));
+  }
+
+  /**
+   * Makes the queues of a consumer that are missing; what there was before is in the log alone. By
+   * one process of the consumer at a time.
+   */
+  static void make(Connection connection, Subscription subscription)
+      throws IOException, TimeoutException, InterruptedException {
+    String consumer = subscription.consumer();
+    if (exists(connection, complete(consumer))) {
+      delete(connection, List.of(complete(consumer)));
+    } else {
+      // Nobody finished those that are there. A broker that is killed within a second of making a
+      // quorum queue may bring it back without a leader, and then it never has one.
+      delete(connection, quorumQueues(consumer));
+    }
+    declareConsumer(connection, subscription);
+  }
+
+  private static List<String> quorumQueues(String consumer) {
+    return queues(consumer).subList(0, QUEUES + 1);
+  }
+
+  /** All at the same time: one that has no leader takes seconds. */
+  private static void delete(Connection connection, List<String> queues)
+      throws IOException, TimeoutException, InterruptedException {
+    List<Channel> channels = new ArrayList<>();
+    try {
+      List<CompletableFuture<Command>> answers = new ArrayList<>();
+      for (String queue : queues) {
+        Channel channel = connection.createChannel();
+        channels.add(channel);
+        answers.add(
+            channel.asyncCompletableRpc(new AMQP.Queue.Delete.Builder().queue(queue).build()));
+      }
+      Void _ =
+          CompletableFuture.allOf(answers.toArray(CompletableFuture<?>[]::new))
+              .get(DELETE_MAX.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (ExecutionException e) {
+      throw new IOException("queues could not be deleted", e.getCause());
+    } finally {
+      channels.forEach(RabbitTopology::close);
+    }
+  }
+
+  /** What a consumer reads from, and what it asked for. */
+  static void declareConsumer(Connection connection, Subscription subscription) throws IOException {
     Channel channel = connection.createChannel();
     try {
-      if (!all) {
-        AMQP.Queue.DeleteOk _ = channel.queueDelete(complete(consumer));
-      }
       declareSource(channel, subscription.source());
-      declareDead(channel, consumer);
+      declareDead(channel, subscription.consumer());
       declareWants(channel, subscription);
       for (int i = 0; i < QUEUES; i++) {
         declareQueue(channel, subscription, i);
@@ -117,16 +164,17 @@ final class RabbitTopology {
     } finally {
       close(channel);
     }
-    return all && exists(connection, complete(consumer));
   }
 
   /** The queues hold all that the consumer did not handle, from now on. */
-  static void declareComplete(Connection connection, String consumer)
-      throws IOException, TimeoutException {
+  static void declareComplete(Connection connection, String consumer) throws IOException {
     Channel channel = connection.createChannel();
-    AMQP.Queue.DeclareOk _ =
-        channel.queueDeclare(complete(consumer), true, false, false, Map.of("x-max-length", 0));
-    close(channel);
+    try {
+      AMQP.Queue.DeclareOk _ =
+          channel.queueDeclare(complete(consumer), true, false, false, Map.of("x-max-length", 0));
+    } finally {
+      close(channel);
+    }
   }
 
   private static void declareDead(Channel channel, String consumer) throws IOException {

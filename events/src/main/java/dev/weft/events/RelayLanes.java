@@ -1,6 +1,7 @@
 package dev.weft.events;
 
 import dev.weft.durable.EventGroups.Share;
+import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -12,6 +13,8 @@ import java.util.Optional;
  * not take what is next in them. Not thread-safe.
  */
 final class RelayLanes {
+  private static final int DOUBLINGS_MAX = 10;
+
   private final Map<Integer, Lane> lanes = new HashMap<>();
 
   private static final class Lane {
@@ -19,6 +22,7 @@ final class RelayLanes {
     long position;
     long restsUntil;
     boolean rests;
+    int inVain;
 
     Lane(Share share) {
       generation = share.generation();
@@ -67,15 +71,26 @@ final class RelayLanes {
     }
     lane.position = position;
     lane.rests = false;
+    lane.inVain = 0;
     return Optional.of(new Share(number, lane.generation, position));
   }
 
-  /** The lane is left alone until then. */
-  void rest(int number, long until) {
+  /** The lane is left alone for so long. */
+  void rest(int number, Duration pause) {
     Lane lane = lanes.get(number);
     if (lane != null) {
       lane.rests = true;
-      lane.restsUntil = until;
+      lane.restsUntil = System.nanoTime() + pause.toNanos();
+    }
+  }
+
+  /** As that, for twice as long each time until something of the lane is done. */
+  void restLonger(int number, Duration first, Duration most) {
+    Lane lane = lanes.get(number);
+    if (lane != null) {
+      Duration doubled = first.multipliedBy(1L << Math.min(lane.inVain, DOUBLINGS_MAX));
+      lane.inVain++;
+      rest(number, doubled.compareTo(most) < 0 ? doubled : most);
     }
   }
 

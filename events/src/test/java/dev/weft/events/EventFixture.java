@@ -96,9 +96,13 @@ abstract class EventFixture {
   }
 
   EventBus bus() {
+    return bus(transport());
+  }
+
+  EventBus bus(EventTransport transport) {
     Database another = consumerDatabase.anotherDatabase();
     opened.add(another);
-    EventBus bus = new EventBus(another, transport(), telemetry, 4, Duration.ofMillis(50));
+    EventBus bus = new EventBus(another, transport, telemetry, 4, Duration.ofMillis(50), () -> {});
     opened.add(bus);
     return bus;
   }

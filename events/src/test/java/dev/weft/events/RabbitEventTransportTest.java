@@ -5,12 +5,16 @@ import static org.awaitility.Awaitility.await;
 
 import com.rabbitmq.client.AMQP.BasicProperties;
 import com.rabbitmq.client.BuiltinExchangeType;
+import com.rabbitmq.client.Channel;
+import com.rabbitmq.client.Connection;
+import com.rabbitmq.client.ConnectionFactory;
 import com.rabbitmq.client.DefaultConsumer;
 import com.rabbitmq.client.Envelope;
 import dev.weft.durable.Database;
 import dev.weft.durable.Event;
 import dev.weft.durable.ParkedEvents.Reason;
 import dev.weft.testkit.InProcessMesh;
+import dev.weft.testkit.LocalRabbit;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -31,6 +35,8 @@ class RabbitEventTransportTest extends EventTransportContract {
   @RegisterExtension static final LocalRabbit broker = new LocalRabbit();
   @RegisterExtension static final InProcessMesh mesh = new InProcessMesh();
 
+  private static final String MUTE = "mute";
+
   private final List<RabbitPublisher> publishers = new ArrayList<>();
   private boolean served;
 
@@ -39,7 +45,7 @@ class RabbitEventTransportTest extends EventTransportContract {
     broker.start();
     if (!served) {
       served = true;
-      broker.with(
+      with(
           channel -> {
             for (String consumer : List.of(CONSUMER, "stock-of-orders")) {
               for (String queue : RabbitTopology.queues(consumer)) {
@@ -51,7 +57,7 @@ class RabbitEventTransportTest extends EventTransportContract {
     mesh.serve(SOURCE, log.service());
     RabbitPublisher publisher =
         new RabbitPublisher(
-            broker.config(),
+            RabbitConfig.parse(broker.url()),
             log,
             SOURCE,
             telemetry,
@@ -79,22 +85,27 @@ class RabbitEventTransportTest extends EventTransportContract {
 
   @Override
   EventTransport transport() {
+    return transport(Duration.ZERO);
+  }
+
+  private EventTransport transport(Duration settling) {
     RabbitEventTransport transport =
         new RabbitEventTransport(
-            broker.config(),
+            RabbitConfig.parse(broker.url()),
             "payment-svc",
             new GrpcEventTransport(
                 service -> mesh.channel("payment-svc", service),
                 service -> mesh.channel("payment-svc", service)),
             telemetry,
-            Duration.ofMillis(200));
+            Duration.ofMillis(200),
+            settling);
     opened.add(transport);
     return transport;
   }
 
   @Test
   void nothingIsLostAndOrderIsKeptWhenTheBrokerIsKilledWhilePublishing() {
-    bus().subscribe(all(), this::effect);
+    bus(transport(RabbitEventTransport.SETTLING)).subscribe(all(), this::effect);
     publishRounds(20, 3);
     await().atMost(WAIT).until(() -> !effects().isEmpty());
     broker.kill();
@@ -103,6 +114,61 @@ class RabbitEventTransportTest extends EventTransportContract {
     publishRounds(20, 1);
     awaitEffects(140);
     assertThat(effects()).hasSize(20).allSatisfy((_, seen) -> assertThat(seen).isEqualTo(upTo(7)));
+  }
+
+  @Test
+  void queuesThatTheBrokerForgotHalfOfBecauseItWasKilledAreMadeAgain() {
+    publishRounds(8, 1);
+    with(channel -> RabbitTopology.declareConsumer(channel.getConnection(), all()));
+    // Within half a second of that: it knows the queues and not who led them, and nobody ever does.
+    broker.kill();
+    broker.start();
+    bus().subscribe(all(), this::effect);
+    publishRounds(8, 2);
+    awaitEffects(24);
+    assertThat(effects()).allSatisfy((_, seen) -> assertThat(seen).isEqualTo(upTo(3)));
+    await().atMost(WAIT).until(() -> behind() == 0);
+  }
+
+  @Test
+  void aQueueThatAnswersNothingHoldsUpItsLaneAlone() {
+    int lane = new Event.Aggregate("shop.order", "order-0", 1).bucket();
+    with(
+        channel -> {
+          RabbitTopology.declareSource(channel, SOURCE);
+          var _ = channel.queueDeclare(MUTE, true, false, false, Map.of("x-queue-type", "quorum"));
+          var _ = channel.queueBind(MUTE, RabbitTopology.exchange(SOURCE), ALL + "." + lane);
+        });
+    broker.kill();
+    broker.start();
+    try {
+      publishRounds(40, 2);
+      await().atMost(WAIT).until(() -> log.store().last() == 80);
+      await().atMost(WAIT).until(() -> lanesBehind().equals(List.of(lane)));
+    } finally {
+      with(
+          channel -> {
+            var _ = channel.queueDelete(MUTE);
+          });
+    }
+    await().atMost(WAIT).until(() -> behind() == 0);
+  }
+
+  @Test
+  void newQueuesCountAsUnfinishedUntilTheBrokerHasKeptThem() {
+    Duration settling = RabbitEventTransport.SETTLING;
+    EventBus bus = bus(transport(settling));
+    publishRounds(2, 1);
+    long begin = System.nanoTime();
+    bus.subscribe(all(), this::effect);
+    awaitEffects(2);
+    assertThat(isComplete()).isFalse();
+    publishRounds(2, 1);
+    awaitEffects(4);
+    // In order, it waits for the rest of the time.
+    bus.close();
+    assertThat(isComplete()).isTrue();
+    assertThat(Duration.ofNanos(System.nanoTime() - begin)).isGreaterThanOrEqualTo(settling);
   }
 
   @Test
@@ -184,7 +250,7 @@ class RabbitEventTransportTest extends EventTransportContract {
     List<Event> events = new ArrayList<>();
     IntStream.range(0, 3).forEach(_ -> events.addAll(log.store().read(0, 100)));
     Collections.shuffle(events, new Random(7));
-    broker.with(
+    with(
         channel -> {
           for (Event event : events) {
             channel.basicPublish(
@@ -206,7 +272,7 @@ class RabbitEventTransportTest extends EventTransportContract {
     bus().subscribe(all(), this::effect);
     publishRounds(2, 1);
     awaitEffects(2);
-    broker.with(
+    with(
         channel ->
             channel.basicPublish(
                 RabbitTopology.exchange(SOURCE),
@@ -231,7 +297,7 @@ class RabbitEventTransportTest extends EventTransportContract {
     Event event = log.store().read(0, 1).getFirst();
     String queue =
         RabbitTopology.queue(CONSUMER, event.aggregate().bucket() % RabbitTopology.QUEUES);
-    broker.with(
+    with(
         channel -> {
           // As a process that dies of it each time.
           String _ =
@@ -289,7 +355,7 @@ class RabbitEventTransportTest extends EventTransportContract {
     bus().subscribe(all(), this::effect);
     publishRounds(2, 2);
     awaitEffects(4);
-    broker.with(
+    with(
         channel -> {
           RabbitTopology.declareSource(channel, SOURCE);
           var _ =
@@ -306,8 +372,45 @@ class RabbitEventTransportTest extends EventTransportContract {
         .orElse(Long.MAX_VALUE);
   }
 
+  private List<Integer> lanesBehind() {
+    return source.read(
+        tx ->
+            tx.createQuery(
+                    """
+                    SELECT bucket FROM event_group_bucket, event_counter
+                     WHERE group_name = ? AND position < last
+                    """)
+                .bind(0, RabbitPublisher.GROUP)
+                .mapTo(Integer.class)
+                .list());
+  }
+
+  private static boolean isComplete() {
+    boolean[] complete = new boolean[1];
+    with(channel -> complete[0] = RabbitTopology.isComplete(channel.getConnection(), CONSUMER));
+    return complete[0];
+  }
+
+  private interface Use {
+    void on(Channel channel) throws Exception;
+  }
+
+  /** Does something in the broker, on a channel of its own. */
+  private static void with(Use use) {
+    ConnectionFactory factory = new ConnectionFactory();
+    try {
+      factory.setUri(broker.url());
+      try (Connection connection = factory.newConnection();
+          Channel channel = connection.createChannel()) {
+        use.on(channel);
+      }
+    } catch (Exception e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
   private static void deleteQueues() {
-    broker.with(
+    with(
         channel -> {
           for (int i = 0; i < RabbitTopology.QUEUES; i++) {
             var _ = channel.queueDelete(RabbitTopology.queue(CONSUMER, i));
@@ -316,22 +419,12 @@ class RabbitEventTransportTest extends EventTransportContract {
   }
 
   private static void awaitComplete() {
-    await()
-        .atMost(WAIT)
-        .ignoreExceptions()
-        .until(
-            () -> {
-              broker.with(
-                  channel -> {
-                    var _ = channel.queueDeclarePassive(RabbitTopology.complete(CONSUMER));
-                  });
-              return true;
-            });
+    await().atMost(WAIT).until(RabbitEventTransportTest::isComplete);
   }
 
   private static long waiting() {
     long[] sum = new long[1];
-    broker.with(
+    with(
         channel -> {
           for (int i = 0; i < RabbitTopology.QUEUES; i++) {
             sum[0] += channel.messageCount(RabbitTopology.queue(CONSUMER, i));

@@ -49,7 +49,7 @@ final class Wiring implements RunningProcess {
     UserClient users = new UserClient(mesh.channel("user-svc"));
     InventoryClient inventory = new InventoryClient(inventoryChannel);
     PaymentClient payments = new PaymentClient(paymentChannel);
-    events = new EventLog(database, OrderServer.NAME, OrderEvents.GRANTS, mesh.telemetry());
+    events = config.events().log(database, OrderEvents.GRANTS, mesh);
     OrderStore store = new OrderStore(new OrderEvents(events));
     CartStore cartStore = new CartStore();
     feed = new OrderFeed(database, store, LOOK_EVERY);
@@ -61,6 +61,7 @@ final class Wiring implements RunningProcess {
     projection = new OrderProjection(viewDatabase, view, viewMoved);
     viewBuilder = new OrderViewBuilder(viewDatabase, events.store(), view);
     OrderQueries queries = new OrderQueries(database, orders, view, viewMoved);
+    // From its own log, also where a broker carries events: a view is not to wait for one.
     ownEvents = new EventBus(viewDatabase, GrpcEventTransport.over(mesh), mesh.telemetry());
     BooksClient books = new BooksClient(paymentChannel, inventoryChannel);
     sweep = new Sweep(database);

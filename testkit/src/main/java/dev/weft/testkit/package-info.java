@@ -1,6 +1,6 @@
 /**
  * Fixtures for the tests of services: a real PostgreSQL per test run, the mesh inside the test's
- * own process, and services as processes of their own. Test scope only.
+ * own process, services as processes of their own, and a real RabbitMQ. Test scope only.
  *
  * <p>Open {@link dev.weft.testkit.PostgresExtension}, {@link dev.weft.testkit.InProcessMesh} and
  * {@link dev.weft.testkit.ProcessMesh} first.

@@ -1,13 +1,13 @@
-package dev.weft.events;
+package dev.weft.testkit;
 
 import static org.awaitility.Awaitility.await;
 
-import com.rabbitmq.client.Channel;
-import com.rabbitmq.client.Connection;
-import com.rabbitmq.client.ConnectionFactory;
 import dev.weft.durable.LocalPorts;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -23,10 +23,17 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
  * A real RabbitMQ node of its own for the test run, on loopback and free ports; gone with the run.
- * Without the package {@code rabbitmq-server} the class is skipped.
+ * Where the package {@code rabbitmq-server} is not installed, the class is skipped.
+ *
+ * <pre>{@code
+ * @RegisterExtension static final LocalRabbit broker = new LocalRabbit();
+ * }</pre>
+ *
+ * <p>Classes share it, one after the other; each finds it running.
  */
-final class LocalRabbit implements BeforeAllCallback {
+public final class LocalRabbit implements BeforeAllCallback {
   private static final Path BIN = Path.of("/usr/lib/rabbitmq/bin");
+  private static final int ANSWER_MILLIS = 2_000;
   private static final Duration START_MAX = Duration.ofMinutes(2);
 
   private Node node = Node.NONE;
@@ -44,45 +51,31 @@ final class LocalRabbit implements BeforeAllCallback {
     node.start();
   }
 
-  RabbitConfig config() {
-    return new RabbitConfig(false, "127.0.0.1", node.port(), "/", "guest", "guest");
+  /** Its address, with user and password. */
+  public String url() {
+    return "amqp://guest:guest@127.0.0.1:" + node.port();
   }
 
-  void start() {
+  /** Starts it unless it runs, and waits until it can be used. */
+  public void start() {
     node.start();
   }
 
-  void kill() {
+  /** {@code kill -9}. */
+  public void kill() {
     node.kill();
   }
 
-  /** Sends the node a signal. */
-  void signal(String name) {
+  /** Sends the node a signal, such as {@code STOP}. */
+  public void signal(String name) {
     run(List.of("kill", "-" + name, Long.toString(node.pid())), Map.of());
   }
 
-  /** Tells the node something as an operator would. */
-  void ctl(String... words) {
+  /** Tells the node something as an operator would, by {@code rabbitmqctl}. */
+  public void ctl(String... words) {
     List<String> command = new ArrayList<>(List.of(BIN.resolve("rabbitmqctl").toString()));
     command.addAll(List.of(words));
     run(command, node.environment());
-  }
-
-  interface Use {
-    void on(Channel channel) throws Exception;
-  }
-
-  /** Does something on a channel of its own. */
-  void with(Use use) {
-    ConnectionFactory factory = new ConnectionFactory();
-    factory.setPort(node.port());
-    factory.setHost("127.0.0.1");
-    try (Connection connection = factory.newConnection();
-        Channel channel = connection.createChannel()) {
-      use.on(channel);
-    } catch (Exception e) {
-      throw new IllegalStateException(e);
-    }
   }
 
   private static void run(List<String> command, Map<String, String> environment) {
@@ -188,17 +181,20 @@ final class LocalRabbit implements BeforeAllCallback {
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
-      ConnectionFactory factory = new ConnectionFactory();
-      factory.setHost("127.0.0.1");
-      factory.setPort(port);
-      await()
-          .atMost(START_MAX)
-          .ignoreExceptionsInstanceOf(IOException.class)
-          .until(
-              () -> {
-                factory.newConnection().close();
-                return true;
-              });
+      await().atMost(START_MAX).until(this::answers);
+    }
+
+    /** It listens when all else is up; this is how its protocol begins. */
+    private boolean answers() {
+      try (Socket socket = new Socket()) {
+        socket.connect(
+            new InetSocketAddress(InetAddress.getLoopbackAddress(), port), ANSWER_MILLIS);
+        socket.setSoTimeout(ANSWER_MILLIS);
+        socket.getOutputStream().write(new byte[] {'A', 'M', 'Q', 'P', 0, 0, 9, 1});
+        return socket.getInputStream().read() == 1;
+      } catch (IOException e) {
+        return false;
+      }
     }
 
     void kill() {
