@@ -1,6 +1,7 @@
 package dev.weft.user;
 
 import dev.weft.durable.DatabaseConfig;
+import dev.weft.events.EventTransports;
 import dev.weft.mesh.ConfigException;
 import dev.weft.mesh.Env;
 import dev.weft.mesh.MeshConfig;
@@ -17,7 +18,11 @@ import java.util.function.Function;
  * @param firstAdmin made if there is no administrator
  */
 record UserConfig(
-    MeshConfig mesh, DatabaseConfig database, KeySeal seal, Optional<FirstAdmin> firstAdmin) {
+    MeshConfig mesh,
+    DatabaseConfig database,
+    EventTransports events,
+    KeySeal seal,
+    Optional<FirstAdmin> firstAdmin) {
   static final String SERVICE = "user-svc";
   private static final int PORT = 9101;
 
@@ -26,6 +31,7 @@ record UserConfig(
         MeshConfig.from(env, SERVICE, PORT),
         env.secret(
             "DATABASE_URL", "postgresql://user:password@host:port/database", DatabaseConfig::parse),
+        EventTransports.from(env, SERVICE),
         content(env, "WEFT_SERVICE_KEY_FILE", KeySeal::of)
             .orElseThrow(() -> ConfigException.missing("WEFT_SERVICE_KEY_FILE")),
         content(env, "WEFT_BOOTSTRAP_ADMIN_FILE", FirstAdmin::parse));

@@ -44,7 +44,7 @@ final class Wiring implements RunningProcess {
     keys = new SigningKeys(database, keyStore, config.seal());
     feed = new RevocationFeed(database, revocationStore, InstantSource.system());
     mesh = Mesh.open(config.mesh(), new OwnKeys(keys, feed));
-    events = new EventLog(database, UserConfig.SERVICE, UserEvents.GRANTS, mesh.telemetry());
+    events = config.events().log(database, UserEvents.GRANTS, mesh);
     UserStore userStore = new UserStore(new UserEvents(events));
     Revocations revocations =
         new Revocations(database, revocationStore, feed, userStore, sessionStore);
