@@ -43,6 +43,7 @@ final class History implements AutoCloseable {
   private final long began = System.nanoTime();
   private final Instant beganAt = Instant.now();
   private long healed = began;
+  private Duration quietAfter = Duration.ZERO;
   private final BufferedWriter file;
   private final List<Op> ops = new ArrayList<>();
   private final Map<String, Placed> placed = new LinkedHashMap<>(); // by order id
@@ -154,6 +155,15 @@ final class History implements AutoCloseable {
   /** How long ago the last fault ended. */
   synchronized Duration sinceHealed() {
     return Duration.ofNanos(System.nanoTime() - healed);
+  }
+
+  /** Every order had ended this long after the last fault did. */
+  synchronized void quietAfter(Duration wait) {
+    quietAfter = wait;
+  }
+
+  synchronized Duration quietAfter() {
+    return quietAfter;
   }
 
   /** An admin was told that this was given back. */

@@ -9,6 +9,7 @@ import dev.weft.prove.History.Placed;
 import dev.weft.prove.History.Refund;
 import dev.weft.shop.inventory.v1.StockMovement;
 import dev.weft.shop.payment.v1.LedgerEntry;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -49,7 +50,7 @@ final class Judge {
     K7("what is reserved after it was released takes no stock"),
     K8("all lines of an order are reserved, or none"),
     O1("an order only moves as the contract says, and stays where it ended"),
-    O2("every order ends after the faults did"),
+    O2("every order ends, within 30 s after the faults did"),
     O3("an order that was acknowledged is there"),
     O4("a request of unknown outcome made one order at most, exactly one once repeated"),
     O5("a refused request left nothing behind"),
@@ -111,6 +112,7 @@ final class Judge {
       Set.of(Op.Kind.CREATE, Op.Kind.REPEAT, Op.Kind.REPEAT_REORDERED, Op.Kind.RACE);
 
   /** After so many failures in a row an undoing counts as stalled. */
+  private static final Duration ENDED_WITHIN = Duration.ofSeconds(30);
   private static final int STALLED_AFTER = 10;
 
   private static final int HTTP_CONFLICT = 409;
@@ -344,6 +346,10 @@ final class Judge {
           other == null || other.equals(placed.order()),
           "key " + placed.key() + " made " + other + " and " + placed.order());
     }
+    check(
+        Invariant.O2,
+        history.quietAfter().compareTo(ENDED_WITHIN) <= 0,
+        "the last order ended " + history.quietAfter().toMillis() + " ms after the last fault");
     for (Order order : books.orders().values()) {
       check(Invariant.O2, order.ended(), order + " has not ended");
       check(

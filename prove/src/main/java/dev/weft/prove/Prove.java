@@ -169,9 +169,10 @@ final class Prove implements Callable<Integer> {
         report.say("healed; waiting for quiet");
         shop.awaitReady(QUIET);
         awaitQuiet(admin);
+        history.quietAfter(history.sinceHealed());
         report.say(
             "every order had ended %.1f s after the last fault did"
-                .formatted(history.sinceHealed().toMillis() / 1e3));
+                .formatted(history.quietAfter().toMillis() / 1e3));
         // What comes now takes some of these branches by itself.
         meters.look();
         count(history, meters);

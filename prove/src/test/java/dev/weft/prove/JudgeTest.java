@@ -17,6 +17,7 @@ import dev.weft.shop.inventory.v1.StockMovement;
 import dev.weft.shop.inventory.v1.StockMovement.Kind;
 import dev.weft.shop.payment.v1.LedgerEntry;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -227,6 +228,13 @@ final class JudgeTest {
   @Test
   void seesAnOrderThatDidNotEnd() {
     order(REFUSED, "STATE_PENDING", 500, 1);
+
+    assertThat(broken()).containsExactly(Invariant.O2);
+  }
+
+  @Test
+  void seesThatOrdersEndedTooLate() {
+    history.quietAfter(Duration.ofSeconds(31));
 
     assertThat(broken()).containsExactly(Invariant.O2);
   }
