@@ -16,6 +16,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** A system beside others, whose folder nobody chose, leaves nothing behind. */
+@BesideSharedWeft
 final class IsolatedTest {
   private static final Path ALL = Command.ROOT.resolve(".weft").resolve("isolated");
   private static final Duration LIMIT = Duration.ofMinutes(3);

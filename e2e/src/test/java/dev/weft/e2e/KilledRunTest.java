@@ -11,6 +11,7 @@ import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
 /** A supervisor that dies takes its children along, and loses nothing. */
+@BesideSharedWeft
 final class KilledRunTest {
 
   @Test

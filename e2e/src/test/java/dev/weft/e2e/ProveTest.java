@@ -6,6 +6,7 @@ import dev.weft.e2e.Command.Outcome;
 import org.junit.jupiter.api.Test;
 
 /** A slice of {@code ./weft prove}; the whole of it is a command of its own. */
+@BesideSharedWeft
 final class ProveTest {
   /** Crashes of four processes: at the door, on both sides of the capture, and on the way back. */
   private static final String SLICE =

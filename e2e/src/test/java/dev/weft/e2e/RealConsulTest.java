@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
  * The same system on a real Consul: the binary that {@code WEFT_CONSUL_BINARY} names, or {@code
  * consul} on the PATH.
  */
+@BesideSharedWeft
 final class RealConsulTest {
 
   @Test
