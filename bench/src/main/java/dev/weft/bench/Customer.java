@@ -11,6 +11,7 @@ import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
 import java.util.Iterator;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.stream.Stream;
 
@@ -101,6 +102,21 @@ final class Customer {
     return last;
   }
 
+  /** Their newest order as their list has it; empty if it has none. */
+  Optional<JsonNode> newestOrder() throws IOException, InterruptedException {
+    return Optional.ofNullable(get("/v1/orders?pageSize=1").at("/orders/0"))
+        .filter(order -> !order.isMissingNode());
+  }
+
+  /** As that, by a list that has to be as new as the first version of an order. */
+  JsonNode newestOrderAfter(String orderId) throws IOException, InterruptedException {
+    return get("/v1/orders?pageSize=1&readAfter=" + orderId + ":1").at("/orders/0");
+  }
+
+  private JsonNode get(String path) throws IOException, InterruptedException {
+    return body(path, HTTP.send(request(path).GET().build(), BodyHandlers.ofString()));
+  }
+
   private JsonNode post(String path, String json) throws IOException, InterruptedException {
     HttpResponse<String> answer =
         HTTP.send(
@@ -110,6 +126,10 @@ final class Customer {
                 .POST(BodyPublishers.ofString(json))
                 .build(),
             BodyHandlers.ofString());
+    return body(path, answer);
+  }
+
+  private static JsonNode body(String path, HttpResponse<String> answer) throws IOException {
     if (answer.statusCode() / 100 != 2) {
       throw new IllegalStateException(
           path + " answered " + answer.statusCode() + ": " + answer.body());
