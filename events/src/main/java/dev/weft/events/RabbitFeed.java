@@ -41,6 +41,8 @@ final class RabbitFeed implements EventTransport.Feed {
   private final Map<Integer, RabbitQueue> held = new HashMap<>();
   private volatile boolean closed;
   private volatile boolean broken;
+  // Nothing of it is under way then.
+  private volatile boolean connecting;
   private long caughtUpTo;
   private @Nullable Filled filled;
   private long pauseMillis = FIRST_PAUSE_MILLIS;
@@ -86,6 +88,10 @@ final class RabbitFeed implements EventTransport.Feed {
   public void close() {
     closed = true;
     changed.release();
+    if (connecting) {
+      // A broker that is away is not waited for.
+      thread.interrupt();
+    }
     try {
       if (!thread.join(END_MAX)) {
         thread.interrupt();
@@ -99,7 +105,13 @@ final class RabbitFeed implements EventTransport.Feed {
     try {
       while (!closed) {
         try {
-          session(link.open());
+          connecting = true;
+          if (closed) {
+            return;
+          }
+          Connection connection = link.open();
+          connecting = false;
+          session(connection);
         } catch (IOException
             | TimeoutException
             | ShutdownSignalException

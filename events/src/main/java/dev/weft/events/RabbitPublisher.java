@@ -39,6 +39,7 @@ public final class RabbitPublisher implements AutoCloseable {
   private static final int BATCH = 200;
   private static final int ANSWERS_AT_REST = 3;
   private static final Duration ANSWER_MAX = Duration.ofSeconds(10);
+  private static final Duration PROMPT = Duration.ofSeconds(1);
   private static final Duration END_MAX = Duration.ofSeconds(15);
   private static final Duration REPORT_EVERY = Duration.ofMinutes(1);
 
@@ -96,7 +97,11 @@ public final class RabbitPublisher implements AutoCloseable {
     events.watch().ring();
     try {
       thread.interrupt();
-      boolean _ = thread.join(END_MAX);
+      if (!thread.join(PROMPT)) {
+        // A broker that hangs answers no good-bye.
+        link.drop();
+        boolean _ = thread.join(END_MAX);
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

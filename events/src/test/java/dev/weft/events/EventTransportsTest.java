@@ -1,6 +1,8 @@
 package dev.weft.events;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assertions.assertTimeout;
 
 import dev.weft.durable.LocalPorts;
 import dev.weft.mesh.Env;
@@ -14,6 +16,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -57,6 +60,27 @@ class EventTransportsTest {
       assertThat(transport).isInstanceOf(RabbitEventTransport.class);
       assertThat(readiness().body()).contains("\"status\":\"degraded\"");
     }
+  }
+
+  @Test
+  void whatWaitsForABrokerThatIsAwayEndsAtOnce() throws Exception {
+    EventTransports ways = ways(Map.of("WEFT_EVENTS_URL", nobody()));
+    EventLog log = ways.log(log(), management, telemetry);
+    log.start();
+    EventTransport transport = ways.open(grpc(), management, telemetry);
+    EventTransport.Feed feed =
+        transport.subscribe(
+            Subscription.of("shipping", "stock-svc", "shop.stock.*"),
+            new EventFixture.Received(event -> {}));
+    // Some attempts later its pauses are longer than this test.
+    await().pollDelay(Duration.ofSeconds(1)).until(() -> true);
+    assertTimeout(
+        Duration.ofSeconds(3),
+        () -> {
+          feed.close();
+          transport.close();
+          log.close();
+        });
   }
 
   @Test
