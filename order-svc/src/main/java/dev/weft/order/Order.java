@@ -9,7 +9,7 @@ import java.util.UUID;
  * What one customer bought, or tried to.
  *
  * @param cancelReason when CANCELLED
- * @param cancelRequested whether its customer turned it back, which is possible until the capture
+ * @param calledOff why it was turned back before its end, which is possible until the capture
  * @param paymentId from the capture on
  * @param paymentMethod what the card network knows the card by
  * @param version grows with every write
@@ -22,7 +22,7 @@ record Order(
     Amount total,
     OrderState state,
     Optional<CancelReason> cancelReason,
-    boolean cancelRequested,
+    Optional<CancelReason> calledOff,
     Optional<UUID> paymentId,
     Address address,
     String paymentMethod,
@@ -40,11 +40,9 @@ record Order(
     return state == OrderState.PENDING && paymentId.isPresent();
   }
 
-  /** Why the order was cancelled, or is about to be as far as its customer has a say in it. */
+  /** Why the order was cancelled, or is about to be because it was called off. */
   Optional<CancelReason> shownCancelReason() {
-    return state == OrderState.PENDING && cancelRequested
-        ? Optional.of(CancelReason.REQUESTED)
-        : cancelReason;
+    return state == OrderState.PENDING ? calledOff : cancelReason;
   }
 
   List<Item> items() {

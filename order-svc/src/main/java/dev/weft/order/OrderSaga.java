@@ -133,8 +133,12 @@ final class OrderSaga {
 
   private Optional<String> calledOff(Handle tx, StepContext context) {
     try (Scope _ = TraceLink.of(context).makeCurrent()) {
-      boolean goesOn = store.beginCapture(tx, orderId(context), payment(context).orElseThrow());
-      return goesOn ? Optional.empty() : Optional.of(CancelReason.REQUESTED.name());
+      UUID id = orderId(context);
+      if (store.beginCapture(tx, id, payment(context).orElseThrow())) {
+        return Optional.empty();
+      }
+      return Optional.of(
+          store.find(tx, id).flatMap(Order::calledOff).orElse(CancelReason.REQUESTED).name());
     }
   }
 

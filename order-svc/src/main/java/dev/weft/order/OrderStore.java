@@ -119,17 +119,28 @@ final class OrderStore {
     return orders(tx, query.bind("atMost", atMost).map((row, _) -> Row.of(row)).list());
   }
 
-  /** How many PENDING orders a user has; counts no further than the limit. */
-  int countPending(Handle tx, UUID userId, int limit) {
+  /**
+   * What counts when a user orders.
+   *
+   * @param pending how many PENDING orders there are, counted no further than asked for
+   * @param user ACTIVE also when nothing is known
+   */
+  record Standing(int pending, UserState user) {}
+
+  Standing standing(Handle tx, UUID userId, int limit) {
     return tx.createQuery(
             """
-            SELECT count(*) FROM (
-              SELECT FROM customer_order WHERE user_id = :userId AND state = 'PENDING' LIMIT :limit
-            ) AS pending
+            SELECT (SELECT count(*) FROM (
+                     SELECT FROM customer_order
+                      WHERE user_id = :userId AND state = 'PENDING' LIMIT :limit) p) AS pending,
+                   coalesce((SELECT state FROM known_user WHERE user_id = :userId), 'ACTIVE')
+                     AS state
             """)
         .bind("userId", userId)
         .bind("limit", limit)
-        .mapTo(Integer.class)
+        .map(
+            (row, _) ->
+                new Standing(row.getInt("pending"), UserState.valueOf(row.getString("state"))))
         .one();
   }
 
@@ -147,6 +158,33 @@ final class OrderStore {
                 """)
             .bind("id", id);
     events.cancellationRequested(tx, only(changed(tx, update), id));
+  }
+
+  /**
+   * As {@link #requestCancel}, for some orders of a user that can be called off, if there are any;
+   * says which.
+   */
+  List<UUID> requestCancels(Handle tx, UUID userId, CancelReason why, int atMost) {
+    Query update =
+        tx.createQuery(
+                """
+                UPDATE customer_order
+                   SET cancel_requested = true, cancel_requested_for = :why,
+                       version = version + 1, event_version = event_version + 1,
+                       update_time = weft_now()
+                 WHERE order_id = ANY (ARRAY(
+                   SELECT order_id FROM customer_order
+                    WHERE user_id = :userId AND state = 'PENDING' AND NOT cancel_requested
+                      AND payment_id IS NULL
+                    ORDER BY order_id LIMIT :atMost FOR UPDATE))
+                RETURNING *
+                """)
+            .bind("why", why.name())
+            .bind("userId", userId)
+            .bind("atMost", atMost);
+    List<Order> calledOff = orders(tx, update.map((row, _) -> Row.of(row)).list());
+    calledOff.forEach(order -> events.cancellationRequested(tx, order));
+    return calledOff.stream().map(Order::id).toList();
   }
 
   /** Names the payment of an order whose money is about to be taken; false if it was called off. */
@@ -254,7 +292,7 @@ final class OrderStore {
       Amount total,
       OrderState state,
       Optional<CancelReason> cancelReason,
-      boolean cancelRequested,
+      Optional<CancelReason> calledOff,
       Optional<UUID> paymentId,
       Address address,
       String paymentMethod,
@@ -270,7 +308,7 @@ final class OrderStore {
           new Amount(row.getLong("total_minor"), row.getString("currency")),
           OrderState.valueOf(row.getString("state")),
           Optional.ofNullable(row.getString("cancel_reason")).map(CancelReason::valueOf),
-          row.getBoolean("cancel_requested"),
+          calledOff(row),
           Optional.ofNullable(row.getObject("payment_id", UUID.class)),
           new Address(
               row.getString("ship_name"),
@@ -286,6 +324,14 @@ final class OrderStore {
           row.getObject("update_time", OffsetDateTime.class).toInstant());
     }
 
+    private static Optional<CancelReason> calledOff(ResultSet row) throws SQLException {
+      if (!row.getBoolean("cancel_requested")) {
+        return Optional.empty();
+      }
+      String why = row.getString("cancel_requested_for");
+      return Optional.of(why == null ? CancelReason.REQUESTED : CancelReason.valueOf(why));
+    }
+
     Order toOrder(List<OrderLine> lines) {
       return new Order(
           id,
@@ -294,7 +340,7 @@ final class OrderStore {
           total,
           state,
           cancelReason,
-          cancelRequested,
+          calledOff,
           paymentId,
           address,
           paymentMethod,

@@ -123,7 +123,7 @@ final class Orders {
                     throw notCancellable(
                         "too late: the money for the order is being taken right now");
                   }
-                  if (order.cancelRequested()) {
+                  if (order.calledOff().isPresent()) {
                     return order;
                   }
                   store.requestCancel(tx, id);
@@ -149,8 +149,13 @@ final class Orders {
                     "IDEMPOTENCY_KEY_NOT_FOUND", "no request with this key took effect"));
   }
 
-  private Order accept(Handle tx, Wish wish, Quote quote) {
-    if (store.countPending(tx, wish.userId(), PENDING_MAX) >= PENDING_MAX) {
+  /** Accepts an order in the caller's transaction, at prices that were asked for before. */
+  Order accept(Handle tx, Wish wish, Quote quote) {
+    OrderStore.Standing standing = store.standing(tx, wish.userId(), PENDING_MAX);
+    if (standing.user() != UserState.ACTIVE) {
+      throw Rejection.forbidden("USER_NOT_ACTIVE", "the account is disabled or deleted");
+    }
+    if (standing.pending() >= PENDING_MAX) {
       throw Rejection.tooMany(
           "TOO_MANY_OPEN_ORDERS", "too many orders are not finished yet", PENDING_RETRY);
     }

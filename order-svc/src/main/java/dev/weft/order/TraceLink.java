@@ -31,7 +31,7 @@ final class TraceLink {
   /** The same attempt, in the trace that its saga carries. */
   static SagaStep.Action in(SagaStep.Action attempt) {
     return context -> {
-      try (Scope _ = linked(context.data()).makeCurrent()) {
+      try (Scope _ = of(context.data()).makeCurrent()) {
         return attempt.attempt(context);
       }
     };
@@ -39,10 +39,11 @@ final class TraceLink {
 
   /** The trace that the saga carries, for what is done in a transaction of its runner. */
   static Context of(StepContext saga) {
-    return linked(saga.data());
+    return of(saga.data());
   }
 
-  private static Context linked(String traceparent) {
+  /** The trace of a {@code traceparent} that was kept. */
+  static Context of(String traceparent) {
     return W3CTraceContextPropagator.getInstance()
         .extract(Context.root(), traceparent, Getter.INSTANCE);
   }

@@ -26,7 +26,7 @@ final class Wiring implements RunningProcess {
 
   private final Mesh mesh;
   private final Database database;
-  // Of their own, so that a rush of sagas leaves connections to those who order.
+  // Of their own, so that a rush of sagas or events leaves connections to those who order.
   private final Database sagaDatabase;
   // Likewise: that the read model follows takes nothing from those who read it.
   private final Database viewDatabase;
@@ -35,6 +35,9 @@ final class Wiring implements RunningProcess {
   private final OrderViewBuilder viewBuilder;
   private final EventBus ownEvents;
   private final OrderFeed feed;
+  private final Farewells farewells;
+  private final KnownUsers knownUsers;
+  private final EventBus othersEvents;
   private final SagaRunner sagas;
   private final Sweep sweep;
   private final MeshServer server;
@@ -53,6 +56,10 @@ final class Wiring implements RunningProcess {
     OrderStore store = new OrderStore(new OrderEvents(events));
     CartStore cartStore = new CartStore();
     feed = new OrderFeed(database, store, LOOK_EVERY);
+    KnownUserStore knownUserStore = new KnownUserStore();
+    farewells = new Farewells(sagaDatabase, knownUserStore, store, feed);
+    knownUsers = new KnownUsers(sagaDatabase, knownUserStore, farewells);
+    othersEvents = config.events().bus(sagaDatabase, mesh);
     OrderSaga saga = new OrderSaga(sagaDatabase, store, feed, users, inventory, payments);
     sagas = new SagaRunner(sagaDatabase, SagaSettings.DEFAULT, List.of(saga.definition()));
     Orders orders = new Orders(database, store, cartStore, sagas, feed, inventory);
@@ -83,6 +90,8 @@ final class Wiring implements RunningProcess {
     events.start();
     feed.start();
     sagas.start();
+    farewells.start();
+    othersEvents.subscribe(KnownUsers.SUBSCRIPTION, knownUsers);
     sweep.start();
     viewBuilder.start();
     server.start(); // from here on the registry sends calls
@@ -94,6 +103,8 @@ final class Wiring implements RunningProcess {
     ownEvents.close(); // first: what was taken in is acknowledged to a server that is there
     server.close(); // leaves the registry, then lets running calls finish
     viewBuilder.close();
+    othersEvents.close();
+    farewells.close();
     sagas.close();
     sweep.close();
     feed.close();

@@ -51,7 +51,7 @@ final class OrderProcessTest {
 
   @BeforeEach
   void open() {
-    serve("user-svc", new FakeUsers(faults), new FakeIdentity(identity));
+    serve("user-svc", new FakeUsers(faults), new FakeUserLog(), new FakeIdentity(identity));
     serve("inventory-svc", inventory);
     serve("payment-svc", payments);
     orders =

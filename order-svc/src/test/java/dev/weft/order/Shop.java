@@ -59,6 +59,7 @@ final class Shop implements AutoCloseable {
 
   final Faults faults = new Faults();
   final FakeUsers users = new FakeUsers(faults);
+  final FakeUserLog userLog = new FakeUserLog();
   final FakeInventory inventory = new FakeInventory(faults);
   final FakePayments payments = new FakePayments(faults);
   private final Database database;
@@ -74,11 +75,12 @@ final class Shop implements AutoCloseable {
               """
               TRUNCATE customer_order, order_line, cart, cart_item, saga, saga_step, request_id,
                 order_view, order_view_change, order_view_count, outbox, event, event_aggregate,
-                event_group_bucket, event_group_member, inbox, inbox_aggregate, event_parked
+                event_group_bucket, event_group_member, inbox, inbox_aggregate, event_parked,
+                known_user, farewell
               """);
           tx.execute("UPDATE event_counter SET last = 0");
         });
-    mesh.serve("user-svc", users);
+    mesh.serve("user-svc", users, userLog);
     mesh.serve("inventory-svc", inventory);
     mesh.serve("payment-svc", payments);
   }
@@ -226,6 +228,8 @@ final class Shop implements AutoCloseable {
     final OrderStore store;
     final OrderFeed feed;
     final SagaRunner sagas;
+    final Farewells farewells;
+    final Orders orders;
     final OrderProjection projection;
     final OrderQueries queries;
     final OrderViewBuilder viewBuilder;
@@ -250,7 +254,9 @@ final class Shop implements AutoCloseable {
               goods,
               new PaymentClient(mesh.channel("order-svc", "payment-svc")));
       sagas = new SagaRunner(database, settings, List.of(saga.definition()));
-      Orders orders = new Orders(database, store, carts, sagas, feed, goods);
+      orders = new Orders(database, store, carts, sagas, feed, goods);
+      KnownUserStore knownUsers = new KnownUserStore();
+      farewells = new Farewells(database, knownUsers, store, feed);
       OrderViewStore view = new OrderViewStore();
       Bell moved = new Bell();
       projection = new OrderProjection(database, view, moved);
@@ -270,6 +276,8 @@ final class Shop implements AutoCloseable {
       feed.start();
       sagas.start();
       viewBuilder.start();
+      farewells.start();
+      bus.subscribe(KnownUsers.SUBSCRIPTION, new KnownUsers(database, knownUsers, farewells));
     }
 
     /** Lets the read model follow the orders from now on. */
@@ -289,6 +297,7 @@ final class Shop implements AutoCloseable {
     public void close() {
       bus.close();
       viewBuilder.close();
+      farewells.close();
       sagas.close();
       feed.close();
       events.close();

@@ -1,0 +1,77 @@
+package dev.weft.order;
+
+import dev.weft.durable.Database;
+import dev.weft.durable.Event;
+import dev.weft.events.EventHandler;
+import dev.weft.events.EventPayloads;
+import dev.weft.events.Subscription;
+import dev.weft.events.UnreadableEventException;
+import dev.weft.order.KnownUserStore.Farewell;
+import dev.weft.shop.event.v1.UserCreated;
+import dev.weft.shop.event.v1.UserDeleted;
+import dev.weft.shop.event.v1.UserFacts;
+import dev.weft.shop.event.v1.UserUpdated;
+import java.util.UUID;
+import org.jdbi.v3.core.Handle;
+
+/**
+ * Keeps what order-svc knows of people as user-svc says it, and begins to call off what deleted
+ * ones ordered.
+ */
+final class KnownUsers implements EventHandler {
+  static final Subscription SUBSCRIPTION =
+      Subscription.of("users-of-orders", "user-svc", "shop.user.*");
+
+  private final Database database;
+  private final KnownUserStore store;
+  private final Farewells farewells;
+
+  KnownUsers(Database database, KnownUserStore store, Farewells farewells) {
+    this.database = database;
+    this.store = store;
+    this.farewells = farewells;
+  }
+
+  @Override
+  public void handle(Handle tx, Event event) {
+    UserFacts user = facts(event);
+    UUID id = id(user);
+    UserState state = state(user);
+    store.put(tx, id, state);
+    if (state == UserState.DELETED) {
+      store.add(tx, new Farewell(id, TraceLink.current()));
+      database.afterCommit(farewells::wake);
+    }
+  }
+
+  // A type that is newer than this process waits for an operator, and for a newer process.
+  private static UserFacts facts(Event event) {
+    return switch (event.type()) {
+      case "shop.user.created" ->
+          EventPayloads.parse(event, UserCreated.getDefaultInstance()).getUser();
+      case "shop.user.updated" ->
+          EventPayloads.parse(event, UserUpdated.getDefaultInstance()).getUser();
+      case "shop.user.deleted" ->
+          EventPayloads.parse(event, UserDeleted.getDefaultInstance()).getUser();
+      default -> throw new UnreadableEventException("nothing is known of events of this type");
+    };
+  }
+
+  private static UUID id(UserFacts user) {
+    try {
+      return UUID.fromString(user.getUserId());
+    } catch (IllegalArgumentException e) {
+      throw new UnreadableEventException("user_id is no UUID", e);
+    }
+  }
+
+  private static UserState state(UserFacts user) {
+    return switch (user.getState()) {
+      case STATE_ACTIVE -> UserState.ACTIVE;
+      case STATE_DISABLED -> UserState.DISABLED;
+      case STATE_DELETED -> UserState.DELETED;
+      case STATE_UNSPECIFIED, UNRECOGNIZED ->
+          throw new UnreadableEventException("state is not one of the states");
+    };
+  }
+}
