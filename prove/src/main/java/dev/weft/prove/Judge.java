@@ -111,8 +111,9 @@ final class Judge {
   private static final Set<Op.Kind> PLACING =
       Set.of(Op.Kind.CREATE, Op.Kind.REPEAT, Op.Kind.REPEAT_REORDERED, Op.Kind.RACE);
 
-  /** After so many failures in a row an undoing counts as stalled. */
   private static final Duration ENDED_WITHIN = Duration.ofSeconds(30);
+
+  /** After so many failures in a row an undoing counts as stalled. */
   private static final int STALLED_AFTER = 10;
 
   private static final int HTTP_CONFLICT = 409;
