@@ -135,6 +135,15 @@ final class Weft implements AutoCloseable {
     assertThat(handle(process).destroy()).as("terminated %s", process).isTrue();
   }
 
+  /** Lets it stand still, as if its machine had no time for it, until {@link #resume}. */
+  void halt(String process) {
+    signal(process, "STOP");
+  }
+
+  void resume(String process) {
+    signal(process, "CONT");
+  }
+
   /** The accounts and products that {@code ./weft up} made. */
   JsonNode demo() {
     return folder.demo();
@@ -181,6 +190,19 @@ final class Weft implements AutoCloseable {
   public void close() {
     down();
     folder.delete("postgres");
+  }
+
+  private void signal(String process, String signal) {
+    try {
+      int exit =
+          new ProcessBuilder("kill", "-s", signal, Long.toString(pid(process))).start().waitFor();
+      assertThat(exit).as("%s to %s", signal, process).isZero();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
+    }
   }
 
   private ProcessHandle handle(String process) {

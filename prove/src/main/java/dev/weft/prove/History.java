@@ -54,12 +54,21 @@ final class History implements AutoCloseable {
       new HashMap<>(); // the first good one, by what it is of
   private final Set<String> sentAgain = new LinkedHashSet<>();
   private final List<Contest> contests = new ArrayList<>();
+  private final List<Leaving> leavings = new ArrayList<>();
 
   /** Money that an admin gave back, and was told so. */
   record Refund(String order, String key, long minor) {}
 
   /** So many wanted one each of a product of which there were so many. */
   record Contest(String product, int stock, int buyers) {}
+
+  /**
+   * Somebody deleted their account.
+   *
+   * @param kept orders that were CONFIRMED by then
+   * @param pending orders whose money nobody could take before order-svc knew of it
+   */
+  record Leaving(String user, List<String> kept, List<String> pending) {}
 
   /**
    * An order that a client was given a number for.
@@ -190,6 +199,14 @@ final class History implements AutoCloseable {
 
   synchronized List<Contest> contests() {
     return List.copyOf(contests);
+  }
+
+  synchronized void left(Leaving leaving) {
+    leavings.add(leaving);
+  }
+
+  synchronized List<Leaving> leavings() {
+    return List.copyOf(leavings);
   }
 
   /** All requests of these kinds with a key, together for each client and key, in order of time. */

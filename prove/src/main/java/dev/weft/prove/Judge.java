@@ -5,6 +5,7 @@ import dev.weft.prove.Books.Order;
 import dev.weft.prove.Books.Saga;
 import dev.weft.prove.Books.Step;
 import dev.weft.prove.History.Contest;
+import dev.weft.prove.History.Leaving;
 import dev.weft.prove.History.Placed;
 import dev.weft.prove.History.Refund;
 import dev.weft.shop.inventory.v1.StockMovement;
@@ -58,9 +59,7 @@ final class Judge {
     O7("an accepted cancel wins: the order is never confirmed; a refused one loses"),
     O8("undone are only steps that ran or may have run, in reverse; and they all are"),
     O9("each step has its effect once, however often it was tried (network's lines, movements)"),
-    O10(
-        "a deleted user's pending orders are cancelled, confirmed ones stay",
-        "nobody deletes an account here: order-svc does not hear of it yet"),
+    O10("a deleted user's pending orders are cancelled, confirmed ones stay"),
     O11(
         "what cannot be undone is in the list of stalled sagas",
         "an undoing stalls after ten failures in a row; no fault here lasts so long"),
@@ -146,6 +145,7 @@ final class Judge {
     judge.stock();
     judge.orders();
     judge.cancels();
+    judge.leavings();
     judge.lostAnswers();
     judge.sagas();
     judge.check(Invariant.AUDIT, books.auditHolds(), "GET /v1/audit/invariants says otherwise");
@@ -379,6 +379,25 @@ final class Judge {
             lost ? Invariant.I6 : Invariant.O7,
             !order.reason().equals("CANCEL_REASON_REQUESTED"),
             order + ": its cancel was refused, and it was cancelled by request");
+      }
+    }
+  }
+
+  private void leavings() {
+    for (Leaving leaving : history.leavings()) {
+      String gone = " is of " + leaving.user() + ", who is gone";
+      for (String id : leaving.kept()) {
+        @Nullable Order order = books.orders().get(id);
+        check(Invariant.O10, order != null && order.confirmed(), order + gone + "; it was bought");
+      }
+      for (String id : leaving.pending()) {
+        @Nullable Order order = books.orders().get(id);
+        check(
+            Invariant.O10,
+            order != null
+                && order.state().equals("STATE_CANCELLED")
+                && order.reason().equals("CANCEL_REASON_USER_NOT_ACTIVE"),
+            order + gone);
       }
     }
   }

@@ -35,6 +35,7 @@ record Op(
     RESTOCK,
     READ,
     READ_STOCK,
+    LEAVE,
     WITNESS
   }
 

@@ -176,10 +176,13 @@ final class Prove implements Callable<Integer> {
         // What comes now takes some of these branches by itself.
         meters.look();
         count(history, meters);
-        report.say("more buyers than goods; late requests; keys, after those who know them died");
+        report.say(
+            "more buyers than goods; late requests; keys, after those who know them died; customers"
+                + " who leave");
         judged.add(aftermath.contest());
         aftermath.late(Books.read(shop, admin, judged));
         aftermath.keys();
+        new Leavers(shop, history, admin, goods.getFirst()).leave();
         awaitQuiet(admin);
       }
       Books books = Books.read(shop, admin, judged);

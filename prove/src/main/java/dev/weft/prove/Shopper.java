@@ -100,6 +100,11 @@ final class Shopper {
     return send("POST", path, key, body, token());
   }
 
+  /** Deletes the own account. */
+  Answer delete() {
+    return send("DELETE", "/v1/users/" + id, "", "", token());
+  }
+
   /** Gives back so much of a payment, as an admin may. */
   Answer refund(String payment, String key, long minor) {
     Map<String, Object> amount =

@@ -10,6 +10,7 @@ import dev.weft.prove.Books.Order;
 import dev.weft.prove.Books.Saga;
 import dev.weft.prove.Books.Step;
 import dev.weft.prove.History.Contest;
+import dev.weft.prove.History.Leaving;
 import dev.weft.prove.History.Placed;
 import dev.weft.prove.History.Refund;
 import dev.weft.prove.Judge.Invariant;
@@ -405,6 +406,20 @@ final class JudgeTest {
 
     ask(Op.Kind.CANCEL, REFUSED, 200);
     assertThat(broken()).isEmpty();
+  }
+
+  @Test
+  void seesWhatBecameOfTheOrdersOfSomebodyWhoLeft() {
+    order(REFUSED, "STATE_CANCELLED", 500, 1, "CANCEL_REASON_USER_NOT_ACTIVE");
+    history.left(new Leaving("ada", List.of(BOUGHT), List.of(REFUSED)));
+    assertThat(broken()).isEmpty();
+    assertThat(verdict().checked()).containsEntry(Invariant.O10, 2L);
+
+    history.left(new Leaving("ada", List.of(REFUSED), List.of()));
+    assertThat(broken()).containsExactly(Invariant.O10);
+
+    history.left(new Leaving("ada", List.of(), List.of(BOUGHT)));
+    assertThat(verdict().violations().get(Invariant.O10)).hasSize(2);
   }
 
   @Test

@@ -154,7 +154,7 @@ final class ReportTest {
   void saysWhyAPromiseIsNotTried() {
     end(fault(true, 7), HOLDS);
 
-    assertThat(said()).contains("(not driven: " + Invariant.O10.undriven + ")");
+    assertThat(said()).contains("(not driven: " + Invariant.O11.undriven + ")");
   }
 
   @Test
