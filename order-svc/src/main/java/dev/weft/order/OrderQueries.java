@@ -24,6 +24,9 @@ import java.util.concurrent.TimeUnit;
 final class OrderQueries {
   private static final Duration WAIT_MAX = Duration.ofSeconds(1);
 
+  /** For what somebody did a moment ago and does not name. */
+  static final Duration COURTESY = Duration.ofMillis(250);
+
   /** Of what the caller gives us, for the answer itself. */
   private static final Duration ANSWER = Duration.ofMillis(200);
 
@@ -39,16 +42,20 @@ final class OrderQueries {
   private final Orders orders;
   private final OrderViewStore view;
   private final Bell moved;
+  private final Duration courtesy;
   private final Semaphore room = new Semaphore(WAITING_MAX);
 
   /**
    * @param moved rings when this process has taken an event into the view
+   * @param courtesy how long a list waits for what its user did last in this process
    */
-  OrderQueries(Database database, Orders orders, OrderViewStore view, Bell moved) {
+  OrderQueries(
+      Database database, Orders orders, OrderViewStore view, Bell moved, Duration courtesy) {
     this.database = database;
     this.orders = orders;
     this.view = view;
     this.moved = moved;
+    this.courtesy = courtesy;
   }
 
   /** Which orders to list, and which end first. */
@@ -86,6 +93,7 @@ final class OrderQueries {
   Page list(Filter filter, int size, String token, List<ReadAfter> readAfter) {
     Optional<UUID> after = lastKey(token, filter.arguments());
     await(filter.visibleTo(), readAfter);
+    filter.visibleTo().ifPresent(this::awaitOwn);
     if (filter.ofSomebodyElse()) {
       return new Page(List.of(), "", 0);
     }
@@ -128,16 +136,39 @@ final class OrderQueries {
     if (!database.read(tx -> view.written(tx, visibleTo, all))) {
       throw Rejection.invalid("read_after", "names an order, or a version of one, that never was");
     }
-    if (!room.tryAcquire()) {
+    if (!arrive(visibleTo, all, mark, WAIT_MAX)) {
       throw behind();
     }
+  }
+
+  /** Waits a little for what the user did last, once; the list is there also without it. */
+  private void awaitOwn(UUID user) {
+    long mark = moved.mark();
+    Optional<ReadAfter> write = orders.recent().of(user);
+    if (write.isPresent()) {
+      Optional<UUID> visibleTo = Optional.of(user);
+      List<ReadAfter> own = List.of(write.get());
+      if (!database.read(tx -> view.reached(tx, visibleTo, own))) {
+        boolean _ = arrive(visibleTo, own, mark, courtesy);
+      }
+      orders.recent().listed(user, write.get());
+    }
+  }
+
+  /** Waits until these are in what is read; says whether they are. */
+  private boolean arrive(
+      Optional<UUID> visibleTo, List<ReadAfter> all, long since, Duration atMost) {
+    if (!room.tryAcquire()) {
+      return false;
+    }
     try {
-      long end = System.nanoTime() + patience().toNanos();
+      long mark = since;
+      long end = System.nanoTime() + patience(atMost).toNanos();
       for (long left = end - System.nanoTime(); left > 0; left = end - System.nanoTime()) {
         moved.awaitAfter(mark, Duration.ofNanos(Math.min(left, LOOK_EVERY.toNanos())));
         mark = moved.mark();
         if (database.read(tx -> view.reached(tx, visibleTo, all))) {
-          return;
+          return true;
         }
       }
     } catch (InterruptedException e) {
@@ -145,16 +176,16 @@ final class OrderQueries {
     } finally {
       room.release();
     }
-    throw behind();
+    return false;
   }
 
-  private static Duration patience() {
+  private static Duration patience(Duration atMost) {
     Deadline deadline = Context.current().getDeadline();
     if (deadline == null) {
-      return WAIT_MAX;
+      return atMost;
     }
     Duration left = Duration.ofNanos(deadline.timeRemaining(TimeUnit.NANOSECONDS)).minus(ANSWER);
-    return left.compareTo(WAIT_MAX) < 0 ? left : WAIT_MAX;
+    return left.compareTo(atMost) < 0 ? left : atMost;
   }
 
   // No UNAVAILABLE: nothing else is wrong with this service, and nobody should repeat it at once.

@@ -34,6 +34,7 @@ final class Orders {
   private final SagaRunner sagas;
   private final OrderFeed feed;
   private final InventoryClient inventory;
+  private final RecentWrites recent = new RecentWrites();
 
   Orders(
       Database database,
@@ -128,7 +129,7 @@ final class Orders {
                   }
                   store.requestCancel(tx, id);
                   database.afterCommit(() -> feed.changed(id));
-                  return store.find(tx, id).orElseThrow();
+                  return written(store.find(tx, id).orElseThrow());
                 }));
   }
 
@@ -165,6 +166,17 @@ final class Orders {
             new OrderStore.NewOrder(
                 UuidV7.next(), wish.userId(), quote, wish.address(), wish.paymentMethod()));
     sagas.begin(tx, OrderSaga.NAME, order.id().toString(), TraceLink.current());
+    return written(order);
+  }
+
+  /** What users did last in this process, and has not been listed. */
+  RecentWrites recent() {
+    return recent;
+  }
+
+  private Order written(Order order) {
+    ReadAfter write = new ReadAfter(order.id(), order.version());
+    database.afterCommit(() -> recent.wrote(order.userId(), write));
     return order;
   }
 

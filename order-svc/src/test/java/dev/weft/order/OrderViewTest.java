@@ -99,9 +99,26 @@ final class OrderViewTest {
   }
 
   @Test
+  void whoOrderedFindsItInTheNextListWithoutSayingSo() {
+    instance.follow();
+    Hold hold = shop.faults.hold("check-user", When.BEFORE);
+    for (int i = 0; i < 20; i++) {
+      Order placed = shop.place(ann, order("card_ok", product));
+      assertThat(list(ListOrdersRequest.getDefaultInstance()))
+          .first()
+          .returns(placed.getOrderId(), Order::getOrderId);
+    }
+    hold.release();
+  }
+
+  @Test
   void whoAsksForMoreThanHasArrivedIsToldSoAndGetsNothingOld() {
     Order placed = shop.place(ann, order("card_ok", product));
-    assertThat(list(ListOrdersRequest.getDefaultInstance())).isEmpty();
+    assertThat(
+            shop.ordersAs(Shop.ADMIN, "admin")
+                .listOrders(ListOrdersRequest.getDefaultInstance())
+                .getOrdersList())
+        .isEmpty();
 
     RemoteError error =
         refused(

@@ -260,7 +260,7 @@ final class Shop implements AutoCloseable {
       OrderViewStore view = new OrderViewStore();
       Bell moved = new Bell();
       projection = new OrderProjection(database, view, moved);
-      queries = new OrderQueries(database, orders, view, moved);
+      queries = new OrderQueries(database, orders, view, moved, Duration.ofSeconds(2));
       viewBuilder = new OrderViewBuilder(database, events.store(), view);
       bus =
           new EventBus(
