@@ -26,6 +26,7 @@ final class ContainerSecrets {
   void make() {
     List<String> services = new ArrayList<>(Programs.SERVICES);
     services.add(Programs.EDGE);
+    services.add(Programs.OPERATOR); // whose folder no service's container sees
     ServiceKeys keys = ServiceKeys.in(root.folder("keys"), services);
     for (String service : services) {
       Path own = root.folder(service);

@@ -39,6 +39,10 @@ final class KeyCommand implements Callable<Integer> {
       throw new Trouble(
           2, service + " is no name of a service: lower-case letters, digits and hyphens");
     }
+    if (service.equals(Programs.OPERATOR)) {
+      throw new Trouble(
+          2, "no service is called operator: that key is for ./weft events and ./weft dlq");
+    }
     StateDir dir = StateDir.of(state);
     SystemState running =
         SystemState.live(dir)

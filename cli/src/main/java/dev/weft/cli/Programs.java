@@ -28,6 +28,10 @@ final class Programs {
   static final String CARD_NETWORK = "card-network";
   static final String REGISTRY = "registry";
   static final String DATABASE = "postgres";
+
+  /** Not a process: who looks at events and dead letters, by a key that no process is given. */
+  static final String OPERATOR = "operator";
+
   static final List<String> SERVICES = List.of(USER, ORDER, PAYMENT, INVENTORY);
 
   private static final Map<String, String> MAIN =

@@ -3,6 +3,7 @@ package dev.weft.cli;
 import static dev.weft.cli.Programs.CARD_NETWORK;
 import static dev.weft.cli.Programs.DATABASE;
 import static dev.weft.cli.Programs.EDGE;
+import static dev.weft.cli.Programs.OPERATOR;
 import static dev.weft.cli.Programs.REGISTRY;
 import static dev.weft.cli.Programs.SERVICES;
 
@@ -80,7 +81,7 @@ final class Supervisor implements AutoCloseable {
     }
     launch(programs.cardNetwork());
     Map<String, String> databases = startDatabase();
-    ServiceKeys keys = ServiceKeys.in(dir.folder("identity"), withEdge());
+    ServiceKeys keys = ServiceKeys.in(dir.folder("identity"), withNames());
     for (String service : SERVICES) {
       String database = databases.get(database(service));
       if (database == null) {
@@ -422,9 +423,11 @@ final class Supervisor implements AutoCloseable {
     return new SystemState.Running("supervisor", self.pid(), started, "ready", 0, 0, 0);
   }
 
-  private static List<String> withEdge() {
+  /** Everybody who has to prove a name: the operator, too, from the start. */
+  private static List<String> withNames() {
     List<String> names = new ArrayList<>(SERVICES);
     names.add(EDGE);
+    names.add(OPERATOR);
     return names;
   }
 

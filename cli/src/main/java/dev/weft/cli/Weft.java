@@ -18,8 +18,10 @@ import picocli.CommandLine.IParameterExceptionHandler;
     },
     footer = {
       "",
-      "  ./weft test   builds everything and runs the whole test suite",
-      "  ./weft prove  breaks a system of its own and judges what is left",
+      "  ./weft events  shows what services say, and who reads it",
+      "  ./weft dlq     lists, shows, redrives and discards dead letters",
+      "  ./weft test    builds everything and runs the whole test suite",
+      "  ./weft prove   breaks a system of its own and judges what is left",
       "",
       "Exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 timed out."
     },

@@ -38,6 +38,8 @@ class ContainerSecretsTest {
             "services.jwks.json");
     assertThat(names("edge-gateway"))
         .containsExactlyInAnyOrder("service.key.pem", "services.jwks.json");
+    assertThat(names("operator"))
+        .containsExactlyInAnyOrder("service.key.pem", "services.jwks.json");
     assertThat(names("postgres"))
         .containsExactlyInAnyOrder(
             "postgres.password",

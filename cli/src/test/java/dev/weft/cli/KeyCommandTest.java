@@ -62,7 +62,7 @@ class KeyCommandTest {
 
   @Test
   void aNameThatNoServiceCanHaveIsAUsageError() {
-    for (String name : List.of("../user-svc", "Greeter", "a b", "")) {
+    for (String name : List.of("../user-svc", "Greeter", "a b", "", "operator")) {
       assertThat(run("key", name).exitCode()).as(name).isEqualTo(2);
     }
     assertThat(run("key").exitCode()).isEqualTo(2);

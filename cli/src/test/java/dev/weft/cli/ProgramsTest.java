@@ -57,6 +57,26 @@ class ProgramsTest {
   }
 
   @Test
+  void noProcessIsToldWhereTheOperatorsKeyIs() {
+    Programs programs = programs(Map.of());
+    ServiceKeys keys =
+        ServiceKeys.in(
+            dir.folder("identity"), List.of(Programs.USER, Programs.EDGE, Programs.OPERATOR));
+
+    String operators = keys.privateKey(Programs.OPERATOR).toString();
+    assertThat(Path.of(operators)).exists();
+    for (ProcessSpec process :
+        List.of(
+            programs.cardNetwork(),
+            programs.registry(),
+            programs.edge(keys),
+            programs.service(Programs.USER, keys, "postgresql://x@127.0.0.1/x"))) {
+      assertThat(process.environment()).as(process.name()).doesNotContainValue(operators);
+      assertThat(process.command()).as(process.name()).doesNotContain(operators);
+    }
+  }
+
+  @Test
   void theAddressToListenOnIsPassedOnToAllButTheRegistry() {
     Programs programs = programs(Map.of("WEFT_BIND", "127.0.0.2"));
 

@@ -36,7 +36,8 @@ class ScriptTest {
           "order-svc",
           "card-network",
           "edge-gateway",
-          "cli");
+          "cli",
+          "operator");
   // What any Unix has; java and mvn are what these tests give or take away.
   private static final List<String> TOOLS =
       List.of(
@@ -236,7 +237,8 @@ class ScriptTest {
 
   @Test
   void helpNeedsNeitherAJdkNorABuild() throws Exception {
-    for (String[] asked : new String[][] {{"--help"}, {"-h"}, {"up", "--help"}, {"down", "-h"}}) {
+    for (String[] asked :
+        new String[][] {{"--help"}, {"-h"}, {"up", "--help"}, {"dlq", "list", "-h"}}) {
       assertThat(words(0, asked).out()).as(String.join(" ", asked)).startsWith("usage: ./weft");
     }
     assertThat(words(0, "test", "--help").out()).startsWith("usage: ./weft test").hasLineCount(1);
@@ -254,7 +256,7 @@ class ScriptTest {
   @Test
   void whatWasNeverBuiltDoesNotRun() throws Exception {
     jdk("good", "25.0.3");
-    for (String command : List.of("status", "down", "key")) {
+    for (String command : List.of("status", "down", "key", "events", "dlq")) {
       assertThat(words(3, command).err()).isEqualTo("weft: not running: start it with ./weft up\n");
     }
     assertThat(root.resolve(".weft")).doesNotExist();

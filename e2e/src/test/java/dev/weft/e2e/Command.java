@@ -26,7 +26,14 @@ final class Command {
 
   /** Would change what a system is made of or where it is. */
   private static final List<String> NOT_INHERITED =
-      List.of("CONSUL_HTTP_ADDR", "CONSUL_HTTP_TOKEN", "DATABASE_URL", "WEFT_STATE_DIR", "PORT");
+      List.of(
+          "CONSUL_HTTP_ADDR",
+          "CONSUL_HTTP_TOKEN",
+          "DATABASE_URL",
+          "WEFT_STATE_DIR",
+          "WEFT_SERVICE_KEY_FILE",
+          "WEFT_SERVICE_KEYS_FILE",
+          "PORT");
 
   /** What a run came to. */
   record Outcome(int exitCode, String out, String err) {
