@@ -97,7 +97,7 @@ public final class RabbitPublisher implements AutoCloseable {
     events.watch().ring();
     try {
       thread.interrupt();
-      if (!thread.join(PROMPT)) {
+      if (thread.getState() != Thread.State.NEW && !thread.join(PROMPT)) {
         // A broker that hangs answers no good-bye.
         link.drop();
         boolean _ = thread.join(END_MAX);

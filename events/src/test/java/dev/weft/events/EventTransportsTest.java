@@ -84,6 +84,11 @@ class EventTransportsTest {
   }
 
   @Test
+  void aLogThatWasNeverStartedCanBeClosed() throws Exception {
+    ways(Map.of("WEFT_EVENTS_URL", nobody())).log(log(), management, telemetry).close();
+  }
+
+  @Test
   void withoutABrokerEventsTravelByGrpcAndNothingIsAskedOfOne() throws Exception {
     EventTransports ways = ways(Map.of());
     try (EventLog log = ways.log(log(), management, telemetry);
