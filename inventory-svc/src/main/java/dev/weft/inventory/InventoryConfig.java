@@ -1,6 +1,7 @@
 package dev.weft.inventory;
 
 import dev.weft.durable.DatabaseConfig;
+import dev.weft.events.EventTransports;
 import dev.weft.mesh.Env;
 import dev.weft.mesh.MeshConfig;
 import java.time.Duration;
@@ -11,7 +12,8 @@ import java.time.Duration;
  * @param reservationLife how long goods are held that nobody pins; longer than an order may take to
  *     get to its payment
  */
-record InventoryConfig(MeshConfig mesh, DatabaseConfig database, Duration reservationLife) {
+record InventoryConfig(
+    MeshConfig mesh, DatabaseConfig database, EventTransports events, Duration reservationLife) {
   private static final Duration RESERVATION_LIFE = Duration.ofMinutes(10);
 
   static InventoryConfig from(Env env) {
@@ -19,6 +21,7 @@ record InventoryConfig(MeshConfig mesh, DatabaseConfig database, Duration reserv
         MeshConfig.from(env, InventoryServer.NAME, 9104),
         env.secret(
             "DATABASE_URL", "postgresql://user:password@host:port/database", DatabaseConfig::parse),
+        EventTransports.from(env, InventoryServer.NAME),
         env.duration("WEFT_RESERVATION_LIFE", RESERVATION_LIFE));
   }
 }

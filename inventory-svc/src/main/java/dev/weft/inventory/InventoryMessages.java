@@ -12,6 +12,8 @@ import dev.weft.mesh.Rejection;
 import dev.weft.mesh.Rejection.FieldViolation;
 import dev.weft.mesh.Timestamps;
 import dev.weft.mesh.UuidText;
+import dev.weft.shop.event.v1.ReservationReturned;
+import dev.weft.shop.event.v1.ReturnedLine;
 import dev.weft.shop.inventory.v1.ItemQuantity;
 import dev.weft.shop.inventory.v1.ListProductsResponse;
 import dev.weft.shop.inventory.v1.ListStockMovementsResponse;
@@ -267,6 +269,21 @@ final class InventoryMessages {
     return message.build();
   }
 
+  /** That what was sold for a reservation is back, as others need to know it. */
+  static ReservationReturned returned(Reservation reservation) {
+    ReservationReturned.Builder message =
+        ReservationReturned.newBuilder().setOrderId(reservation.orderId().toString());
+    reservation
+        .lines()
+        .forEach(
+            (productId, quantity) ->
+                message.addLines(
+                    ReturnedLine.newBuilder()
+                        .setProductId(productId.toString())
+                        .setQuantity(quantity)));
+    return message.build();
+  }
+
   static ListStockMovementsResponse movements(Page<Movement> page) {
     return ListStockMovementsResponse.newBuilder()
         .addAllMovements(page.map(InventoryMessages::movement).rows())
@@ -292,6 +309,7 @@ final class InventoryMessages {
       case CONFIRM -> StockMovement.Kind.KIND_CONFIRM;
       case RELEASE -> StockMovement.Kind.KIND_RELEASE;
       case EXPIRE -> StockMovement.Kind.KIND_EXPIRE;
+      case RETURN -> StockMovement.Kind.KIND_RETURN;
     };
   }
 
@@ -302,6 +320,7 @@ final class InventoryMessages {
       case CONFIRMED -> dev.weft.shop.inventory.v1.Reservation.State.STATE_CONFIRMED;
       case RELEASED -> dev.weft.shop.inventory.v1.Reservation.State.STATE_RELEASED;
       case EXPIRED -> dev.weft.shop.inventory.v1.Reservation.State.STATE_EXPIRED;
+      case RETURNED -> dev.weft.shop.inventory.v1.Reservation.State.STATE_RETURNED;
     };
   }
 

@@ -18,7 +18,8 @@ record Movement(
     RESERVE(0, -1, 1, 0),
     CONFIRM(0, 0, -1, 1),
     RELEASE(0, 1, -1, 0),
-    EXPIRE(0, 1, -1, 0);
+    EXPIRE(0, 1, -1, 0),
+    RETURN(0, 1, 0, -1);
 
     final int received;
     final int available;

@@ -21,13 +21,16 @@ record Reservation(
     boolean overdue,
     Optional<Shortage> shortage) {
 
-  /** Where it stands; it ends in exactly one of the last three. */
+  /**
+   * Where it stands; it ends CONFIRMED, RELEASED or EXPIRED, and may be RETURNED when CONFIRMED.
+   */
   enum State {
     HELD,
     PINNED,
     CONFIRMED,
     RELEASED,
-    EXPIRED
+    EXPIRED,
+    RETURNED
   }
 
   /** The same in another state, in which nothing runs out. */

@@ -132,6 +132,22 @@ final class ReservationStore {
     Rows.one(changed, "ended reservation");
   }
 
+  /**
+   * Notes that a locked reservation's goods, which were sold, come back; says its event's version.
+   */
+  long takeBack(Handle tx, UUID orderId) {
+    return tx.createQuery(
+            """
+            UPDATE reservation SET state = 'RETURNED', event_version = event_version + 1,
+              update_time = weft_now()
+            WHERE order_id = :order AND state = 'CONFIRMED'
+            RETURNING event_version
+            """)
+        .bind("order", orderId)
+        .mapTo(Long.class)
+        .one();
+  }
+
   /** Ends a locked reservation because there is not enough for it. */
   void refuse(Handle tx, UUID orderId, Shortage shortage) {
     int changed =

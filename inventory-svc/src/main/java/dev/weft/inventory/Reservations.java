@@ -29,9 +29,9 @@ import org.jdbi.v3.core.Handle;
  * <pre>
  * HELD ──▶ PINNED ──▶ CONFIRMED
  *   │  ╲     │  (also straight from HELD)
- *   │   ╲    ▼
- *   │    ▶ RELEASED    also what remains of a release that came first, and of a refusal
- *   ▼
+ *   │   ╲    ▼                    ╲
+ *   │    ▶ RELEASED    also what    ▶ RETURNED when the order is called off after all
+ *   ▼                  remains of a release that came first, and of a refusal
  * EXPIRED
  * </pre>
  *
@@ -53,6 +53,7 @@ final class Reservations {
   private final Database database;
   private final ReservationStore store;
   private final StockStore stock;
+  private final ReservationEvents events;
   private final Duration life;
   private final Runnable tooLate;
   private final Turns turns = new Turns(TURN);
@@ -65,11 +66,13 @@ final class Reservations {
       Database database,
       ReservationStore store,
       StockStore stock,
+      ReservationEvents events,
       Duration life,
       Runnable tooLate) {
     this.database = database;
     this.store = store;
     this.stock = stock;
+    this.events = events;
     this.life = life;
     this.tooLate = tooLate;
   }
@@ -82,7 +85,7 @@ final class Reservations {
       throw outOfStock(reservation.shortage().get());
     }
     return switch (reservation.state()) {
-      case HELD, PINNED, CONFIRMED -> {
+      case HELD, PINNED, CONFIRMED, RETURNED -> {
         if (!reservation.lines().equals(lines)) {
           throw ofOtherItems();
         }
@@ -147,7 +150,7 @@ final class Reservations {
               store.pin(tx, orderId, commandId);
               yield reservation.in(State.PINNED);
             }
-            case PINNED, CONFIRMED -> reservation;
+            case PINNED, CONFIRMED, RETURNED -> reservation;
             case RELEASED, EXPIRED -> throw ended();
           };
         });
@@ -166,7 +169,7 @@ final class Reservations {
               }
               yield end(tx, reservation, State.CONFIRMED, commandId);
             }
-            case CONFIRMED -> reservation;
+            case CONFIRMED, RETURNED -> reservation;
             case RELEASED, EXPIRED -> throw ended();
           };
         });
@@ -187,10 +190,33 @@ final class Reservations {
           return switch (reservation.state()) {
             case HELD, PINNED -> end(tx, reservation, State.RELEASED, commandId);
             case RELEASED, EXPIRED -> reservation;
-            case CONFIRMED ->
+            case CONFIRMED, RETURNED ->
                 throw Rejection.notAllowedNow("RESERVATION_CONFIRMED", "the goods are sold");
           };
         });
+  }
+
+  /**
+   * Takes back what was sold to an order, once.
+   *
+   * @throws IllegalStateException if nothing was sold to it
+   */
+  void takeBack(Handle tx, UUID orderId) {
+    Reservation reservation = store.lock(tx, orderId).orElseThrow(Reservations::notFound);
+    switch (reservation.state()) {
+      case CONFIRMED -> {
+        long eventVersion = store.takeBack(tx, orderId);
+        stock.move(tx, Kind.RETURN, Line.of(reservation));
+        events.returned(tx, reservation, eventVersion);
+      }
+      case RETURNED -> {}
+      case HELD, PINNED, RELEASED, EXPIRED ->
+          throw new IllegalStateException(
+              "nothing was sold to order "
+                  + orderId
+                  + ", its reservation is "
+                  + reservation.state());
+    }
   }
 
   Reservation get(UUID orderId) {

@@ -2,6 +2,9 @@ package dev.weft.inventory;
 
 import dev.weft.durable.Database;
 import dev.weft.durable.Sweep;
+import dev.weft.events.EventAdminService;
+import dev.weft.events.EventBus;
+import dev.weft.events.EventLog;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshServer;
 import dev.weft.mesh.RunningProcess;
@@ -16,7 +19,10 @@ final class Wiring implements RunningProcess {
 
   private final Mesh mesh;
   private final Database database;
+  private final EventLog events;
+  private final EventBus bus;
   private final StockFeed stockFeed;
+  private final Reservations reservations;
   private final ExpirySweep expirySweep;
   private final Sweep sweep;
   private final MeshServer server;
@@ -24,13 +30,16 @@ final class Wiring implements RunningProcess {
   Wiring(InventoryConfig config) {
     mesh = Mesh.open(config.mesh());
     database = Database.open(config.database());
+    events = config.events().log(database, ReservationEvents.GRANTS, mesh);
+    bus = config.events().bus(database, mesh);
     StockStore stockStore = new StockStore();
     stockFeed = new StockFeed(database, stockStore, HEARTBEAT);
-    Reservations reservations =
+    reservations =
         new Reservations(
             database,
             new ReservationStore(),
             stockStore,
+            new ReservationEvents(events),
             config.reservationLife(),
             tombstoneHits(mesh.telemetry()));
     expirySweep = new ExpirySweep(reservations);
@@ -41,7 +50,9 @@ final class Wiring implements RunningProcess {
                 new Catalogue(database, new ProductStore()),
                 new Stocks(database, stockStore),
                 stockFeed,
-                reservations));
+                reservations),
+            events.service(),
+            new EventAdminService(database));
     mesh.management().readiness("database", database::healthy);
   }
 
@@ -60,18 +71,22 @@ final class Wiring implements RunningProcess {
   @Override
   public void start() {
     database.migrate();
+    events.start();
     stockFeed.start();
     expirySweep.start();
     sweep.start();
+    new CalledOffOrders(reservations).subscribe(bus);
     server.start(); // last: from here on the registry sends calls
   }
 
   @Override
   public void close() {
     server.close(); // first: leaves the registry, then lets running calls finish
+    bus.close();
     expirySweep.close();
     sweep.close();
     stockFeed.close();
+    events.close();
     mesh.close();
     database.close();
   }

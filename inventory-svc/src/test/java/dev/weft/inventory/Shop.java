@@ -7,7 +7,10 @@ import com.google.type.Money;
 import dev.weft.durable.CommandId;
 import dev.weft.durable.Database;
 import dev.weft.durable.UuidV7;
+import dev.weft.events.EventLog;
 import dev.weft.mesh.RemoteError;
+import dev.weft.mesh.Telemetry;
+import dev.weft.mesh.TelemetryConfig;
 import dev.weft.shop.inventory.v1.CreateProductRequest;
 import dev.weft.shop.inventory.v1.GetStockRequest;
 import dev.weft.shop.inventory.v1.InventoryServiceGrpc;
@@ -33,18 +36,27 @@ final class Shop {
   static final Duration HEARTBEAT = Duration.ofMillis(100);
 
   private static final AtomicInteger counter = new AtomicInteger();
+  private static final Telemetry telemetry =
+      Telemetry.open(TelemetryConfig.local(InventoryServer.NAME, "test"));
 
   private final InProcessMesh mesh;
   final Reservations reservations;
   final AtomicInteger tombstoneHits = new AtomicInteger();
   final StockFeed feed;
+  final EventLog events;
 
   Shop(InProcessMesh mesh, Database database) {
     this.mesh = mesh;
     StockStore stockStore = new StockStore();
+    events = new EventLog(database, InventoryServer.NAME, ReservationEvents.GRANTS, telemetry);
     reservations =
         new Reservations(
-            database, new ReservationStore(), stockStore, LIFE, tombstoneHits::incrementAndGet);
+            database,
+            new ReservationStore(),
+            stockStore,
+            new ReservationEvents(events),
+            LIFE,
+            tombstoneHits::incrementAndGet);
     feed = new StockFeed(database, stockStore, HEARTBEAT);
     mesh.serve(
         InventoryServer.NAME,

@@ -26,7 +26,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The four are read one after the other while the shop goes on. That is sound because orders are
  * read first and the books only grow: whatever belongs to an order that had ended by then is in
- * books that are read later. Orders that had not ended are counted and otherwise left alone.
+ * books that are read later. Orders that had not ended are counted and otherwise left alone, and so
+ * are confirmed ones that were called off meanwhile.
  */
 final class Audit {
   private static final int MAX_ORDERS = 50_000;
@@ -43,12 +44,13 @@ final class Audit {
     LEDGER_BALANCES("the lines of each ledger transaction sum to zero"),
     ONE_CAPTURE_PER_ORDER("no order was paid for twice"),
     MONEY_MATCHES_ORDERS(
-        "what was taken for a confirmed order is its total, of which no more was given back; of any"
-            + " other order nothing was kept"),
+        "what was taken for a confirmed order is its total, and some of it was kept, or the order"
+            + " followed within 10 minutes; of a cancelled or refunded order nothing was kept"),
     STOCK_NEVER_NEGATIVE("at no time was a product's available, reserved or sold below zero"),
     STOCK_MATCHES_ORDERS(
         "what was sold are the lines of confirmed orders; an order that ended holds nothing back"),
-    SAGAS_MATCH_ORDERS("a cancelled order's saga was undone, a confirmed order's was completed"),
+    SAGAS_MATCH_ORDERS(
+        "a cancelled order's saga was undone, a confirmed or refunded order's was completed"),
     NOTHING_WITHOUT_ORDER("money and goods moved for orders only that exist"),
     NO_ORDER_IS_STUCK("no order has been on its way for more than 10 minutes");
 
@@ -92,6 +94,8 @@ final class Audit {
     final Map<String, Long> refunded = new HashMap<>(); // likewise
     final Map<UUID, Long> held = new HashMap<>(); // by product
     final Map<UUID, Long> sold = new HashMap<>();
+    Instant lastRefund = Instant.EPOCH;
+    boolean returned;
   }
 
   /** A product's stock, as its movements so far add up. */
@@ -159,6 +163,7 @@ final class Audit {
         tally.captured.merge(amount.getCurrencyCode(), minor, Long::sum);
       } else if (minor < 0) {
         tally.refunded.merge(amount.getCurrencyCode(), -minor, Long::sum);
+        tally.lastRefund = Instant.ofEpochSecond(entry.getCreateTime().getSeconds());
       }
     }
 
@@ -188,6 +193,7 @@ final class Audit {
           shelf.sold -= quantity;
           shelf.available += quantity;
           tally(movement.getOrderId()).sold.merge(product, -quantity, Long::sum);
+          tally(movement.getOrderId()).returned = true;
         }
         case KIND_UNSPECIFIED, UNRECOGNIZED ->
             violated(
@@ -215,15 +221,20 @@ final class Audit {
       checked.put(Promise.STOCK_NEVER_NEGATIVE, (long) shelves.size());
       judgeUnknownOrders();
       long judged = 0;
+      Set<UUID> goneOn = goneOn();
       for (Order order : orders.values()) {
         Saga.State saga = sagaStates.get(order.id());
-        if (order.state().rests() && (saga == null || saga.ended())) {
+        Instant since =
+            order.state() == OrderState.PENDING ? order.createTime() : order.updateTime();
+        if (goneOn.contains(order.id())) {
+          // It was called off since.
+        } else if (order.state().rests() && (saga == null || saga.ended())) {
           judged++;
           judge(order, tallies.getOrDefault(order.id(), new Tally()), saga);
-        } else if (order.createTime().plus(STUCK).isBefore(began)) {
+        } else if (since.plus(STUCK).isBefore(began)) {
           violated(
               Promise.NO_ORDER_IS_STUCK,
-              "order %s is %s since %s".formatted(order.id(), order.state(), order.createTime()));
+              "order %s is %s since %s".formatted(order.id(), order.state(), since));
         }
       }
       long open = orders.size() - judged;
@@ -256,7 +267,7 @@ final class Audit {
             "order %s was paid for %d times".formatted(order.id(), tally.captures));
       }
       boolean confirmed = order.state() == OrderState.CONFIRMED;
-      if (!(confirmed ? paid(order, tally) : tally.captured.equals(tally.refunded))) {
+      if (!moneyMatches(order, tally)) {
         violated(
             Promise.MONEY_MATCHES_ORDERS,
             "order %s of %d %s is %s: %s was taken, %s given back (minor units)"
@@ -289,11 +300,41 @@ final class Audit {
       }
     }
 
-    /** An administrator may give back a part of what a confirmed order cost, or all of it. */
-    private static boolean paid(Order order, Tally tally) {
-      return tally.captured.equals(Map.of(order.total().currency(), order.total().minor()))
-          && tally.refunded.entrySet().stream()
-              .allMatch(back -> back.getValue() <= tally.captured.getOrDefault(back.getKey(), 0L));
+    private boolean moneyMatches(Order order, Tally tally) {
+      boolean paid = tally.captured.equals(Map.of(order.total().currency(), order.total().minor()));
+      boolean allIsBack = tally.captured.equals(tally.refunded);
+      return switch (order.state()) {
+        // An administrator may give back a part of what it cost; of all of it, the order hears.
+        case CONFIRMED ->
+            paid
+                && noMoreIsBackThanWasTaken(tally)
+                && !(allIsBack && tally.lastRefund.plus(STUCK).isBefore(began));
+        case REFUNDED -> paid && allIsBack;
+        case CANCELLED, PENDING, REFUNDING -> allIsBack;
+      };
+    }
+
+    private static boolean noMoreIsBackThanWasTaken(Tally tally) {
+      return tally.refunded.entrySet().stream()
+          .allMatch(back -> back.getValue() <= tally.captured.getOrDefault(back.getKey(), 0L));
+    }
+
+    /** Confirmed orders that were called off after they were read. */
+    private Set<UUID> goneOn() {
+      Map<UUID, Long> versions = new HashMap<>();
+      tallies.forEach(
+          (id, tally) -> {
+            Order order = orders.get(id);
+            if (tally.returned && order != null && order.state() == OrderState.CONFIRMED) {
+              versions.put(id, order.version());
+            }
+          });
+      if (!versions.isEmpty()) {
+        versions
+            .entrySet()
+            .removeAll(database.read(tx -> store.versions(tx, versions.keySet())).entrySet());
+      }
+      return versions.keySet();
     }
 
     // An order may have been placed after the orders were read: that is looked up once more.

@@ -8,6 +8,8 @@ import dev.weft.shop.event.v1.OrderCancelled;
 import dev.weft.shop.event.v1.OrderCaptureBegun;
 import dev.weft.shop.event.v1.OrderConfirmed;
 import dev.weft.shop.event.v1.OrderCreated;
+import dev.weft.shop.event.v1.OrderRefundRequested;
+import dev.weft.shop.event.v1.OrderRefunded;
 import org.jdbi.v3.core.Handle;
 
 /** What is said about orders: one event for each change, in its transaction. */
@@ -50,6 +52,14 @@ final class OrderEvents {
 
   void cancelled(Handle tx, Order order) {
     say(tx, order, OrderCancelled.newBuilder().setOrder(OrderMessages.facts(order)).build());
+  }
+
+  void refundRequested(Handle tx, Order order) {
+    say(tx, order, OrderRefundRequested.newBuilder().setOrder(OrderMessages.facts(order)).build());
+  }
+
+  void refunded(Handle tx, Order order) {
+    say(tx, order, OrderRefunded.newBuilder().setOrder(OrderMessages.facts(order)).build());
   }
 
   private void say(Handle tx, Order order, Message payload) {

@@ -38,6 +38,7 @@ final class OrderSaga {
 
   private final Database database;
   private final OrderStore store;
+  private final Returns returns;
   private final OrderFeed feed;
   private final UserClient users;
   private final InventoryClient inventory;
@@ -48,12 +49,14 @@ final class OrderSaga {
   OrderSaga(
       Database database,
       OrderStore store,
+      Returns returns,
       OrderFeed feed,
       UserClient users,
       InventoryClient inventory,
       PaymentClient payments) {
     this.database = database;
     this.store = store;
+    this.returns = returns;
     this.feed = feed;
     this.users = users;
     this.inventory = inventory;
@@ -198,6 +201,7 @@ final class OrderSaga {
     public void completed(Handle tx, StepContext last) {
       try (Scope _ = TraceLink.of(last).makeCurrent()) {
         store.confirm(tx, orderId(last));
+        returns.confirmed(tx, orderId(last));
       }
       database.afterCommit(() -> ended(orderId(last)));
     }

@@ -206,17 +206,7 @@ final class OrderStore {
   }
 
   void confirm(Handle tx, UUID id) {
-    Query update =
-        tx.createQuery(
-                """
-                UPDATE customer_order
-                   SET state = 'CONFIRMED', version = version + 1,
-                       event_version = event_version + 1, update_time = weft_now()
-                 WHERE order_id = :id AND state = 'PENDING'
-                RETURNING *
-                """)
-            .bind("id", id);
-    events.confirmed(tx, only(changed(tx, update), id));
+    events.confirmed(tx, move(tx, id, OrderState.PENDING, OrderState.CONFIRMED));
   }
 
   /** Ends an order; what is known of its payment stays. */
@@ -236,6 +226,32 @@ final class OrderStore {
             .bind("paymentId", paymentId.orElse(null))
             .bind("id", id);
     events.cancelled(tx, only(changed(tx, update), id));
+  }
+
+  /** Begins to give back money and goods of a CONFIRMED order. */
+  void requestRefund(Handle tx, UUID id) {
+    events.refundRequested(tx, move(tx, id, OrderState.CONFIRMED, OrderState.REFUNDING));
+  }
+
+  /** Ends a REFUNDING order: money and goods are back. */
+  void refunded(Handle tx, UUID id) {
+    events.refunded(tx, move(tx, id, OrderState.REFUNDING, OrderState.REFUNDED));
+  }
+
+  private static Order move(Handle tx, UUID id, OrderState from, OrderState to) {
+    Query update =
+        tx.createQuery(
+                """
+                UPDATE customer_order
+                   SET state = :to, version = version + 1, event_version = event_version + 1,
+                       update_time = weft_now()
+                 WHERE order_id = :id AND state = :from
+                RETURNING *
+                """)
+            .bind("from", from.name())
+            .bind("to", to.name())
+            .bind("id", id);
+    return only(changed(tx, update), id);
   }
 
   private static Optional<Order> changed(Handle tx, Query update) {

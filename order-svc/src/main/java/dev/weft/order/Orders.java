@@ -31,6 +31,7 @@ final class Orders {
   private final Database database;
   private final OrderStore store;
   private final CartStore carts;
+  private final Returns returns;
   private final SagaRunner sagas;
   private final OrderFeed feed;
   private final InventoryClient inventory;
@@ -40,12 +41,14 @@ final class Orders {
       Database database,
       OrderStore store,
       CartStore carts,
+      Returns returns,
       SagaRunner sagas,
       OrderFeed feed,
       InventoryClient inventory) {
     this.database = database;
     this.store = store;
     this.carts = carts;
+    this.returns = returns;
     this.sagas = sagas;
     this.feed = feed;
     this.inventory = inventory;
@@ -106,31 +109,37 @@ final class Orders {
   }
 
   /**
-   * Calls an order off for good. The order stays locked meanwhile, as it does when the capture
-   * begins: of the two only one can come first.
+   * Calls an order off for good: it will be CANCELLED, or REFUNDED if it was CONFIRMED. The order
+   * stays locked meanwhile, as it does when the capture begins and when the order is confirmed: of
+   * the two only one can come first.
    */
   dev.weft.shop.order.v1.Order cancel(RequestKey request, UUID id, Optional<UUID> visibleTo) {
     return database.inTransaction(
-        tx ->
-            once(
-                tx,
-                request,
-                () -> {
-                  Order order = visible(store.lock(tx, id), visibleTo);
-                  if (order.state() != OrderState.PENDING) {
-                    throw notCancellable("the order is not PENDING any more");
-                  }
-                  if (order.captureBegun()) {
-                    throw notCancellable(
-                        "too late: the money for the order is being taken right now");
-                  }
-                  if (order.calledOff().isPresent()) {
-                    return order;
-                  }
-                  store.requestCancel(tx, id);
-                  database.afterCommit(() -> feed.changed(id));
-                  return written(store.find(tx, id).orElseThrow());
-                }));
+        tx -> once(tx, request, () -> callOff(tx, visible(store.lock(tx, id), visibleTo))));
+  }
+
+  private Order callOff(Handle tx, Order order) {
+    UUID id = order.id();
+    return switch (order.state()) {
+      case PENDING -> {
+        if (order.captureBegun()) {
+          throw notCancellable("too late: the money for the order is being taken right now");
+        }
+        if (order.calledOff().isPresent()) {
+          yield order;
+        }
+        store.requestCancel(tx, id);
+        database.afterCommit(() -> feed.changed(id));
+        yield written(store.find(tx, id).orElseThrow());
+      }
+      case CONFIRMED -> {
+        returns.begin(tx, id);
+        yield written(store.find(tx, id).orElseThrow());
+      }
+      case REFUNDING -> order;
+      case CANCELLED, REFUNDED ->
+          throw notCancellable("the order has ended, it is " + order.state());
+    };
   }
 
   /** An order that this user may see; of anybody when the user is empty. */

@@ -34,6 +34,7 @@ final class Wiring implements RunningProcess {
   private final OrderProjection projection;
   private final OrderViewBuilder viewBuilder;
   private final EventBus ownEvents;
+  private final Returns returns;
   private final OrderFeed feed;
   private final Farewells farewells;
   private final KnownUsers knownUsers;
@@ -60,9 +61,10 @@ final class Wiring implements RunningProcess {
     farewells = new Farewells(sagaDatabase, knownUserStore, store, feed);
     knownUsers = new KnownUsers(sagaDatabase, knownUserStore, farewells);
     othersEvents = config.events().bus(sagaDatabase, mesh);
-    OrderSaga saga = new OrderSaga(sagaDatabase, store, feed, users, inventory, payments);
+    returns = new Returns(sagaDatabase, store, new ReturnStore(), feed);
+    OrderSaga saga = new OrderSaga(sagaDatabase, store, returns, feed, users, inventory, payments);
     sagas = new SagaRunner(sagaDatabase, SagaSettings.DEFAULT, List.of(saga.definition()));
-    Orders orders = new Orders(database, store, cartStore, sagas, feed, inventory);
+    Orders orders = new Orders(database, store, cartStore, returns, sagas, feed, inventory);
     OrderViewStore view = new OrderViewStore();
     Bell viewMoved = new Bell();
     projection = new OrderProjection(viewDatabase, view, viewMoved);
@@ -92,6 +94,8 @@ final class Wiring implements RunningProcess {
     sagas.start();
     farewells.start();
     othersEvents.subscribe(KnownUsers.SUBSCRIPTION, knownUsers);
+    new RefundedPayments(returns).subscribe(othersEvents);
+    new ReturnedGoods(returns).subscribe(othersEvents);
     sweep.start();
     viewBuilder.start();
     server.start(); // from here on the registry sends calls

@@ -4,6 +4,7 @@ import static dev.weft.shop.inventory.v1.StockMovement.Kind.KIND_CONFIRM;
 import static dev.weft.shop.inventory.v1.StockMovement.Kind.KIND_RELEASE;
 import static dev.weft.shop.inventory.v1.StockMovement.Kind.KIND_RESERVE;
 import static dev.weft.shop.inventory.v1.StockMovement.Kind.KIND_RESTOCK;
+import static dev.weft.shop.inventory.v1.StockMovement.Kind.KIND_RETURN;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
@@ -15,6 +16,7 @@ import dev.weft.shop.order.v1.NewOrderItem;
 import dev.weft.testkit.InProcessMesh;
 import dev.weft.testkit.PostgresExtension;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
@@ -127,6 +129,70 @@ final class AuditTest {
   }
 
   @Test
+  void findsAConfirmedOrderThatDidNotFollowItsMoney() {
+    ledger.clock = Instant.now().minus(Duration.ofMinutes(11));
+    ledger.enter("refund-1", bought, -3998);
+
+    assertThat(broken()).containsExactly("MONEY_MATCHES_ORDERS");
+  }
+
+  @Test
+  void acceptsARefundedOrderWhoseMoneyAndGoodsAreBack() {
+    bringBack("REFUNDED");
+    ledger.enter("refund-1", bought, -3998);
+    movements.move(KIND_RETURN, product, 2, bought);
+
+    assertThat(broken()).isEmpty();
+    assertThat(audit.run().judged()).isEqualTo(2);
+  }
+
+  @Test
+  void findsARefundedOrderWhoseMoneyOrGoodsAreNotBack() {
+    bringBack("REFUNDED");
+
+    assertThat(broken()).containsExactly("MONEY_MATCHES_ORDERS", "STOCK_MATCHES_ORDERS");
+
+    ledger.entries.clear();
+    movements.move(KIND_RETURN, product, 2, bought);
+    assertThat(broken()).containsExactly("MONEY_MATCHES_ORDERS");
+  }
+
+  @Test
+  void countsAnOrderOnItsWayBackAndFindsOneThatIsStuckThere() {
+    bringBack("REFUNDING");
+    assertThat(audit.run().open()).isEqualTo(1);
+    assertThat(broken()).isEmpty();
+
+    postgres
+        .database()
+        .inTransactionVoid(
+            tx ->
+                tx.createUpdate(
+                        """
+                        UPDATE customer_order SET update_time = update_time - interval '11 minutes'
+                         WHERE order_id = :order::uuid
+                        """)
+                    .bind("order", bought)
+                    .execute());
+    assertThat(broken()).containsExactly("NO_ORDER_IS_STUCK");
+  }
+
+  @Test
+  void leavesAnOrderAloneThatIsCalledOffWhileTheBooksAreRead() {
+    ledger.whenRead = () -> bringBack("REFUNDING");
+    movements.move(KIND_RETURN, product, 2, bought);
+
+    assertThat(broken()).isEmpty();
+  }
+
+  @Test
+  void findsGoodsOfAConfirmedOrderThatCameBack() {
+    movements.move(KIND_RETURN, product, 2, bought);
+
+    assertThat(broken()).containsExactly("STOCK_MATCHES_ORDERS");
+  }
+
+  @Test
   void findsMoreMoneyGivenBackThanWasTaken() {
     ledger.enter("refund-1", bought, -3998);
     ledger.enter("refund-2", bought, -1);
@@ -229,6 +295,27 @@ final class AuditTest {
     assertThatThrownBy(audit::run)
         .isInstanceOfSatisfying(
             Rejection.class, e -> assertThat(e.reason()).isEqualTo("BOOKS_UNAVAILABLE"));
+  }
+
+  /** Moves the order that was bought as far as this state. */
+  private void bringBack(String state) {
+    postgres
+        .database()
+        .inTransactionVoid(
+            tx -> {
+              for (String next : List.of("REFUNDING", "REFUNDED")) {
+                tx.createUpdate(
+                        """
+                        UPDATE customer_order SET state = :next, version = version + 1,
+                               update_time = weft_now()
+                         WHERE order_id = :order::uuid AND state <> :state
+                        """)
+                    .bind("next", next)
+                    .bind("order", bought)
+                    .bind("state", state)
+                    .execute();
+              }
+            });
   }
 
   private List<String> broken() {

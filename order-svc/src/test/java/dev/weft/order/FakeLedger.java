@@ -1,11 +1,13 @@
 package dev.weft.order;
 
 import dev.weft.mesh.MinorUnits;
+import dev.weft.mesh.Timestamps;
 import dev.weft.shop.payment.v1.LedgerEntry;
 import dev.weft.shop.payment.v1.ListLedgerEntriesRequest;
 import dev.weft.shop.payment.v1.ListLedgerEntriesResponse;
 import dev.weft.shop.payment.v1.PaymentServiceGrpc;
 import io.grpc.stub.StreamObserver;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -14,6 +16,12 @@ final class FakeLedger extends PaymentServiceGrpc.PaymentServiceImplBase {
   private static final int PAGE = 2;
 
   final List<LedgerEntry> entries = new ArrayList<>();
+
+  /** When the next lines are written. */
+  Instant clock = Instant.now();
+
+  /** What happens meanwhile. */
+  volatile Runnable whenRead = () -> {};
 
   /** Writes the two lines of a transaction. */
   void enter(String transaction, String order, long minor) {
@@ -33,12 +41,15 @@ final class FakeLedger extends PaymentServiceGrpc.PaymentServiceImplBase {
             .setOrderId(order)
             .setAccount(account)
             .setAmount(amount)
+            .setCreateTime(Timestamps.of(clock))
             .build());
   }
 
   @Override
   public void listLedgerEntries(
       ListLedgerEntriesRequest request, StreamObserver<ListLedgerEntriesResponse> reply) {
+    whenRead.run();
+    whenRead = () -> {};
     int from = request.getPageToken().isEmpty() ? 0 : Integer.parseInt(request.getPageToken());
     int to = Math.min(from + PAGE, entries.size());
     reply.onNext(

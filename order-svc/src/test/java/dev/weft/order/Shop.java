@@ -73,10 +73,10 @@ final class Shop implements AutoCloseable {
         tx -> {
           tx.execute(
               """
-              TRUNCATE customer_order, order_line, cart, cart_item, saga, saga_step, request_id,
-                order_view, order_view_change, order_view_count, outbox, event, event_aggregate,
-                event_group_bucket, event_group_member, inbox, inbox_aggregate, event_parked,
-                known_user, farewell
+              TRUNCATE customer_order, order_line, order_return, cart, cart_item, saga, saga_step,
+                request_id, order_view, order_view_change, order_view_count, outbox, event,
+                event_aggregate, event_group_bucket, event_group_member, inbox, inbox_aggregate,
+                event_parked, known_user, farewell
               """);
           tx.execute("UPDATE event_counter SET last = 0");
         });
@@ -173,7 +173,8 @@ final class Shop implements AutoCloseable {
   /** Insists that goods and money agree with what became of an order. */
   void assertBooksAgree(Order order) {
     String id = order.getOrderId();
-    if (order.getState() == Order.State.STATE_CONFIRMED) {
+    if (order.getState() == Order.State.STATE_CONFIRMED
+        || order.getState() == Order.State.STATE_REFUNDING) {
       assertThat(inventory.reservation(id)).isEqualTo(Reservation.State.STATE_CONFIRMED);
       assertThat(payments.state(id)).isEqualTo(Payment.State.STATE_CAPTURED);
     } else {
@@ -227,6 +228,7 @@ final class Shop implements AutoCloseable {
     final EventLog events;
     final OrderStore store;
     final OrderFeed feed;
+    final Returns returns;
     final SagaRunner sagas;
     final Farewells farewells;
     final Orders orders;
@@ -245,16 +247,18 @@ final class Shop implements AutoCloseable {
       CartStore carts = new CartStore();
       InventoryClient goods = new InventoryClient(mesh.channel("order-svc", "inventory-svc"));
       feed = new OrderFeed(database, store, Duration.ofMillis(50));
+      returns = new Returns(database, store, new ReturnStore(), feed);
       OrderSaga saga =
           new OrderSaga(
               database,
               store,
+              returns,
               feed,
               new UserClient(mesh.channel("order-svc", "user-svc")),
               goods,
               new PaymentClient(mesh.channel("order-svc", "payment-svc")));
       sagas = new SagaRunner(database, settings, List.of(saga.definition()));
-      orders = new Orders(database, store, carts, sagas, feed, goods);
+      orders = new Orders(database, store, carts, returns, sagas, feed, goods);
       KnownUserStore knownUsers = new KnownUserStore();
       farewells = new Farewells(database, knownUsers, store, feed);
       OrderViewStore view = new OrderViewStore();

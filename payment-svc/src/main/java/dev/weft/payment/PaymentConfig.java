@@ -1,6 +1,7 @@
 package dev.weft.payment;
 
 import dev.weft.durable.DatabaseConfig;
+import dev.weft.events.EventTransports;
 import dev.weft.mesh.Env;
 import dev.weft.mesh.MeshConfig;
 import java.net.URI;
@@ -14,6 +15,7 @@ import java.util.Optional;
 record PaymentConfig(
     MeshConfig mesh,
     DatabaseConfig database,
+    EventTransports events,
     URI cardNetwork,
     Optional<CardSignature> cardSignature) {
   private static final String SECRET = "WEFT_CARD_WEBHOOK_SECRET";
@@ -23,6 +25,7 @@ record PaymentConfig(
         MeshConfig.from(env, PaymentServer.NAME, 9103),
         env.secret(
             "DATABASE_URL", "postgresql://user:password@host:port/database", DatabaseConfig::parse),
+        EventTransports.from(env, PaymentServer.NAME),
         env.httpUrl("WEFT_CARD_NETWORK_URL").orElse(URI.create("http://127.0.0.1:9105")),
         env.optional(SECRET)
             .or(() -> env.optional(SECRET + "_FILE"))

@@ -7,10 +7,12 @@ import dev.weft.mesh.MinorUnits;
 import dev.weft.mesh.Rejection;
 import dev.weft.mesh.Timestamps;
 import dev.weft.mesh.UuidText;
+import dev.weft.shop.event.v1.PaymentRefunded;
 import dev.weft.shop.payment.v1.AuthorizeRequest;
 import dev.weft.shop.payment.v1.LedgerEntry;
 import dev.weft.shop.payment.v1.ListLedgerEntriesResponse;
 import dev.weft.shop.payment.v1.ListPaymentsResponse;
+import dev.weft.shop.payment.v1.ListRefundsResponse;
 import dev.weft.shop.payment.v1.RefundPaymentRequest;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -86,6 +88,38 @@ final class PaymentMessages {
         .build();
   }
 
+  static ListRefundsResponse refunds(Payments.Page<PaymentStore.ListedRefund> page) {
+    return ListRefundsResponse.newBuilder()
+        .addAllRefunds(page.rows().stream().map(PaymentMessages::refund).toList())
+        .setNextPageToken(page.nextToken())
+        .build();
+  }
+
+  static Optional<Refund.State> state(dev.weft.shop.payment.v1.Refund.State state) {
+    return switch (state) {
+      case STATE_UNSPECIFIED -> Optional.empty();
+      case STATE_REQUESTED -> Optional.of(Refund.State.REQUESTED);
+      case STATE_STALLED -> Optional.of(Refund.State.STALLED);
+      case STATE_DONE -> Optional.of(Refund.State.DONE);
+      case STATE_REFUSED -> Optional.of(Refund.State.REFUSED);
+      case UNRECOGNIZED -> throw Rejection.invalid("state", "is not one of the states");
+    };
+  }
+
+  /** That something was given back, as others need to know it. */
+  static PaymentRefunded refunded(Payment payment, Refund refund) {
+    return PaymentRefunded.newBuilder()
+        .setPaymentId(payment.id().toString())
+        .setOrderId(payment.orderId().toString())
+        .setUserId(payment.userId().toString())
+        .setRefundId(refund.id().toString())
+        .setAmount(money(payment.amount().withMinor(refund.amountMinor())))
+        .setRefundedAmount(money(payment.amount().withMinor(payment.refundedMinor())))
+        .setCapturedAmount(money(payment.amount().withMinor(payment.capturedMinor())))
+        .setState(state(payment.state()))
+        .build();
+  }
+
   static ListLedgerEntriesResponse ledger(Payments.Page<Ledger.Entry> page) {
     return ListLedgerEntriesResponse.newBuilder()
         .addAllEntries(page.rows().stream().map(PaymentMessages::entry).toList())
@@ -102,6 +136,25 @@ final class PaymentMessages {
         .setAccount(entry.account())
         .setAmount(money(entry.amount()))
         .setCreateTime(Timestamps.of(entry.createTime()))
+        .build();
+  }
+
+  private static dev.weft.shop.payment.v1.Refund refund(PaymentStore.ListedRefund listed) {
+    Refund refund = listed.refund();
+    return dev.weft.shop.payment.v1.Refund.newBuilder()
+        .setRefundId(refund.id().toString())
+        .setPaymentId(refund.paymentId().toString())
+        .setOrderId(listed.orderId().toString())
+        .setAmount(money(listed.amount()))
+        .setState(
+            switch (refund.state()) {
+              case REQUESTED -> dev.weft.shop.payment.v1.Refund.State.STATE_REQUESTED;
+              case STALLED -> dev.weft.shop.payment.v1.Refund.State.STATE_STALLED;
+              case DONE -> dev.weft.shop.payment.v1.Refund.State.STATE_DONE;
+              case REFUSED -> dev.weft.shop.payment.v1.Refund.State.STATE_REFUSED;
+            })
+        .setRefusal(refund.refusal().orElse(""))
+        .setCreateTime(Timestamps.of(listed.createTime()))
         .build();
   }
 

@@ -13,6 +13,8 @@ import dev.weft.shop.payment.v1.ListLedgerEntriesRequest;
 import dev.weft.shop.payment.v1.ListLedgerEntriesResponse;
 import dev.weft.shop.payment.v1.ListPaymentsRequest;
 import dev.weft.shop.payment.v1.ListPaymentsResponse;
+import dev.weft.shop.payment.v1.ListRefundsRequest;
+import dev.weft.shop.payment.v1.ListRefundsResponse;
 import dev.weft.shop.payment.v1.PaymentServiceGrpc;
 import dev.weft.shop.payment.v1.RefundPaymentRequest;
 import dev.weft.shop.payment.v1.RefundPaymentResponse;
@@ -69,6 +71,17 @@ final class PaymentService extends PaymentServiceGrpc.PaymentServiceImplBase {
     answer(
         reply,
         RefundPaymentResponse.newBuilder().setPayment(PaymentMessages.payment(payment)).build());
+  }
+
+  @Override
+  public void listRefunds(ListRefundsRequest request, StreamObserver<ListRefundsResponse> reply) {
+    answer(
+        reply,
+        PaymentMessages.refunds(
+            payments.listRefunds(
+                PaymentMessages.state(request.getState()),
+                PAYMENTS.of(request.getPageSize()),
+                request.getPageToken())));
   }
 
   @Override

@@ -211,14 +211,16 @@ final class PaymentStore {
     int inserted =
         tx.createUpdate(
                 """
-                INSERT INTO refund (refund_id, payment_id, cause, amount_minor, state, create_time)
-                VALUES (:id, :payment, :cause, :minor, :state, weft_now())
+                INSERT INTO refund
+                  (refund_id, payment_id, cause, amount_minor, state, traceparent, create_time)
+                VALUES (:id, :payment, :cause, :minor, :state, :traceparent, weft_now())
                 """)
             .bind("id", refund.id())
             .bind("payment", refund.paymentId())
             .bind("cause", refund.cause())
             .bind("minor", refund.amountMinor())
             .bind("state", refund.state().name())
+            .bind("traceparent", refund.traceparent())
             .execute();
     Rows.one(inserted, "refund");
   }
@@ -237,12 +239,12 @@ final class PaymentStore {
         .findOne();
   }
 
-  /** The payment's oldest refund that the card network has not done. */
+  /** The payment's oldest refund that the card network has not done, refused ones last. */
   Optional<Refund> nextRefund(Handle tx, UUID paymentId) {
     return tx.createQuery(
             """
-            SELECT * FROM refund WHERE payment_id = :payment AND state = 'REQUESTED'
-             ORDER BY refund_id LIMIT 1
+            SELECT * FROM refund WHERE payment_id = :payment AND state IN ('REQUESTED', 'STALLED')
+             ORDER BY state = 'STALLED', refund_id LIMIT 1
             """)
         .bind("payment", paymentId)
         .map((row, _) -> refund(row))
@@ -253,8 +255,9 @@ final class PaymentStore {
   boolean done(Handle tx, Refund refund, long refundedAfterMinor) {
     return tx.createUpdate(
                 """
-                UPDATE refund SET state = 'DONE', refunded_after_minor = :after, done_time = weft_now()
-                 WHERE refund_id = :id AND state = 'REQUESTED'
+                UPDATE refund SET state = 'DONE', refusal = NULL, refunded_after_minor = :after,
+                       done_time = weft_now()
+                 WHERE refund_id = :id AND state IN ('REQUESTED', 'STALLED')
                 """)
             .bind("after", refundedAfterMinor)
             .bind("id", refund.id())
@@ -263,12 +266,103 @@ final class PaymentStore {
   }
 
   /** As {@link #done}, for one that the card network refused. */
-  boolean refused(Handle tx, Refund refund) {
+  boolean refused(Handle tx, Refund refund, String code) {
     return tx.createUpdate(
-                "UPDATE refund SET state = 'REFUSED' WHERE refund_id = :id AND state = 'REQUESTED'")
+                """
+                UPDATE refund SET state = 'REFUSED', refusal = :code
+                 WHERE refund_id = :id AND state = 'REQUESTED'
+                """)
+            .bind("code", code)
             .bind("id", refund.id())
             .execute()
         == 1;
+  }
+
+  /** Keeps why the card network refuses a refund that is owed, unless it has been done. */
+  void stall(Handle tx, Refund refund, String code) {
+    tx.createUpdate(
+            """
+            UPDATE refund SET state = 'STALLED', refusal = :code
+             WHERE refund_id = :id AND state IN ('REQUESTED', 'STALLED')
+            """)
+        .bind("code", code)
+        .bind("id", refund.id())
+        .execute();
+  }
+
+  /** Whether the card network refuses to give back something of the payment that is owed. */
+  boolean isStalled(Handle tx, UUID paymentId) {
+    return tx.createQuery(
+            "SELECT EXISTS (SELECT FROM refund WHERE payment_id = :payment AND state = 'STALLED')")
+        .bind("payment", paymentId)
+        .mapTo(Boolean.class)
+        .one();
+  }
+
+  long countStalled(Handle tx) {
+    return tx.createQuery("SELECT count(*) FROM refund WHERE state = 'STALLED'")
+        .mapTo(Long.class)
+        .one();
+  }
+
+  /**
+   * A refund as it is listed.
+   *
+   * @param amount in the payment's currency
+   */
+  record ListedRefund(Refund refund, UUID orderId, Amount amount, Instant createTime) {}
+
+  /** Refunds before the given one, newest first; in one state, or in any. */
+  List<ListedRefund> listRefunds(
+      Handle tx, Optional<Refund.State> state, Optional<UUID> before, int limit) {
+    StringBuilder where = new StringBuilder("true");
+    state.ifPresent(_ -> where.append(" AND refund.state = :state"));
+    before.ifPresent(_ -> where.append(" AND refund_id < :before"));
+    var query =
+        tx.createQuery(
+            "SELECT refund.*, order_id, currency FROM refund JOIN payment USING (payment_id) WHERE "
+                + where
+                + " ORDER BY refund_id DESC LIMIT :limit");
+    state.ifPresent(one -> query.bind("state", one.name()));
+    bindIfPresent(query, "before", before);
+    return query
+        .bind("limit", limit)
+        .map(
+            (row, _) ->
+                new ListedRefund(
+                    refund(row),
+                    uuid(row, "order_id"),
+                    new Amount(row.getLong("amount_minor"), row.getString("currency")),
+                    Objects.requireNonNull(time(row, "create_time"))))
+        .list();
+  }
+
+  /** Notes that all of a payment is owed back, whatever becomes of single refunds. */
+  void oweBack(Handle tx, UUID paymentId) {
+    int changed =
+        tx.createUpdate("UPDATE payment SET owed_back = true WHERE payment_id = :id")
+            .bind("id", paymentId)
+            .execute();
+    Rows.one(changed, "payment owed back");
+  }
+
+  boolean isOwedBack(Handle tx, UUID paymentId) {
+    return tx.createQuery("SELECT owed_back FROM payment WHERE payment_id = :id")
+        .bind("id", paymentId)
+        .mapTo(Boolean.class)
+        .one();
+  }
+
+  /** The version of the payment's next event. */
+  long nextEventVersion(Handle tx, UUID paymentId) {
+    return tx.createQuery(
+            """
+            UPDATE payment SET event_version = event_version + 1 WHERE payment_id = :id
+            RETURNING event_version
+            """)
+        .bind("id", paymentId)
+        .mapTo(Long.class)
+        .one();
   }
 
   private static void bindIfPresent(SqlStatement<?> query, String name, Optional<UUID> value) {
@@ -306,7 +400,9 @@ final class PaymentStore {
         Refund.State.valueOf(row.getString("state")),
         done == null
             ? Optional.empty()
-            : Optional.of(new Refund.Done(row.getLong("refunded_after_minor"), done)));
+            : Optional.of(new Refund.Done(row.getLong("refunded_after_minor"), done)),
+        Optional.ofNullable(row.getString("refusal")),
+        row.getString("traceparent"));
   }
 
   private static UUID uuid(ResultSet row, String column) throws SQLException {

@@ -37,6 +37,7 @@ final class Payments {
   private final PaymentStore store;
   private final Ledger ledger;
   private final Settlement settlement;
+  private final Refunds refunds;
   private final Runnable tooLate;
 
   /**
@@ -53,6 +54,7 @@ final class Payments {
     this.ledger = ledger;
     this.settlement = settlement;
     this.tooLate = tooLate;
+    refunds = new Refunds(store);
   }
 
   /** What an authorization asks for. */
@@ -143,32 +145,40 @@ final class Payments {
 
   /** Gives back all that is left of an order's payment. */
   Payment refundOrder(UUID orderId) {
-    String cause = Refund.ofOrder(orderId);
     Payment payment =
-        database.inTransaction(
-            tx -> {
-              Payment now = store.lockByOrder(tx, orderId).orElseThrow(Payments::notFound);
-              return now.state() == PaymentState.CAPTURED
-                      && now.refundableMinor() > 0
-                      && store.findRefundByCause(tx, cause).isEmpty()
-                  ? beginRefund(tx, now, UuidV7.next(), cause, now.refundableMinor())
-                  : now;
-            });
+        settlement.settle(
+            database.inTransaction(
+                tx -> {
+                  Payment now = store.lockByOrder(tx, orderId).orElseThrow(Payments::notFound);
+                  return now.state() == PaymentState.CAPTURED ? refunds.oweAll(tx, now) : now;
+                }));
     UUID id = payment.id();
-    payment = settlement.settle(payment);
-    if (payment.state() == PaymentState.CAPTURED) {
-      // Another refund may have been refused, before there was one of the order.
-      Optional<Refund> own = database.read(tx -> store.findRefundByCause(tx, cause));
-      if (own.isEmpty() || own.get().state() == Refund.State.REQUESTED) {
-        throw unknown();
-      }
-      payment = database.read(tx -> store.find(tx, id).orElseThrow());
-    }
     return switch (payment.state()) {
       case REFUNDED -> payment;
-      case CAPTURED -> throw payment.next().isPresent() ? unknown() : refundRefused();
+      case CAPTURED ->
+          throw database.<Boolean>read(tx -> store.isStalled(tx, id)) ? refundRefused() : unknown();
       case AUTHORIZING, AUTHORIZED, CAPTURING, VOIDED, DECLINED -> throw notCaptured();
     };
+  }
+
+  /**
+   * As {@link #refundOrder}, in the caller's transaction: the card network is asked when that has
+   * committed, and nobody waits for it.
+   *
+   * @throws IllegalStateException if the order paid nothing
+   */
+  void oweAll(Handle tx, UUID orderId) {
+    Payment payment = store.lockByOrder(tx, orderId).orElseThrow(Payments::notFound);
+    switch (payment.state()) {
+      case CAPTURED -> {
+        Payment owed = refunds.oweAll(tx, payment);
+        database.afterCommit(() -> settlement.begin(owed));
+      }
+      case REFUNDED -> {}
+      case AUTHORIZING, AUTHORIZED, CAPTURING, VOIDED, DECLINED ->
+          throw new IllegalStateException(
+              "order " + orderId + " paid nothing, its payment is " + payment.state());
+    }
   }
 
   /** Gives back what the wish says, once per request id; the same request gets the same answer. */
@@ -185,7 +195,7 @@ final class Payments {
         yield payment.asOfRefund(done.refundedAfterMinor(), done.time());
       }
       case REQUESTED -> throw unknown();
-      case REFUSED -> throw refundRefused();
+      case STALLED, REFUSED -> throw refundRefused();
     };
   }
 
@@ -205,6 +215,16 @@ final class Payments {
     Optional<UUID> before = lastKey(token, arguments).map(Payments::uuidInToken);
     List<Payment> rows = database.read(tx -> store.list(tx, ofUser, orderId, before, size + 1));
     return page(rows, size, last -> last.id().toString(), arguments);
+  }
+
+  /** Refunds, newest first; in one state, or in any. */
+  Page<PaymentStore.ListedRefund> listRefunds(
+      Optional<Refund.State> state, int size, String token) {
+    String[] arguments = {"refunds", state.map(Refund.State::name).orElse("*")};
+    Optional<UUID> before = lastKey(token, arguments).map(Payments::uuidInToken);
+    List<PaymentStore.ListedRefund> rows =
+        database.read(tx -> store.listRefunds(tx, state, before, size + 1));
+    return page(rows, size, last -> last.refund().id().toString(), arguments);
   }
 
   /**
@@ -311,7 +331,7 @@ final class Payments {
                 return bytes(before.get().id());
               }
               UUID refundId = UuidV7.next();
-              beginRefund(tx, payment, refundId, cause, refundMinor(payment, wish.amount()));
+              refunds.begin(tx, payment, refundId, cause, refundMinor(payment, wish.amount()));
               return bytes(refundId);
             });
     return switch (outcome) {
@@ -320,13 +340,6 @@ final class Payments {
       case RequestIds.Outcome.Reused() -> throw Rejection.requestIdReused();
       case RequestIds.Outcome.InProgress() -> throw Rejection.requestInProgress();
     };
-  }
-
-  private Payment beginRefund(Handle tx, Payment payment, UUID refundId, String cause, long minor) {
-    store.insert(
-        tx,
-        new Refund(refundId, payment.id(), cause, minor, Refund.State.REQUESTED, Optional.empty()));
-    return store.save(tx, payment.refunding(minor));
   }
 
   /** How much to give back; refuses what the payment does not have. */

@@ -9,11 +9,24 @@ import java.util.UUID;
  *
  * @param cause who asked, in words that are the same whenever the same is asked
  * @param done how it ended, when the card network did it
+ * @param refusal the card network's last word, when it refuses or refused
+ * @param traceparent W3C trace context of whoever wanted it; may be empty
  */
 record Refund(
-    UUID id, UUID paymentId, String cause, long amountMinor, State state, Optional<Done> done) {
+    UUID id,
+    UUID paymentId,
+    String cause,
+    long amountMinor,
+    State state,
+    Optional<Done> done,
+    Optional<String> refusal,
+    String traceparent) {
+  private static final String OF_ORDER = "order:";
+
   enum State {
     REQUESTED,
+    /** Owed, and refused by the card network, which is asked again all the same. */
+    STALLED,
     DONE,
     REFUSED
   }
@@ -21,13 +34,37 @@ record Refund(
   /** What the payment's refunds came to with this one, and when. */
   record Done(long refundedAfterMinor, Instant time) {}
 
+  /** One that the card network is to be asked for. */
+  static Refund requested(
+      UUID id, UUID paymentId, String cause, long amountMinor, String traceparent) {
+    return new Refund(
+        id,
+        paymentId,
+        cause,
+        amountMinor,
+        State.REQUESTED,
+        Optional.empty(),
+        Optional.empty(),
+        traceparent);
+  }
+
   /** The cause of giving back everything an order paid. */
   static String ofOrder(UUID orderId) {
-    return "order:" + orderId;
+    return OF_ORDER + orderId;
+  }
+
+  /** The cause of giving back what is left of that because another refund was refused. */
+  static String ofOrder(UUID orderId, UUID insteadOf) {
+    return OF_ORDER + orderId + ":" + insteadOf;
   }
 
   /** The cause of a refund that somebody asked for with a request id. */
   static String ofRequest(String principal, String requestId) {
     return "request:" + principal + ":" + requestId;
+  }
+
+  /** Whether it has to be made, whatever the card network says. */
+  boolean owed() {
+    return cause.startsWith(OF_ORDER);
   }
 }

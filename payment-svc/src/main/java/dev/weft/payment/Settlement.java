@@ -50,14 +50,32 @@ final class Settlement implements AutoCloseable {
   private final PaymentStore store;
   private final Ledger ledger;
   private final CardNetwork network;
+  private final Refunds refunds;
+  private final PaymentEvents events;
   private final ConcurrentHashMap<UUID, CompletableFuture<Payment>> running =
       new ConcurrentHashMap<>();
 
-  Settlement(Database database, PaymentStore store, Ledger ledger, CardNetwork network) {
+  Settlement(
+      Database database,
+      PaymentStore store,
+      Ledger ledger,
+      CardNetwork network,
+      PaymentEvents events) {
     this.database = database;
     this.store = store;
     this.ledger = ledger;
     this.network = network;
+    this.events = events;
+    refunds = new Refunds(store);
+  }
+
+  /** Sets to work on the payment, unless it is being worked on, and does not wait for it. */
+  void begin(Payment payment) {
+    CompletableFuture<Payment> work = new CompletableFuture<>();
+    // What is wanted too late for work that is about to end, the resolver takes up.
+    if (payment.next().isPresent() && running.putIfAbsent(payment.id(), work) == null) {
+      start(payment, work);
+    }
   }
 
   /**
@@ -223,7 +241,7 @@ final class Settlement implements AutoCloseable {
     CardCharge told = reply.charge().get();
     return told.refunded(refund)
         ? write(payment, Payment.Step.REFUND, told)
-        : reply.refusal().map(code -> writeRefused(payment, refund, code));
+        : reply.refusal().flatMap(code -> writeRefused(payment, refund, code));
   }
 
   /** Moves the payment by what the charge says, unless it has moved since the network was asked. */
@@ -282,7 +300,9 @@ final class Settlement implements AutoCloseable {
       return null;
     }
     ledger.refunded(tx, now, refund);
-    return store.save(tx, now.refunded(refund.amountMinor()));
+    Payment refunded = store.save(tx, now.refunded(refund.amountMinor()));
+    events.refunded(tx, refunded, refund);
+    return refunded;
   }
 
   private static String reason(CardCharge charge) {
@@ -297,15 +317,20 @@ final class Settlement implements AutoCloseable {
         });
   }
 
-  private Payment writeRefused(Payment asked, Refund refund, String code) {
-    log.error("refund {} of payment {} was refused: {}", refund.id(), asked.id(), code);
-    return database.inTransaction(
-        tx -> {
-          Payment now = store.lock(tx, asked.id());
-          return store.refused(tx, refund)
-              ? store.save(tx, now.refundRefused(refund.amountMinor()))
-              : now;
-        });
+  /** Empty when it is owed: then there is nothing more to learn now. */
+  private Optional<Payment> writeRefused(Payment asked, Refund refund, String code) {
+    if (refund.refusal().isEmpty()) {
+      log.error(
+          "refund {} of payment {} of order {} was refused: {}{}",
+          refund.id(),
+          asked.id(),
+          asked.orderId(),
+          code,
+          refund.owed() ? "; it is owed, and asked for again" : "");
+    }
+    Payment after =
+        database.inTransaction(tx -> refunds.refused(tx, store.lock(tx, asked.id()), refund, code));
+    return refund.owed() ? Optional.empty() : Optional.of(after);
   }
 
   private static Duration patience() {

@@ -2,6 +2,9 @@ package dev.weft.payment;
 
 import dev.weft.durable.Database;
 import dev.weft.durable.Sweep;
+import dev.weft.events.EventAdminService;
+import dev.weft.events.EventBus;
+import dev.weft.events.EventLog;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshServer;
 import dev.weft.mesh.RunningProcess;
@@ -16,8 +19,11 @@ final class Wiring implements RunningProcess {
 
   private final Mesh mesh;
   private final Database database;
+  private final EventLog events;
+  private final EventBus bus;
   private final CardNetwork network;
   private final Settlement settlement;
+  private final Payments payments;
   private final Resolver resolver;
   private final Sweep sweep;
   private final MeshServer server;
@@ -28,13 +34,15 @@ final class Wiring implements RunningProcess {
     network = new CardNetwork(config.cardNetwork(), CardNetwork.Patience.DEFAULT);
     PaymentStore store = new PaymentStore();
     Ledger ledger = new Ledger();
-    settlement = new Settlement(database, store, ledger, network);
+    events = config.events().log(database, PaymentEvents.GRANTS, mesh);
+    bus = config.events().bus(database, mesh);
+    settlement = new Settlement(database, store, ledger, network, new PaymentEvents(events, store));
     resolver = new Resolver(database, store, settlement, RESOLVE_EVERY);
     sweep = new Sweep(database);
-    Runnable tombstoneHits = tombstoneHits(mesh.telemetry());
+    payments = new Payments(database, store, ledger, settlement, tombstoneHits(mesh.telemetry()));
     server =
         mesh.server(
-            new PaymentService(new Payments(database, store, ledger, settlement, tombstoneHits)));
+            new PaymentService(payments), events.service(), new EventAdminService(database));
     config
         .cardSignature()
         .ifPresent(
@@ -45,6 +53,7 @@ final class Wiring implements RunningProcess {
                         new CardWebhook(signature, InstantSource.system(), settlement)));
     mesh.management().readiness("database", database::healthy);
     mesh.management().degradation("card-network", network::reachable);
+    RefundWatch.add(mesh.management(), mesh.telemetry(), database, store);
   }
 
   /** As in every service that keeps a fence. */
@@ -62,18 +71,22 @@ final class Wiring implements RunningProcess {
   @Override
   public void start() {
     database.migrate();
+    events.start();
     resolver.start();
     sweep.start();
+    new CalledOffOrders(payments).subscribe(bus);
     server.start(); // last: from here on the registry sends calls
   }
 
   @Override
   public void close() {
     server.close(); // first: leaves the registry, then lets running calls finish
+    bus.close();
     sweep.close();
     resolver.close();
     settlement.close();
     network.close();
+    events.close();
     mesh.close();
     database.close();
   }

@@ -81,7 +81,9 @@ final class CardWebhookTest {
     opened.add(cards);
     CardNetwork network = new CardNetwork(cards.address(), CardNetwork.Patience.DEFAULT);
     opened.add(network);
-    settlement = new Settlement(postgres.database(), store, ledger, network);
+    settlement =
+        new Settlement(
+            postgres.database(), store, ledger, network, Logs.events(postgres.database(), store));
     payments = new Payments(postgres.database(), store, ledger, settlement, () -> {});
     webhook = new CardWebhook(signature, InstantSource.system(), settlement);
   }
@@ -280,14 +282,7 @@ final class CardWebhookTest {
         .inTransactionVoid(
             tx -> {
               store.insert(
-                  tx,
-                  new Refund(
-                      refund,
-                      payment.id(),
-                      "cause " + refund,
-                      PRICE.minor(),
-                      Refund.State.REQUESTED,
-                      Optional.empty()));
+                  tx, Refund.requested(refund, payment.id(), "cause " + refund, PRICE.minor(), ""));
               store.save(tx, store.lock(tx, payment.id()).refunding(PRICE.minor()));
             });
     return refund;

@@ -63,7 +63,9 @@ final class PaymentServiceTest {
     PaymentStore store = new PaymentStore();
     Ledger ledger = new Ledger();
     network = new CardNetwork(cards.address(), CardNetwork.Patience.DEFAULT);
-    settlement = new Settlement(postgres.database(), store, ledger, network);
+    settlement =
+        new Settlement(
+            postgres.database(), store, ledger, network, Logs.events(postgres.database(), store));
     mesh.serve(
         PaymentServer.NAME,
         new PaymentService(new Payments(postgres.database(), store, ledger, settlement, () -> {})));

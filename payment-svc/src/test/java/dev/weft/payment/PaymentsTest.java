@@ -96,7 +96,8 @@ final class PaymentsTest {
 
     Instance(Database database, URI network) {
       CardNetwork client = new CardNetwork(network, CardNetwork.Patience.DEFAULT);
-      Settlement settlement = new Settlement(database, store, ledger, client);
+      Settlement settlement =
+          new Settlement(database, store, ledger, client, Logs.events(database, store));
       opened.add(settlement);
       opened.add(client);
       payments = new Payments(database, store, ledger, settlement, tombstoneHits::incrementAndGet);
@@ -511,10 +512,13 @@ final class PaymentsTest {
         "CARD_NETWORK_UNAVAILABLE",
         () -> cutOff.payments.refund(wish(captured, "all", Optional.empty())));
 
-    refused("CARD_NETWORK_UNAVAILABLE", () -> process.payments.refundOrder(order));
-    assertThat(stored().next()).as("the other one was refused").isEmpty();
-
+    // That one is over; what it asked for is owed now, and refused in its turn.
     refused("REFUND_REFUSED", () -> process.payments.refundOrder(order));
+    assertThat(stored().next()).as("it is asked for again").contains(Payment.Step.REFUND);
+    assertThat(process.payments.listRefunds(Optional.of(Refund.State.STALLED), 10, "").rows())
+        .filteredOn(listed -> listed.orderId().equals(order))
+        .singleElement()
+        .returns(1999L, listed -> listed.amount().minor());
   }
 
   @Test

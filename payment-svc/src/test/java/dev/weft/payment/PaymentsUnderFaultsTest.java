@@ -226,7 +226,8 @@ final class PaymentsUnderFaultsTest {
             URI.create("http://127.0.0.1:" + line.getAddress().getPort()),
             new CardNetwork.Patience(Duration.ofSeconds(2), Duration.ofSeconds(1)));
     var database = postgres.anotherDatabase();
-    Settlement settlement = new Settlement(database, store, ledger, network);
+    Settlement settlement =
+        new Settlement(database, store, ledger, network, Logs.events(database, store));
     opened.add(network);
     opened.add(settlement);
     return new Instance(

@@ -76,7 +76,7 @@ final class SettlementRaceTest {
     CardNetwork network = new CardNetwork(cards.address(), CardNetwork.Patience.DEFAULT);
     opened.add(network);
     Ledger ledger = new Ledger();
-    settlement = new Settlement(database, store, ledger, network);
+    settlement = new Settlement(database, store, ledger, network, Logs.events(database, store));
     opened.add(settlement);
     payments = new Payments(database, store, ledger, settlement, () -> {});
   }

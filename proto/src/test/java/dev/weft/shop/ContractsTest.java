@@ -11,13 +11,13 @@ import com.google.protobuf.Descriptors.MethodDescriptor;
 import dev.weft.admin.v1.EventAdminServiceProto;
 import dev.weft.event.v1.EventLogServiceProto;
 import dev.weft.event.v1.EventOptionsProto;
+import dev.weft.event.v1.EventRole;
+import dev.weft.event.v1.EventSubscription;
 import dev.weft.event.v1.EventType;
 import dev.weft.identity.v1.IdentityServiceProto;
 import dev.weft.options.v1.MethodPolicy;
 import dev.weft.options.v1.MethodPolicy.Access;
 import dev.weft.options.v1.OptionsProto;
-import dev.weft.shop.event.v1.OrderEventsProto;
-import dev.weft.shop.event.v1.UserEventsProto;
 import dev.weft.shop.user.v1.UserServiceProto;
 import java.io.IOException;
 import java.net.URISyntaxException;
@@ -130,12 +130,7 @@ class ContractsTest {
 
   @Test
   void everyEventHasANameOfItsOwnInThePastTense() {
-    List<EventType> types =
-        Stream.of(OrderEventsProto.getDescriptor(), UserEventsProto.getDescriptor())
-            .flatMap(file -> file.getMessageTypes().stream())
-            .map(message -> message.getOptions().getExtension(EventOptionsProto.event))
-            .filter(type -> !type.getType().isEmpty())
-            .toList();
+    List<EventType> types = eventTypes();
     assertThat(types).hasSizeGreaterThan(4);
     assertThat(types)
         .allSatisfy(
@@ -145,6 +140,36 @@ class ContractsTest {
             })
         .extracting(EventType::getType)
         .doesNotHaveDuplicates();
+  }
+
+  @Test
+  void whatAServiceReadsAndSaysIsSaidByAnEvent() {
+    List<String> types = eventTypes().stream().map(EventType::getType).toList();
+    List<EventRole> roles =
+        ownContracts()
+            .flatMap(file -> file.getServices().stream())
+            .map(service -> service.getOptions().getExtension(EventOptionsProto.events))
+            .filter(role -> role.getSubscriptionsCount() + role.getSaysCount() > 0)
+            .toList();
+    assertThat(roles).hasSizeGreaterThan(1);
+    assertThat(roles)
+        .allSatisfy(
+            role -> {
+              assertThat(types).containsAll(role.getSaysList());
+              for (EventSubscription one : role.getSubscriptionsList()) {
+                assertThat(one.getGroup()).isNotEmpty();
+                assertThat(one.getSource()).endsWith("-svc");
+                assertThat(types).containsAll(one.getTypesList());
+              }
+            });
+  }
+
+  private static List<EventType> eventTypes() {
+    return contracts("EventsProto.class")
+        .flatMap(file -> file.getMessageTypes().stream())
+        .map(message -> message.getOptions().getExtension(EventOptionsProto.event))
+        .filter(type -> !type.getType().isEmpty())
+        .toList();
   }
 
   private static boolean hasHttpRule(MethodDescriptor rpc) {
@@ -177,6 +202,10 @@ class ContractsTest {
    * Every generated {@code …ServiceProto} of this module, so that a new contract is checked too.
    */
   private static Stream<FileDescriptor> ownContracts() {
+    return contracts("ServiceProto.class");
+  }
+
+  private static Stream<FileDescriptor> contracts(String suffix) {
     try {
       Path classes =
           Path.of(
@@ -184,7 +213,7 @@ class ContractsTest {
       try (Stream<Path> files = Files.walk(classes)) {
         return files
             .map(file -> classes.relativize(file).toString())
-            .filter(name -> name.endsWith("ServiceProto.class"))
+            .filter(name -> name.endsWith(suffix))
             .map(name -> name.replace('/', '.').substring(0, name.length() - ".class".length()))
             .map(ContractsTest::descriptor)
             .toList()

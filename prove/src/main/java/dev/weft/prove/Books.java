@@ -65,8 +65,22 @@ record Books(
       return state.equals("STATE_CONFIRMED");
     }
 
+    /** Confirmed once, and called off or given back in full since. */
+    boolean refunded() {
+      return state.equals("STATE_REFUNDED");
+    }
+
+    /** Paid for and sold, whatever became of it since. */
+    boolean sold() {
+      return confirmed() || refunded() || state.equals("STATE_REFUNDING");
+    }
+
+    boolean cancelled() {
+      return state.equals("STATE_CANCELLED");
+    }
+
     boolean ended() {
-      return confirmed() || state.equals("STATE_CANCELLED") || state.equals("STATE_REFUNDED");
+      return confirmed() || cancelled() || refunded();
     }
   }
 
@@ -147,20 +161,18 @@ record Books(
 
   /** Lists of orders follow what happens to orders: waits until they have come as far. */
   private static void awaitLists(Shopper admin) {
-    boolean there =
-        Shop.await(
-            LISTS,
-            () -> {
-              Answer view = admin.get("/v1/order-view");
-              return view.ok()
-                  && view.body().path("behind").asLong() == 0
-                  && view.body().path("waiting").asLong() == 0;
-            });
-    if (!there) {
+    if (!Shop.await(LISTS, () -> listsShowWhatIs(admin))) {
       throw new ProofException(
           "after %d s lists do not show the orders as they are: %s"
               .formatted(LISTS.toSeconds(), admin.get("/v1/order-view")));
     }
+  }
+
+  static boolean listsShowWhatIs(Shopper admin) {
+    Answer view = admin.get("/v1/order-view");
+    return view.ok()
+        && view.body().path("behind").asLong() == 0
+        && view.body().path("waiting").asLong() == 0;
   }
 
   private static Set<String> stalled(Shopper admin) {

@@ -20,8 +20,8 @@ record Cell(String step, String point, String process, String failPoint, Way way
     DECLINE("card_declined", "STATE_CANCELLED"),
     /** Called off while the goods are being pinned: payment and stock are given back. */
     CALL_OFF("card_ok", "STATE_CANCELLED"),
-    /** Confirmed; then an admin gives all of its money back. */
-    GIVE_BACK("card_ok", "STATE_CONFIRMED");
+    /** Confirmed; then an admin gives all of its money back, and its goods follow. */
+    GIVE_BACK("card_ok", "STATE_REFUNDED");
 
     final String card;
     final String end;

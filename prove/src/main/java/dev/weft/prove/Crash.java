@@ -19,6 +19,8 @@ final class Crash {
   /** Holds the saga back long enough to call the order off, and less than the step may take. */
   private static final String STALL = "stall 3000";
 
+  private static final String CONFIRMED = "STATE_CONFIRMED";
+
   private static final String BEFORE_PIN = "saga.pin.forward.before-call";
 
   private final Shop shop;
@@ -74,7 +76,7 @@ final class Crash {
       Shop.await(FIRES, () -> !armed(BEFORE_PIN));
       cancel(order, key);
     }
-    if (cell.way() == Cell.Way.GIVE_BACK && awaitEnd(order).equals(cell.way().end)) {
+    if (cell.way() == Cell.Way.GIVE_BACK && awaitEnd(order, CONFIRMED).equals(CONFIRMED)) {
       refund(order, key, one.priceMinor() * quantity);
     }
     boolean fired = Shop.await(FIRES, () -> !armed(cell.failPoint()));
@@ -89,7 +91,7 @@ final class Crash {
     }
     disarm(BEFORE_PIN);
     history.healed();
-    String state = awaitEnd(order);
+    String state = awaitEnd(order, cell.way().end);
     again(order, key, body, cell.name());
     long millis = (System.nanoTime() - start) / 1_000_000;
     for (Thread thread : beside) {
@@ -155,14 +157,15 @@ final class Crash {
     }
   }
 
-  private String awaitEnd(String order) {
+  /** Where the order stands in the end; other than expected when it is not there in time. */
+  private String awaitEnd(String order, String expected) {
     String[] state = {""};
     Shop.await(
         ENDS,
         () -> {
           Answer answer = shopper.get("/v1/orders/" + order);
           state[0] = answer.text("state");
-          return answer.ok() && !state[0].equals("STATE_PENDING");
+          return answer.ok() && state[0].equals(expected);
         });
     return state[0];
   }

@@ -184,6 +184,16 @@ final class History implements AutoCloseable {
     return List.copyOf(refunds.values());
   }
 
+  /** Orders whose money an admin gave back, all of it. */
+  synchronized List<String> givenBack() {
+    Map<String, Long> sums = new LinkedHashMap<>();
+    refunds.values().forEach(refund -> sums.merge(refund.order(), refund.minor(), Long::sum));
+    return placed.values().stream()
+        .filter(order -> sums.getOrDefault(order.order(), 0L) == order.totalMinor())
+        .map(Placed::order)
+        .toList();
+  }
+
   /** What was asked of a service for this order was asked once more when all was over. */
   synchronized void sentAgain(String order) {
     sentAgain.add(order);

@@ -32,12 +32,16 @@ final class Judge {
 
   /** What is promised; {@code (A)} at every moment, {@code (Q)} when the system is quiet. */
   enum Invariant {
-    M1("a capture belongs to one confirmed order or was given back (the card network's ledger)"),
+    M1(
+        "a capture belongs to one confirmed order or was given back, never both (the card network's"
+            + " ledger)"),
     M2(
         "what was taken less what was given back is the total of confirmed orders less refunds, per"
             + " user"),
     M3("at most one capture per order"),
-    M4("what was given back is what an admin asked for, each request once, never more than taken"),
+    M4(
+        "what was given back is what an admin asked for, each request once, and all of it for a"
+            + " refunded order; never more than taken"),
     M5("the charge is the price of what was ordered, never what a client says"),
     M6("ledger lines never change, and each transaction sums to zero"),
     M7("no declined payment has a confirmed order"),
@@ -47,7 +51,9 @@ final class Judge {
     K3("nothing is reserved when all is quiet"),
     K4("sold are the items of confirmed orders"),
     K5("of n units and more buyers exactly n get one, and never more is sold than there was"),
-    K6("a reservation ends once: confirmed, released or expired"),
+    K6(
+        "a reservation ends once: confirmed, released or expired; what a refunded order bought comes"
+            + " back once"),
     K7("what is reserved after it was released takes no stock"),
     K8("all lines of an order are reserved, or none"),
     O1("an order only moves as the contract says, and stays where it ended"),
@@ -56,7 +62,9 @@ final class Judge {
     O4("a request of unknown outcome made one order at most, exactly one once repeated"),
     O5("a refused request left nothing behind"),
     O6("an order stands where its saga stands"),
-    O7("an accepted cancel wins: the order is never confirmed; a refused one loses"),
+    O7(
+        "an accepted cancel wins: the order ends cancelled, or refunded if it was confirmed; a"
+            + " refused one loses"),
     O8("undone are only steps that ran or may have run, in reverse; and they all are"),
     O9("each step has its effect once, however often it was tried (network's lines, movements)"),
     O10("a deleted user's pending orders are cancelled, confirmed ones stay"),
@@ -109,6 +117,20 @@ final class Judge {
   /** What may be asked of an order with a key, and must then be so. */
   private static final Set<Op.Kind> PLACING =
       Set.of(Op.Kind.CREATE, Op.Kind.REPEAT, Op.Kind.REPEAT_REORDERED, Op.Kind.RACE);
+
+  /** How a reservation ends. */
+  private static final Set<StockMovement.Kind> ENDS =
+      Set.of(
+          StockMovement.Kind.KIND_CONFIRM,
+          StockMovement.Kind.KIND_RELEASE,
+          StockMovement.Kind.KIND_EXPIRE);
+
+  /** What happens to a line of an order that is refunded. */
+  private static final List<StockMovement.Kind> BACK =
+      List.of(
+          StockMovement.Kind.KIND_RESERVE,
+          StockMovement.Kind.KIND_CONFIRM,
+          StockMovement.Kind.KIND_RETURN);
 
   private static final Duration ENDED_WITHIN = Duration.ofSeconds(30);
 
@@ -182,12 +204,17 @@ final class Judge {
           charge == null || charge.times("capture") <= 1,
           order + " was captured more than once");
       if (charge != null && (!asked.isEmpty() || charge.refundedMinor() > 0)) {
+        long rest = order.refunded() ? charge.capturedMinor() - askedMinor : 0;
         check(
             Invariant.M4,
-            charge.refundedMinor() == askedMinor
+            charge.refundedMinor() == askedMinor + rest
                 && charge.refundedMinor() <= charge.capturedMinor()
-                && charge.times("refund") == asked.size(),
+                && charge.times("refund") == asked.size() + (rest > 0 ? 1 : 0),
             order + " was to get back " + asked + ", and the card network has " + charge);
+        check(
+            Invariant.M1,
+            !(order.confirmed() && charge.refundedMinor() == charge.capturedMinor()),
+            order + " is confirmed, and all of its money was given back");
       }
       check(
           Invariant.M7,
@@ -311,14 +338,13 @@ final class Judge {
     byOrder.forEach(
         (orderId, products) -> {
           @Nullable Order order = books.orders().get(orderId);
+          boolean refunded = order != null && order.refunded();
           products.forEach(
               (product, movements) -> {
                 String what = "order " + orderId + " product " + product + ": " + kinds(movements);
                 check(
                     Invariant.K6,
-                    movements.size() == 2
-                        && movements.getFirst().getKind() == StockMovement.Kind.KIND_RESERVE
-                        && movements.getLast().getKind() != StockMovement.Kind.KIND_RESERVE,
+                    refunded ? kinds(movements).equals(BACK) : endsOnce(kinds(movements)),
                     what);
                 check(
                     Invariant.O9,
@@ -372,8 +398,11 @@ final class Judge {
       if (accepted) {
         check(
             Invariant.O7,
-            order.state().equals("STATE_CANCELLED"),
+            order.cancelled() || order.refunded(),
             order + ": its cancel was accepted");
+        if (order.refunded()) {
+          history.count("called off after it was confirmed");
+        }
       } else if (refused) {
         check(
             lost ? Invariant.I6 : Invariant.O7,
@@ -436,7 +465,7 @@ final class Judge {
   private void sagas() {
     for (Order order : books.orders().values()) {
       @Nullable Saga saga = books.sagas().get(order.id());
-      String expected = order.confirmed() ? "STATE_COMPLETED" : "STATE_COMPENSATED";
+      String expected = order.sold() ? "STATE_COMPLETED" : "STATE_COMPENSATED";
       check(
           Invariant.O6,
           saga != null
@@ -470,7 +499,7 @@ final class Judge {
     if (charge != null) {
       boolean once =
           charge.times("authorize") == 1
-              && charge.times("capture") == (order.confirmed() ? 1 : 0)
+              && charge.times("capture") == (order.sold() ? 1 : 0)
               && charge.times("void") <= 1;
       check(Invariant.O9, once, order + " at the card network: " + charge);
       if (order.confirmed() && history.sentAgain().contains(order.id())) {
@@ -507,7 +536,7 @@ final class Judge {
       }
       check(
           Invariant.O6,
-          !(order.confirmed() && step.name().equals("authorize"))
+          !(order.sold() && step.name().equals("authorize"))
               || step.result().equals(order.payment()),
           order + " was paid by " + order.payment() + ", and its saga says " + step.result());
     }
@@ -516,6 +545,12 @@ final class Judge {
         Invariant.O8,
         !saga.ended() || (undone.equals(back ? owed.reversed() : List.of()) && !(captured && back)),
         order + ": " + saga.steps());
+  }
+
+  private static boolean endsOnce(List<StockMovement.Kind> kinds) {
+    return kinds.size() == 2
+        && kinds.getFirst() == StockMovement.Kind.KIND_RESERVE
+        && ENDS.contains(kinds.getLast());
   }
 
   private static List<StockMovement.Kind> kinds(List<StockMovement> movements) {

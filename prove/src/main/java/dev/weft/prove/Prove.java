@@ -168,7 +168,7 @@ final class Prove implements Callable<Integer> {
         }
         report.say("healed; waiting for quiet");
         shop.awaitReady(QUIET);
-        awaitQuiet(admin);
+        awaitQuiet(admin, history);
         history.quietAfter(history.sinceHealed());
         report.say(
             "every order had ended %.1f s after the last fault did"
@@ -183,7 +183,7 @@ final class Prove implements Callable<Integer> {
         aftermath.late(Books.read(shop, admin, judged));
         aftermath.keys();
         new Leavers(shop, history, admin, goods.getFirst()).leave();
-        awaitQuiet(admin);
+        awaitQuiet(admin, history);
       }
       Books books = Books.read(shop, admin, judged);
       Judge.Verdict verdict = Judge.of(history, books, judged);
@@ -247,6 +247,7 @@ final class Prove implements Callable<Integer> {
       needed.add("request in progress (409)");
       needed.add("undone after the authorization");
       needed.add("a step tried again");
+      needed.add("called off after it was confirmed");
     }
     // A few faults alone need not show all of it.
     if (faults && only.equals(ALL)) {
@@ -272,10 +273,21 @@ final class Prove implements Callable<Integer> {
             history.count(what, meters.total(Meters.CIRCUITS, "state=\"" + state + "\"")));
   }
 
-  private static void awaitQuiet(Shopper admin) {
+  private static void awaitQuiet(Shopper admin, History history) {
+    List<String> following = new ArrayList<>(history.givenBack());
     Shop.await(
         QUIET,
         () -> {
+          following.removeIf(
+              order -> admin.get("/v1/orders/" + order).text("state").equals("STATE_REFUNDED"));
+          boolean shown = Books.listsShowWhatIs(admin);
+          Answer returning = admin.get("/v1/orders?pageSize=1&state=STATE_REFUNDING");
+          if (!following.isEmpty()
+              || !shown
+              || !returning.ok()
+              || !returning.body().path("orders").isEmpty()) {
+            return false;
+          }
           for (String state : List.of("RUNNING", "COMPENSATING", "COMPENSATION_STALLED")) {
             Answer answer = admin.get("/v1/sagas?pageSize=1&state=STATE_" + state);
             if (!answer.ok() || !answer.body().path("sagas").isEmpty()) {

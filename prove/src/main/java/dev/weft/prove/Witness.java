@@ -16,10 +16,14 @@ final class Witness implements AutoCloseable {
   private static final Duration PAUSE = Duration.ofMillis(60);
   private static final int LEDGER_EVERY = 40;
 
+  /** The way of an order that was confirmed. */
+  private static final List<String> CONFIRMED =
+      List.of("STATE_CONFIRMED", "STATE_REFUNDING", "STATE_REFUNDED");
+
   private final Shop shop;
   private final History history;
   private final Random random;
-  private final Map<String, String> ends = new HashMap<>();
+  private final Map<String, String> states = new HashMap<>(); // by order
   private final CountDownLatch closing = new CountDownLatch(1);
   private final Thread thread;
   private List<LedgerEntry> ledger = List.of();
@@ -63,18 +67,23 @@ final class Witness implements AutoCloseable {
     if (answer.status() == 404) {
       history.violated("O3", "order " + one.order() + " was acknowledged and is not there");
     }
-    if (!answer.ok() || answer.text("state").equals("STATE_PENDING")) {
-      String before = ends.get(one.order());
-      if (answer.ok() && before != null) {
-        history.violated("O1", "order " + one.order() + " went from " + before + " to PENDING");
+    if (answer.ok()) {
+      @Nullable String before = states.put(one.order(), answer.text("state"));
+      if (before != null && !mayBecome(before, answer.text("state"))) {
+        history.violated(
+            "O1", "order " + one.order() + " went from " + before + " to " + answer.text("state"));
       }
-      return;
     }
-    @Nullable String before = ends.put(one.order(), answer.text("state"));
-    if (before != null && !before.equals(answer.text("state"))) {
-      history.violated(
-          "O1", "order " + one.order() + " went from " + before + " to " + answer.text("state"));
-    }
+  }
+
+  /** Whether an order may be in a state some time after it was in another, or still. */
+  static boolean mayBecome(String before, String later) {
+    return switch (before) {
+      case "STATE_PENDING" -> true;
+      case "STATE_CONFIRMED" -> CONFIRMED.contains(later);
+      case "STATE_REFUNDING" -> CONFIRMED.indexOf(later) > 0;
+      default -> before.equals(later);
+    };
   }
 
   private void ledger() {

@@ -469,6 +469,79 @@ final class JudgeTest {
   }
 
   @Test
+  void acceptsAConfirmedOrderThatWasCalledOffAndRefunded() {
+    refunded(0);
+    ask(Op.Kind.CANCEL, BOUGHT, 200);
+    assertThat(broken()).isEmpty();
+    assertThat(history.counts()).containsKey("called off after it was confirmed");
+
+    history.refunded(new Refund(BOUGHT, "r1", 300));
+    charges.put(BOUGHT, charge("captured", 1000, 1000, "authorize", "capture", "refund", "refund"));
+    assertThat(broken()).isEmpty();
+
+    history.refunded(new Refund(BOUGHT, "r2", 700));
+    assertThat(broken()).isEmpty();
+  }
+
+  @Test
+  void seesARefundedOrderWhoseMoneyOrGoodsWereNotGivenBackOrTwice() {
+    refunded(0);
+    charges.put(BOUGHT, charge("captured", 1000, 900, "authorize", "capture", "refund"));
+    assertThat(broken()).contains(Invariant.M1, Invariant.M2, Invariant.M4);
+
+    charges.put(BOUGHT, charge("captured", 1000, 1000, "authorize", "capture", "refund", "refund"));
+    assertThat(broken()).containsExactly(Invariant.M4);
+
+    refunded(0);
+    movements.removeIf(movement -> movement.getKind() == Kind.KIND_RETURN);
+    assertThat(broken()).containsExactly(Invariant.K6);
+
+    move(BOUGHT, Kind.KIND_RETURN, 2);
+    move(BOUGHT, Kind.KIND_RETURN, 2);
+    assertThat(broken()).containsExactly(Invariant.K6, Invariant.O9);
+
+    refunded(2);
+    assertThat(broken()).containsExactly(Invariant.K4);
+  }
+
+  @Test
+  void seesAConfirmedOrderThatDidNotFollowItsMoney() {
+    history.refunded(new Refund(BOUGHT, "r1", 1000));
+    refund(1000);
+
+    assertThat(broken()).containsExactly(Invariant.M1);
+    assertThat(history.givenBack()).containsExactly(BOUGHT);
+  }
+
+  @Test
+  void seesGoodsOfAConfirmedOrderThatCameBack() {
+    move(BOUGHT, Kind.KIND_RETURN, 2);
+
+    assertThat(broken()).containsExactly(Invariant.K6);
+  }
+
+  @Test
+  void knowsTheWaysOfAnOrder() {
+    List<String> states =
+        List.of(
+            "STATE_PENDING",
+            "STATE_CONFIRMED",
+            "STATE_CANCELLED",
+            "STATE_REFUNDING",
+            "STATE_REFUNDED");
+    assertThat(states).allMatch(state -> Witness.mayBecome("STATE_PENDING", state));
+    assertThat(states)
+        .filteredOn(state -> Witness.mayBecome("STATE_CONFIRMED", state))
+        .containsExactly("STATE_CONFIRMED", "STATE_REFUNDING", "STATE_REFUNDED");
+    assertThat(states)
+        .filteredOn(state -> Witness.mayBecome("STATE_REFUNDING", state))
+        .containsExactly("STATE_REFUNDING", "STATE_REFUNDED");
+    for (String end : List.of("STATE_CANCELLED", "STATE_REFUNDED")) {
+      assertThat(states).filteredOn(state -> Witness.mayBecome(end, state)).containsExactly(end);
+    }
+  }
+
+  @Test
   void seesThatNotEverythingWasSold() {
     history.contest(new Contest(PRODUCT, 1, 5));
     assertThat(broken()).isEmpty();
@@ -561,6 +634,22 @@ final class JudgeTest {
     entry("t" + minor, BOUGHT, "revenue", minor);
   }
 
+  /**
+   * Gives back money and goods of the order that was bought.
+   *
+   * @param stillSold what the shelf says of it all the same
+   */
+  private void refunded(long stillSold) {
+    order(BOUGHT, "STATE_REFUNDED", 1000, 2);
+    ledger.removeIf(entry -> entry.getTransactionId().equals("t-1000"));
+    movements.removeIf(movement -> movement.getKind() == Kind.KIND_RETURN);
+    charges.put(BOUGHT, charge("captured", 1000, 1000, "authorize", "capture", "refund"));
+    entry("t-1000", BOUGHT, "card_network", -1000);
+    entry("t-1000", BOUGHT, "revenue", 1000);
+    move(BOUGHT, Kind.KIND_RETURN, 2);
+    stock.put(PRODUCT, new Goods.Stock(10, 10 - stillSold, 0, stillSold));
+  }
+
   private void order(String id, String state, long total, long quantity) {
     order(id, state, total, quantity, "");
   }
@@ -610,7 +699,7 @@ final class JudgeTest {
   }
 
   private static String payment(String state) {
-    return state.equals("STATE_CONFIRMED") ? PAYMENT : "";
+    return state.equals("STATE_CANCELLED") ? "" : PAYMENT;
   }
 
   private static Step done(String name, boolean forward) {

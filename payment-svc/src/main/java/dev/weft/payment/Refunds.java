@@ -1,0 +1,62 @@
+package dev.weft.payment;
+
+import dev.weft.durable.UuidV7;
+import java.util.UUID;
+import org.jdbi.v3.core.Handle;
+
+/**
+ * Begins refunds, and ends those that the card network refuses. What an administrator asked for is
+ * over then. What is owed, because the order was called off, stays so: it is stalled, and asked for
+ * again.
+ *
+ * <p>All methods run in the caller's transaction, which has locked the payment.
+ */
+final class Refunds {
+  private final PaymentStore store;
+
+  Refunds(PaymentStore store) {
+    this.store = store;
+  }
+
+  /** Wants so much of a captured payment given back. */
+  Payment begin(Handle tx, Payment payment, UUID refundId, String cause, long minor) {
+    store.insert(tx, Refund.requested(refundId, payment.id(), cause, minor, RefundTrace.current()));
+    return store.save(tx, payment.refunding(minor));
+  }
+
+  /**
+   * Wants all that is left of a captured payment given back, and what others asked for as well
+   * should the card network refuse them. A second time it changes nothing.
+   */
+  Payment oweAll(Handle tx, Payment payment) {
+    store.oweBack(tx, payment.id());
+    return payment.refundableMinor() > 0
+        ? begin(
+            tx,
+            payment,
+            UuidV7.next(),
+            Refund.ofOrder(payment.orderId()),
+            payment.refundableMinor())
+        : payment;
+  }
+
+  /** The card network refused it; the payment as it is then. */
+  Payment refused(Handle tx, Payment payment, Refund refund, String code) {
+    if (refund.owed()) {
+      store.stall(tx, refund, code);
+      return payment;
+    }
+    if (!store.refused(tx, refund, code)) {
+      return payment;
+    }
+    Payment after = store.save(tx, payment.refundRefused(refund.amountMinor()));
+    return store.isOwedBack(tx, payment.id())
+        ? begin(
+            tx,
+            after,
+            UuidV7.next(),
+            Refund.ofOrder(payment.orderId(), refund.id()),
+            refund.amountMinor())
+        : after;
+  }
+}
