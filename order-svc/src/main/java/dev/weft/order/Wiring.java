@@ -69,7 +69,8 @@ final class Wiring implements RunningProcess {
     Bell viewMoved = new Bell();
     projection = new OrderProjection(viewDatabase, view, viewMoved);
     viewBuilder = new OrderViewBuilder(viewDatabase, events.store(), view);
-    OrderQueries queries = new OrderQueries(database, orders, view, viewMoved, OrderQueries.COURTESY);
+    OrderQueries queries =
+        new OrderQueries(database, orders, view, viewMoved, OrderQueries.COURTESY);
     // From its own log, also where a broker carries events: a view is not to wait for one.
     ownEvents = new EventBus(viewDatabase, GrpcEventTransport.over(mesh), mesh.telemetry());
     BooksClient books = new BooksClient(paymentChannel, inventoryChannel);
