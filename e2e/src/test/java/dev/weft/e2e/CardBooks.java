@@ -21,19 +21,34 @@ record CardBooks(Collection<Charge> charges) {
    * @param money what it is about, in minor units, such as {@code 333 EUR}
    * @param status {@code authorized} as long as it is neither captured nor voided
    * @param captures how often it was captured
+   * @param refunds how often something of it was given back
    * @param taken what the network holds of it for the shop, in minor units
    */
   record Charge(
-      String id, String reference, String money, String status, int captures, String taken) {
+      String id,
+      String reference,
+      String money,
+      String status,
+      int captures,
+      int refunds,
+      String taken) {
     boolean captured() {
       return captures > 0;
     }
+  }
+
+  /** What the network did for an order. */
+  Charge of(String order) {
+    List<Charge> found = charges.stream().filter(one -> one.reference().equals(order)).toList();
+    assertThat(found).as("charges of order %s", order).hasSize(1);
+    return found.getFirst();
   }
 
   /** All of it, read through the network's own port. */
   static CardBooks read(Weft weft) {
     Map<String, JsonNode> charges = new LinkedHashMap<>();
     List<String> captured = new ArrayList<>();
+    List<String> refunded = new ArrayList<>();
     String ledger = "http://127.0.0.1:" + weft.port("card-network") + "/v1/ledger";
     JsonNode page;
     long from = 0;
@@ -45,16 +60,18 @@ record CardBooks(Collection<Charge> charges) {
       for (JsonNode entry : page) {
         String id = entry.at("/charge/chargeId").textValue();
         charges.put(id, entry.path("charge"));
-        if (entry.path("operation").textValue().equals("capture")) {
-          captured.add(id);
+        switch (entry.path("operation").textValue()) {
+          case "capture" -> captured.add(id);
+          case "refund" -> refunded.add(id);
+          default -> {}
         }
       }
     } while (!page.isEmpty());
     return new CardBooks(
-        charges.values().stream().map(charge -> charge(charge, captured)).toList());
+        charges.values().stream().map(charge -> charge(charge, captured, refunded)).toList());
   }
 
-  private static Charge charge(JsonNode charge, List<String> captured) {
+  private static Charge charge(JsonNode charge, List<String> captured, List<String> refunded) {
     String id = charge.path("chargeId").textValue();
     String currency = " " + charge.path("currency").textValue();
     long taken =
@@ -65,6 +82,7 @@ record CardBooks(Collection<Charge> charges) {
         charge.path("amount").longValue() + currency,
         charge.path("status").textValue(),
         Collections.frequency(captured, id),
+        Collections.frequency(refunded, id),
         taken + currency);
   }
 }

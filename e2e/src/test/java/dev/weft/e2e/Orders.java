@@ -22,7 +22,8 @@ final class Orders {
           "city", "Ghent",
           "postalCode", "9000",
           "countryCode", "BE");
-  private static final Set<String> FINAL = Set.of("STATE_CONFIRMED", "STATE_CANCELLED");
+  private static final Set<String> FINAL =
+      Set.of("STATE_CONFIRMED", "STATE_CANCELLED", "STATE_REFUNDED");
   private static final Duration LIMIT = Duration.ofSeconds(60);
 
   private Orders() {}
@@ -42,7 +43,7 @@ final class Orders {
     return placed.text("orderId");
   }
 
-  /** The order once it is CONFIRMED or CANCELLED. */
+  /** The order once it rests: CONFIRMED, CANCELLED or REFUNDED. */
   static JsonNode awaitEnd(Visitor customer, String orderId) {
     return await("the end of order " + orderId)
         .atMost(LIMIT)
