@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -34,6 +35,7 @@ final class WelcomeTest {
     assertThat(order.path("state").asText()).as("%s", placed).isEqualTo("STATE_PENDING");
     String list = lines.getFirst() + "\n" + lines.getLast();
     await()
+        .atMost(Duration.ofMinutes(1))
         .until(
             () -> Answer.json(Command.bash(list, Map.of()).out()).path("orders"),
             orders -> endedConfirmed(orders, order.path("orderId").textValue()));
