@@ -13,6 +13,8 @@ import java.util.Properties;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
+import org.jdbi.v3.core.ConnectionException;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
@@ -23,8 +25,9 @@ import org.slf4j.LoggerFactory;
  * One service's PostgreSQL database: every statement is bounded in time, every transaction commits
  * durably or leaves nothing.
  *
- * <p>Limits: 500 ms for a free connection, 2 s for a statement, 300 ms for a lock, 5 s idle inside
- * a transaction, 10 s for an answer on the wire. A transaction that loses a deadlock or a
+ * <p>Limits: 500 ms to connect, 2 s for a statement, 300 ms for a lock, 5 s idle inside a
+ * transaction, 10 s for an answer on the wire. While all connections are at work, callers stand in
+ * line: as long as whoever called them waits, 5 s at most. A transaction that loses a deadlock or a
  * serialization conflict runs again, three times at most; one that waits in vain for a lock, twice.
  * Failures arrive as Jdbi's exceptions with the {@link SQLException} as cause.
  *
@@ -53,18 +56,30 @@ public final class Database implements Transactions, AutoCloseable {
 
   private final DatabaseConfig config;
   private final HikariDataSource pool;
+  private final ConnectionQueue queue;
   private final Jdbi jdbi;
   private volatile Duration clockOffset = Duration.ZERO;
 
-  private Database(DatabaseConfig config) {
+  private Database(DatabaseConfig config, UnaryOperator<Duration> patience) {
     this.config = config;
+    queue = new ConnectionQueue(config.poolSize(), patience);
     pool = new HikariDataSource(poolOf(config));
     jdbi = Jdbi.create(pool);
   }
 
-  /** Opens the pool without waiting for the database: see {@link #migrate()}. */
+  /** As {@link #open(DatabaseConfig, UnaryOperator)}, for work that nobody waits for. */
   public static Database open(DatabaseConfig config) {
-    return new Database(config);
+    return open(config, UnaryOperator.identity());
+  }
+
+  /**
+   * Opens the pool without waiting for the database: see {@link #migrate()}.
+   *
+   * @param patience how long the caller of the current thread still waits, at most as long as it is
+   *     given; so that nothing is begun whose answer nobody hears
+   */
+  public static Database open(DatabaseConfig config, UnaryOperator<Duration> patience) {
+    return new Database(config, patience);
   }
 
   /**
@@ -210,11 +225,16 @@ public final class Database implements Transactions, AutoCloseable {
     if (current.get() != null) {
       throw new IllegalStateException("a transaction inside another would need two connections");
     }
+    queue.enter();
     current.set(hooks);
     try {
       return work.run();
+    } catch (ConnectionException e) {
+      queue.away();
+      throw e;
     } finally {
       current.remove();
+      queue.leave();
     }
   }
 

@@ -1,21 +1,25 @@
 package dev.weft.durable;
 
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.jdbi.v3.core.Handle;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
+import org.postgresql.PGNotification;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Wakes those who read the log when events got positions, in this process or another one.
+ * Tells those who read the log how far it goes, and wakes them when events got positions, in this
+ * process or another one. So none of them has to ask the database for that.
  *
- * <p>It may wake in vain, and while the database is away it may not wake at all: who waits does so
- * for a bounded time and looks again. Holds one connection beside the pool.
+ * <p>While the database is away it may hear of nothing: who waits does so for a bounded time, looks
+ * for itself, and says here what it {@link #saw}. Holds one connection beside the pool.
  *
  * <p>Thread-safe. Whoever makes it starts and closes it.
  */
@@ -29,6 +33,7 @@ public final class EventWatch implements AutoCloseable {
 
   private final Database database;
   private final Bell bell = new Bell();
+  private final AtomicLong last = new AtomicLong();
   private volatile boolean closed;
   private volatile @Nullable Connection listening;
 
@@ -37,8 +42,8 @@ public final class EventWatch implements AutoCloseable {
   }
 
   /** Tells every process once the transaction commits. */
-  static void tell(Handle tx) {
-    tx.execute("NOTIFY " + CHANNEL);
+  static void tell(Handle tx, long last) {
+    tx.execute("SELECT pg_notify(?, ?)", CHANNEL, Long.toString(last));
   }
 
   /** Listens from now on, in the background. */
@@ -46,19 +51,26 @@ public final class EventWatch implements AutoCloseable {
     Thread.ofVirtual().name("event-watch").start(this::run);
   }
 
-  /** To be taken before reading, for {@link #awaitAfter}. */
+  /** The last position heard of: all up to it can be read. 0 as long as none was. */
+  public long last() {
+    return last.get();
+  }
+
+  /** All up to this position can be read: wakes those who wait, unless it is known already. */
+  public void saw(long position) {
+    if (last.getAndAccumulate(position, Math::max) < position) {
+      bell.ring();
+    }
+  }
+
+  /** To be taken before {@link #last}, for {@link #awaitAfter}. */
   public long mark() {
     return bell.mark();
   }
 
-  /** Waits until there is something new since the mark, or so long; says whether there may be. */
+  /** Waits until there is something new since the mark, or so long; says whether there is. */
   public boolean awaitAfter(long mark, Duration atMost) throws InterruptedException {
     return bell.awaitAfter(mark, atMost);
-  }
-
-  /** Wakes those who wait in this process. */
-  public void ring() {
-    bell.ring();
   }
 
   @Override
@@ -98,13 +110,17 @@ public final class EventWatch implements AutoCloseable {
   private void listen(Connection connection) throws SQLException {
     try (Statement statement = connection.createStatement()) {
       statement.execute("LISTEN " + CHANNEL);
+      // For what happened before it listened.
+      try (ResultSet counter = statement.executeQuery("SELECT last FROM event_counter")) {
+        counter.next();
+        saw(counter.getLong(1));
+      }
     }
     PGConnection postgres = connection.unwrap(PGConnection.class);
-    // For what happened before it listened.
-    bell.ring();
     while (!closed) {
-      if (postgres.getNotifications((int) SILENCE.toMillis()).length > 0) {
-        bell.ring();
+      PGNotification[] told = postgres.getNotifications((int) SILENCE.toMillis());
+      if (told.length > 0) {
+        saw(Long.parseLong(told[told.length - 1].getParameter()));
       } else if (!closed && !connection.isValid(1)) {
         throw new SQLException("the connection that listens is dead");
       }

@@ -47,10 +47,11 @@ public record SagaSettings(
   /**
    * By how much a new saga that finds no room is due before its time: claimed before those that
    * failed and came back within as long, so that a wave of sagas that all want the same busy thing
-   * keeps none waiting that does not; and no saga comes back unheard for longer.
+   * keeps none waiting that does not. A quarter of the longest wait: while more begin than end,
+   * those that came back stand back no longer.
    */
   Duration headStart() {
-    return longestWait;
+    return longestWait.dividedBy(4);
   }
 
   /** Of an undoing that stalled: an outage of an hour should not cost an attempt every 20 s. */

@@ -4,6 +4,7 @@ import dev.weft.failpoint.FailPoint;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.locks.LockSupport;
 import org.jdbi.v3.core.Handle;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -30,6 +31,9 @@ public final class Sequencer implements AutoCloseable {
   /** For events of a process that died before it gave them positions. */
   private static final Duration POLL = Duration.ofSeconds(1);
 
+  /** Between the beginnings of two batches, so that in busy times one holds several events. */
+  private static final Duration PACE = Duration.ofMillis(20);
+
   private static final Duration LAST_BATCH_MAX = Duration.ofSeconds(3);
 
   private final Database database;
@@ -38,9 +42,13 @@ public final class Sequencer implements AutoCloseable {
   private volatile boolean closed;
   private @Nullable Thread thread;
 
-  /** What one batch came to. */
-  private record Moved(int stored, int held) {
-    static final Moved NOTHING = new Moved(0, 0);
+  /**
+   * What one batch came to.
+   *
+   * @param last the last position given
+   */
+  private record Moved(int stored, int held, long last) {
+    static final Moved NOTHING = new Moved(0, 0, 0);
 
     boolean full() {
       return stored + held == BATCH;
@@ -84,6 +92,7 @@ public final class Sequencer implements AutoCloseable {
     boolean away = false;
     while (!closed) {
       long mark = bell.mark();
+      long begun = System.nanoTime();
       boolean more = false;
       try {
         more = batch().full();
@@ -99,6 +108,9 @@ public final class Sequencer implements AutoCloseable {
       }
       if (!more && !rest(mark)) {
         return;
+      }
+      if (!more && !closed) {
+        LockSupport.parkNanos(begun + PACE.toNanos() - System.nanoTime());
       }
     }
   }
@@ -120,7 +132,7 @@ public final class Sequencer implements AutoCloseable {
     FailPoint.hit("event.sequence.before");
     Moved moved = database.inTransaction(this::move);
     if (moved.stored() > 0) {
-      watch.ring();
+      watch.saw(moved.last());
     }
     if (moved.held() > 0) {
       log.error(
@@ -177,15 +189,17 @@ public final class Sequencer implements AutoCloseable {
                   ON CONFLICT (aggregate_type, aggregate_id)
                     DO UPDATE SET last_version = excluded.last_version)
                 UPDATE event_counter SET last = last + (SELECT count(*) FROM stored)
-                RETURNING last - :last AS stored, (SELECT count(*) FROM held) AS held
+                RETURNING last - :last AS stored, (SELECT count(*) FROM held) AS held, last
                 """
                     .formatted(EventRows.COLUMNS))
             .bind("atMost", BATCH)
             .bind("last", last)
-            .map((row, _) -> new Moved(row.getInt("stored"), row.getInt("held")))
+            .map(
+                (row, _) ->
+                    new Moved(row.getInt("stored"), row.getInt("held"), row.getLong("last")))
             .one();
     if (moved.stored() > 0) {
-      EventWatch.tell(tx);
+      EventWatch.tell(tx, moved.last());
     }
     return moved;
   }

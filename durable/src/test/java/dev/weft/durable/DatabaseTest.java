@@ -5,9 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.sql.SQLException;
+import java.sql.SQLTransientConnectionException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -15,6 +18,9 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import org.awaitility.Awaitility;
+import org.jdbi.v3.core.ConnectionException;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.BeforeEach;
@@ -205,6 +211,72 @@ class DatabaseTest {
   void isHealthyWhileAllConnectionsAreAtWork() {
     try (Database busy = postgres.another(1)) {
       busy.inTransactionVoid(_ -> assertThat(busy.healthy()).isTrue());
+    }
+  }
+
+  @Test
+  void servesAWaveThatIsLargerThanThePoolInTheOrderItCame() throws Exception {
+    List<Integer> served = new CopyOnWriteArrayList<>();
+    List<Thread> wave = new ArrayList<>();
+    try (Database busy = postgres.another(1)) {
+      busy.inTransactionVoid(
+          _ -> {
+            for (int i = 0; i < 20; i++) {
+              int turn = i;
+              Thread thread = Thread.ofVirtual().unstarted(() -> busy.read(_ -> served.add(turn)));
+              wave.add(thread);
+              thread.start();
+              Awaitility.await()
+                  .pollInterval(Duration.ofMillis(1))
+                  .until(() -> thread.getState() == Thread.State.TIMED_WAITING);
+            }
+          });
+      for (Thread thread : wave) {
+        thread.join();
+      }
+    }
+    assertThat(served).isEqualTo(IntStream.range(0, 20).boxed().toList());
+  }
+
+  @Test
+  void waitsForAConnectionNoLongerThanItsCaller() {
+    DatabaseConfig one = postgres.config(1);
+    try (Database busy = Database.open(one, _ -> Duration.ofMillis(20))) {
+      busy.inTransactionVoid(
+          _ ->
+              assertThatThrownBy(() -> fromAnotherThread(() -> busy.read(DatabaseTest::now)))
+                  .hasRootCauseInstanceOf(SQLTransientConnectionException.class)
+                  .hasMessageContaining("within 20 ms"));
+    }
+  }
+
+  @Test
+  void keepsNobodyInLineForADatabaseThatIsAway() {
+    DatabaseConfig away = DatabaseConfig.parse("postgresql://u:p@127.0.0.1:1/x");
+    List<Throwable> failures = new CopyOnWriteArrayList<>();
+    try (Database nowhere =
+            Database.open(new DatabaseConfig(away.jdbcUrl(), away.user(), away.password(), 1));
+        ExecutorService callers = Executors.newVirtualThreadPerTaskExecutor()) {
+      for (int i = 0; i < 20; i++) {
+        callers.execute(
+            () -> {
+              try {
+                nowhere.read(DatabaseTest::now);
+              } catch (ConnectionException e) {
+                failures.add(e);
+              }
+            });
+      }
+    }
+    assertThat(failures)
+        .hasSize(20)
+        .filteredOn(e -> String.valueOf(e.getMessage()).contains("went away while"))
+        .hasSizeGreaterThan(9);
+  }
+
+  private static <T> T fromAnotherThread(Callable<T> work) throws Exception {
+    try (ExecutorService one = Executors.newVirtualThreadPerTaskExecutor()) {
+      return one.submit(work).get();
     }
   }
 

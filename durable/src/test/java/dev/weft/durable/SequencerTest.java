@@ -210,15 +210,20 @@ class SequencerTest {
   }
 
   @Test
-  void wakesReadersOfOtherProcesses() throws Exception {
-    EventWatch elsewhere = open(new EventWatch(another()));
-    elsewhere.start();
+  void tellsReadersOfOtherProcessesHowFarTheLogGoes() throws Exception {
     Outbox outbox = outbox(database);
-    // It wakes once for what happened before it listened.
-    assertThat(elsewhere.awaitAfter(0, Duration.ofSeconds(10))).isTrue();
-    long mark = elsewhere.mark();
     append(outbox, "order-1", 1);
+    positioned(1);
+    EventWatch elsewhere = open(new EventWatch(another()));
+    assertThat(elsewhere.last()).isZero();
+    elsewhere.start();
+    // What happened before it listened, too.
+    assertThat(elsewhere.awaitAfter(0, Duration.ofSeconds(10))).isTrue();
+    assertThat(elsewhere.last()).isOne();
+    long mark = elsewhere.mark();
+    append(outbox, "order-1", 2);
     assertThat(elsewhere.awaitAfter(mark, Duration.ofSeconds(10))).isTrue();
+    assertThat(elsewhere.last()).isEqualTo(2);
   }
 
   @Test

@@ -46,14 +46,17 @@ final class TestPostgres implements BeforeAllCallback, AfterAllCallback {
 
   /** Another pool, of so many connections at most. */
   Database another(int poolSize) {
-    DatabaseConfig config = config();
-    return Database.open(
-        new DatabaseConfig(config.jdbcUrl(), config.user(), config.password(), poolSize));
+    return Database.open(config(poolSize));
   }
 
   /** For a connection that no pool bounds. */
   String url() {
     return config().jdbcUrl() + "?user=" + config().user() + "&password=" + config().password();
+  }
+
+  DatabaseConfig config(int poolSize) {
+    DatabaseConfig all = config();
+    return new DatabaseConfig(all.jdbcUrl(), all.user(), all.password(), poolSize);
   }
 
   DatabaseConfig config() {

@@ -95,6 +95,7 @@ final class EventStream {
       if (System.nanoTime() - renewAt >= 0) {
         renewAt = System.nanoTime() + pace.renewal().toNanos();
         lanes.hold(groups.renew(group, member, pace.lease()));
+        watch.saw(store.last());
         tellRest();
       }
       long mark = watch.mark();
@@ -115,8 +116,7 @@ final class EventStream {
     if (lanes.empty()) {
       return false;
     }
-    // Before the events: all up to it can be read.
-    long last = store.last();
+    long last = watch.last();
     LaneCursors.Front front = lanes.front();
     if (front.position() >= last) {
       return false;

@@ -94,7 +94,6 @@ public final class RabbitPublisher implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
-    events.watch().ring();
     try {
       thread.interrupt();
       if (thread.getState() != Thread.State.NEW && !thread.join(PROMPT)) {
@@ -163,6 +162,7 @@ public final class RabbitPublisher implements AutoCloseable {
     if (now - renewAt >= 0) {
       renewAt = now + pace.renewal().toNanos();
       lanes.hold(events.groups().renew(GROUP, member, pace.lease()));
+      events.watch().saw(events.store().last());
     }
     long mark = events.watch().mark();
     if (link.blocked() || !relay(channel, now)) {
@@ -175,8 +175,7 @@ public final class RabbitPublisher implements AutoCloseable {
   /** Publishes what is next in the lanes that are furthest behind; says whether there was any. */
   private boolean relay(PublishChannel channel, long now)
       throws IOException, TimeoutException, InterruptedException {
-    // Before the events: all up to it can be read.
-    long last = events.store().last();
+    long last = events.watch().last();
     RelayLanes.Front front = lanes.front(now).orElse(null);
     if (front == null || front.position() >= last) {
       return false;

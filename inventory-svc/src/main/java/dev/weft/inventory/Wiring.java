@@ -9,6 +9,7 @@ import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshServer;
 import dev.weft.mesh.RunningProcess;
 import dev.weft.mesh.Telemetry;
+import dev.weft.mesh.TimeLeft;
 import io.opentelemetry.api.metrics.LongCounter;
 import java.time.Duration;
 
@@ -29,7 +30,7 @@ final class Wiring implements RunningProcess {
 
   Wiring(InventoryConfig config) {
     mesh = Mesh.open(config.mesh());
-    database = Database.open(config.database());
+    database = Database.open(config.database(), TimeLeft::ofCall);
     events = config.events().log(database, ReservationEvents.GRANTS, mesh);
     bus = config.events().bus(database, mesh);
     StockStore stockStore = new StockStore();

@@ -4,15 +4,13 @@ import dev.weft.durable.Bell;
 import dev.weft.durable.Database;
 import dev.weft.durable.PageToken;
 import dev.weft.mesh.Rejection;
-import io.grpc.Context;
-import io.grpc.Deadline;
+import dev.weft.mesh.TimeLeft;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 
 /**
  * What is asked of the read model, which follows the orders by milliseconds. Whoever names what
@@ -163,7 +161,7 @@ final class OrderQueries {
     }
     try {
       long mark = since;
-      long end = System.nanoTime() + patience(atMost).toNanos();
+      long end = System.nanoTime() + TimeLeft.ofCall(atMost, ANSWER).toNanos();
       for (long left = end - System.nanoTime(); left > 0; left = end - System.nanoTime()) {
         moved.awaitAfter(mark, Duration.ofNanos(Math.min(left, LOOK_EVERY.toNanos())));
         mark = moved.mark();
@@ -177,15 +175,6 @@ final class OrderQueries {
       room.release();
     }
     return false;
-  }
-
-  private static Duration patience(Duration atMost) {
-    Deadline deadline = Context.current().getDeadline();
-    if (deadline == null) {
-      return atMost;
-    }
-    Duration left = Duration.ofNanos(deadline.timeRemaining(TimeUnit.NANOSECONDS)).minus(ANSWER);
-    return left.compareTo(atMost) < 0 ? left : atMost;
   }
 
   // No UNAVAILABLE: nothing else is wrong with this service, and nobody should repeat it at once.

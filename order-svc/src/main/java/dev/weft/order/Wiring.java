@@ -13,6 +13,7 @@ import dev.weft.events.GrpcEventTransport;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshServer;
 import dev.weft.mesh.RunningProcess;
+import dev.weft.mesh.TimeLeft;
 import io.grpc.Channel;
 import java.time.Duration;
 import java.util.List;
@@ -45,9 +46,9 @@ final class Wiring implements RunningProcess {
 
   Wiring(OrderConfig config) {
     mesh = Mesh.open(config.mesh());
-    database = Database.open(config.database());
-    sagaDatabase = Database.open(config.database());
-    viewDatabase = Database.open(pool(config.database(), VIEW_CONNECTIONS));
+    database = Database.open(config.database(), TimeLeft::ofCall);
+    sagaDatabase = Database.open(config.database(), TimeLeft::ofCall);
+    viewDatabase = Database.open(pool(config.database(), VIEW_CONNECTIONS), TimeLeft::ofCall);
     Channel inventoryChannel = mesh.channel("inventory-svc");
     Channel paymentChannel = mesh.channel("payment-svc");
     UserClient users = new UserClient(mesh.channel("user-svc"));

@@ -2,8 +2,8 @@ package dev.weft.payment;
 
 import dev.weft.durable.Database;
 import dev.weft.failpoint.FailPoint;
+import dev.weft.mesh.TimeLeft;
 import io.grpc.Context;
-import io.grpc.Deadline;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Optional;
@@ -37,9 +37,6 @@ final class Settlement implements AutoCloseable {
 
   /** Longer than any one step, which may cost an answer and a look-up. */
   static final Duration PATIENCE = Duration.ofSeconds(9);
-
-  /** Kept back from the caller's deadline, so that the answer arrives before it. */
-  private static final Duration MARGIN = Duration.ofMillis(100);
 
   /** Authorize and release, or a few refunds; whatever is left then is left to the resolver. */
   private static final int STEPS_MAX = 8;
@@ -83,7 +80,7 @@ final class Settlement implements AutoCloseable {
    * it is then; or as it is when the caller's deadline comes near, while the work goes on.
    */
   Payment settle(Payment payment) {
-    long patienceEnds = System.nanoTime() + patience().toNanos();
+    long patienceEnds = System.nanoTime() + TimeLeft.ofCall(PATIENCE).toNanos();
     Payment known = payment;
     for (int round = 0; round < ROUNDS_MAX && known.next().isPresent(); round++) {
       CompletableFuture<Payment> mine = new CompletableFuture<>();
@@ -331,15 +328,6 @@ final class Settlement implements AutoCloseable {
     Payment after =
         database.inTransaction(tx -> refunds.refused(tx, store.lock(tx, asked.id()), refund, code));
     return refund.owed() ? Optional.empty() : Optional.of(after);
-  }
-
-  private static Duration patience() {
-    Deadline deadline = Context.current().getDeadline();
-    if (deadline == null) {
-      return PATIENCE;
-    }
-    Duration left = Duration.ofNanos(deadline.timeRemaining(TimeUnit.NANOSECONDS)).minus(MARGIN);
-    return left.compareTo(PATIENCE) < 0 ? left : PATIENCE;
   }
 
   /** The result; empty when it is not there in time. Fails as the work failed. */

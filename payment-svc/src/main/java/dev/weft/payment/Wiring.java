@@ -9,6 +9,7 @@ import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshServer;
 import dev.weft.mesh.RunningProcess;
 import dev.weft.mesh.Telemetry;
+import dev.weft.mesh.TimeLeft;
 import io.opentelemetry.api.metrics.LongCounter;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -30,7 +31,7 @@ final class Wiring implements RunningProcess {
 
   Wiring(PaymentConfig config) {
     mesh = Mesh.open(config.mesh());
-    database = Database.open(config.database());
+    database = Database.open(config.database(), TimeLeft::ofCall);
     network = new CardNetwork(config.cardNetwork(), CardNetwork.Patience.DEFAULT);
     PaymentStore store = new PaymentStore();
     Ledger ledger = new Ledger();

@@ -77,11 +77,13 @@ final class Nemesis {
     } finally {
       inflicted.heal();
     }
-    history.healed();
     long healed = System.nanoTime();
     // What was killed is noticed a moment later.
     Shop.pause(Duration.ofMillis(300));
-    boolean recovered = shop.awaitReady(RECOVERS) && sale.comesTrue(RECOVERS);
+    boolean ready = shop.awaitReady(RECOVERS);
+    // A fault has ended when what it killed is there again.
+    history.healed();
+    boolean recovered = ready && sale.comesTrue(RECOVERS);
     Fault.Outcome outcome =
         new Fault.Outcome(
             fault.name(), recovered, (System.nanoTime() - healed) / 1_000_000, inflicted.bite());

@@ -64,7 +64,7 @@ final class Workload {
         customer.get();
       }
     } catch (ExecutionException e) {
-      throw new ProofException("a customer failed", e);
+      throw new ProofException("a customer failed: " + e.getCause(), e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new ProofException("interrupted");
@@ -234,7 +234,7 @@ final class Workload {
         learn(
             wish, answers.stream().filter(Answer::definite).findFirst().orElse(answers.getFirst()));
       } catch (ExecutionException e) {
-        throw new ProofException("a race failed", e);
+        throw new ProofException("a race failed: " + e.getCause(), e);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         throw new ProofException("interrupted");

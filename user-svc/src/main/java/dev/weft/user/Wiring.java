@@ -7,6 +7,7 @@ import dev.weft.events.EventLog;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshServer;
 import dev.weft.mesh.RunningProcess;
+import dev.weft.mesh.TimeLeft;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
@@ -35,7 +36,7 @@ final class Wiring implements RunningProcess {
 
   Wiring(UserConfig config) {
     firstAdmin = config.firstAdmin();
-    database = Database.open(config.database());
+    database = Database.open(config.database(), TimeLeft::ofCall);
     SessionStore sessionStore = new SessionStore();
     RevocationStore revocationStore = new RevocationStore();
     SigningKeyStore keyStore = new SigningKeyStore();
