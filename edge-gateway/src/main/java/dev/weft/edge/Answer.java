@@ -39,8 +39,12 @@ final class Answer {
   }
 
   Answer with(String name, String value) {
+    return with(Map.of(name, value));
+  }
+
+  Answer with(Map<String, String> also) {
     Map<String, String> more = new LinkedHashMap<>(headers);
-    more.put(name, value);
+    more.putAll(also);
     return new Answer(status, contentType, body, more);
   }
 

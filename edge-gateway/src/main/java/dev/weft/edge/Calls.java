@@ -103,7 +103,7 @@ final class Calls {
             .channel(asked.rpc().service())
             .newCall(asked.rpc().grpc(), options(exchange, asked, timeout));
     exchange.onGone(() -> call.cancel("the client left", null));
-    call.start(new UnaryCall(exchange, asked.route(), ended), metadata(exchange, asked.rpc()));
+    call.start(new UnaryCall(exchange, asked, ended), metadata(exchange, asked.rpc()));
     call.request(2);
     call.sendMessage(request);
     call.halfClose();

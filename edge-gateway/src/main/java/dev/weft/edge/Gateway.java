@@ -164,7 +164,9 @@ final class Gateway {
             found,
             target,
             Accept.parse(headers.getAll("accept")),
-            IdempotencyKey.parse(headers.getAll("idempotency-key")),
+            new Transcoder.Headers(
+                IdempotencyKey.parse(headers.getAll("idempotency-key")),
+                IfMatch.version(found.route(), exchange.method(), headers)),
             timeout(headers.getAll("grpc-timeout")));
     checkRepresentation(exchange, asked);
     authorise(
@@ -318,7 +320,7 @@ final class Gateway {
     return asked
         .route()
         .transcoder()
-        .request(asked.found().variables(), asked.target().query(), body, asked.requestId());
+        .request(asked.found().variables(), asked.target().query(), body, asked.headers());
   }
 
   /** Does a part of the work; whatever it throws becomes the answer. */

@@ -50,6 +50,27 @@ final class Problems {
         408, Code.DEADLINE_EXCEEDED, "REQUEST_TIMEOUT", "the request did not arrive in time");
   }
 
+  static Problem etagMismatch() {
+    return Problem.of(
+        412, Code.ABORTED, "ETAG_MISMATCH", "the resource is not of the version that is asked for");
+  }
+
+  static Problem conditionNotChecked(String header) {
+    return Problem.of(
+        412,
+        Code.FAILED_PRECONDITION,
+        "CONDITION_NOT_CHECKED",
+        "this method does not check " + header + ", and does nothing that depends on it");
+  }
+
+  static Problem etagRequired() {
+    return Problem.of(
+        428,
+        Code.FAILED_PRECONDITION,
+        "ETAG_REQUIRED",
+        "If-Match is required, with the ETag of the resource that is to be changed");
+  }
+
   static Problem bodyTooLong(int bytesMax) {
     return Problem.of(
         413, Code.INVALID_ARGUMENT, "BODY_TOO_LARGE", "the body may have " + bytesMax + " bytes");

@@ -1,5 +1,6 @@
 package dev.weft.edge;
 
+import dev.weft.transcoder.ReplyText;
 import java.util.Optional;
 
 /**
@@ -22,9 +23,9 @@ record Route(
    * The path of a resource: that of its collection, a slash and its id.
    *
    * @param collection path without a slash at the end
-   * @param idField field of the resource
+   * @param id where in the resource
    */
-  record Location(String collection, String idField) {}
+  record Location(String collection, ReplyText id) {}
 
   /** What no two routes may have in common: method and shape. */
   String key() {

@@ -82,7 +82,9 @@ record ServiceSchema(
         }
       }
     }
-    return new ServiceSchema(service, reflected, located(routes), skipped);
+    Locations locations = new Locations(routes);
+    return new ServiceSchema(
+        service, reflected, routes.stream().map(locations::located).toList(), skipped);
   }
 
   /** Equal for equal contracts. */
@@ -146,8 +148,8 @@ record ServiceSchema(
     Duration timeout =
         policy.hasTimeout() ? stated.timeout() : grpc.isSafe() ? READ_TIMEOUT : WRITE_TIMEOUT;
     int status = policy.getSuccessStatus() == 0 ? 200 : policy.getSuccessStatus();
-    if (status < 200 || status > 299) {
-      throw new InvalidRule("success_status: " + status + " (expected: 200 to 299)");
+    if (status < 200 || status > 299 || status == 205 || status == 206) {
+      throw new InvalidRule("success_status: " + status + " (expected: 200 to 299, not 205 or 206)");
     }
     long bytes = policy.getMaxRequestBytes();
     if (bytes < 0 || bytes > REQUEST_BYTES_MAX) {
@@ -223,36 +225,6 @@ record ServiceSchema(
                 rule.getBody(),
                 rule.getResponseBody()));
     return new Route(httpMethod, template, rpc, transcoder, Optional.empty());
-  }
-
-  /**
-   * Gives each route that creates the way to what it created: a POST to a fixed path, when there is
-   * a GET of this path, a slash and one variable.
-   */
-  private static List<Route> located(List<Route> routes) {
-    Map<String, Route.Location> locations = new HashMap<>();
-    for (Route route : routes) {
-      PathTemplate template = route.template();
-      int last = template.segments().size() - 1;
-      if (route.httpMethod().equals("GET")
-          && template.verb().isEmpty()
-          && template.variables().size() == 1
-          && template.literalPrefix().size() == last
-          && template.segments().get(last) instanceof PathTemplate.One) {
-        String collection = "/" + String.join("/", template.literalPrefix());
-        String field = template.variables().getFirst().fieldPath().getLast();
-        locations.putIfAbsent(collection, new Route.Location(collection, field));
-      }
-    }
-    return routes.stream()
-        .map(
-            route -> {
-              Route.Location location = locations.get(route.template().text());
-              return location == null || !route.httpMethod().equals("POST")
-                  ? route
-                  : route.withLocation(location);
-            })
-        .toList();
   }
 
   private static boolean imports(FileDescriptor file, String wanted, Set<String> seen) {

@@ -7,6 +7,7 @@ import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Descriptors.MethodDescriptor;
 import dev.weft.transcoder.BadInput;
 import dev.weft.transcoder.ReplyPlan;
+import dev.weft.transcoder.ReplyText;
 import dev.weft.transcoder.RequestBytes;
 import dev.weft.transcoder.RequestPlan;
 import dev.weft.transcoder.Schema;
@@ -25,6 +26,8 @@ final class Transcoder {
   private final Schema schema;
   private final RequestPlan request;
   private final ReplyPlan reply;
+  private final Optional<ReplyText> version;
+  private final boolean needsVersion;
 
   /**
    * What of an HTTP rule concerns the messages.
@@ -35,6 +38,17 @@ final class Transcoder {
    */
   record Binding(
       boolean patch, List<PathTemplate.Variable> variables, String body, String responseBody) {}
+
+  /**
+   * What headers say of the request message.
+   *
+   * @param requestId what the client calls the request, to recognise it when it comes again
+   * @param ifMatch the version of the resource that it is meant for
+   */
+  record Headers(Optional<String> requestId, Optional<String> ifMatch) {
+    /** They say nothing. */
+    static final Headers NONE = new Headers(Optional.empty(), Optional.empty());
+  }
 
   /** Throws {@link InvalidRule} if the rule does not fit the method. */
   Transcoder(MethodDescriptor method, Schema schema, boolean lenient, Binding binding) {
@@ -51,6 +65,8 @@ final class Transcoder {
                   lenient,
                   needsRequestId(method.getInputType())));
       reply = ReplyPlan.of(schema, method.getOutputType(), binding.responseBody());
+      version = reply.text("etag");
+      needsVersion = needsVersion(method.getInputType(), request.versionPath());
     } catch (IllegalArgumentException e) {
       throw new InvalidRule(String.valueOf(e.getMessage()));
     }
@@ -58,11 +74,22 @@ final class Transcoder {
 
   private static boolean needsRequestId(Descriptor input) {
     FieldDescriptor field = input.findFieldByName("request_id");
-    return field != null
-        && field
-            .getOptions()
-            .getExtension(FieldBehaviorProto.fieldBehavior)
-            .contains(FieldBehavior.REQUIRED);
+    return field != null && isRequired(field);
+  }
+
+  private static boolean needsVersion(Descriptor input, List<String> path) {
+    Descriptor in = input;
+    for (int i = 0; i < path.size() - 1; i++) {
+      in = in.findFieldByName(path.get(i)).getMessageType();
+    }
+    return !path.isEmpty() && isRequired(in.findFieldByName(path.getLast()));
+  }
+
+  private static boolean isRequired(FieldDescriptor field) {
+    return field
+        .getOptions()
+        .getExtension(FieldBehaviorProto.fieldBehavior)
+        .contains(FieldBehavior.REQUIRED);
   }
 
   /** Whether the rule reads the body of the request. */
@@ -70,26 +97,30 @@ final class Transcoder {
     return request.takesBody();
   }
 
+  /** Whether a request can say what version it is meant for. */
+  boolean takesVersion() {
+    return !request.versionPath().isEmpty();
+  }
+
   /**
    * The bytes of the request message.
    *
    * @param path the values of the template's variables, in its order
    * @param json the body; empty means every default
-   * @param requestId what the client calls this request, to recognise it when it comes again
-   * @throws Refused with 400 and what is wrong where
+   * @throws Refused with 400 and what is wrong where; with 428 if a version must be named and is not
    */
   byte[] request(
-      List<String> path,
-      List<RequestTarget.Parameter> query,
-      byte[] json,
-      Optional<String> requestId) {
+      List<String> path, List<RequestTarget.Parameter> query, byte[] json, Headers headers) {
     try {
       RequestBytes bytes = request.body(json);
       bytes.path(path);
       for (RequestTarget.Parameter parameter : query) {
         bytes.query(parameter.name(), parameter.value());
       }
-      bytes.requestId(requestId);
+      bytes.requestId(headers.requestId);
+      if ((needsVersion || headers.ifMatch.isPresent()) && !bytes.version(headers.ifMatch)) {
+        throw new Refused(Problems.etagRequired());
+      }
       return bytes.finish();
     } catch (BadInput e) {
       throw refused(e);
@@ -111,12 +142,19 @@ final class Transcoder {
     return reply.json(message);
   }
 
-  /**
-   * The value of a field with this name in what the client sees as the resource, if it is text and
-   * set.
-   */
-  Optional<String> resourceField(byte[] message, String name) {
-    return reply.text(message, name);
+  /** The version that the resource says of itself, if it is one that HTTP can say. */
+  Optional<EntityTag> version(byte[] message) {
+    return version.flatMap(etag -> etag.in(message)).flatMap(EntityTag::ofVersion);
+  }
+
+  /** The type of what the client sees as the resource, if it is one message. */
+  Optional<String> resource() {
+    return reply.resource();
+  }
+
+  /** The field with this name of what the client sees as the resource, if it is a text. */
+  Optional<ReplyText> resourceText(String name) {
+    return reply.text(name);
   }
 
   /** Where in the request's JSON a field of the request message stands. */

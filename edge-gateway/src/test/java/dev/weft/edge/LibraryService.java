@@ -22,6 +22,17 @@ import dev.weft.edge.library.ListBooksRequest;
 import dev.weft.edge.library.ListBooksResponse;
 import dev.weft.edge.library.ReadFileRequest;
 import dev.weft.edge.library.ReadFileResponse;
+import dev.weft.edge.library.DeleteBookRequest;
+import dev.weft.edge.library.DeleteBookResponse;
+import dev.weft.edge.library.DonateBookRequest;
+import dev.weft.edge.library.DonateBookResponse;
+import dev.weft.edge.library.GetShelfRequest;
+import dev.weft.edge.library.GetShelfResponse;
+import dev.weft.edge.library.Shelf;
+import dev.weft.edge.library.UpdateBookRequest;
+import dev.weft.edge.library.UpdateBookResponse;
+import dev.weft.edge.library.UpdateShelfRequest;
+import dev.weft.edge.library.UpdateShelfResponse;
 import dev.weft.edge.library.WatchBookRequest;
 import dev.weft.edge.library.WatchBookResponse;
 import io.grpc.Context;
@@ -42,6 +53,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class LibraryService extends LibraryGrpc.LibraryImplBase {
   final AtomicInteger calls = new AtomicInteger();
   final AtomicInteger sent = new AtomicInteger();
+  private final AtomicInteger looks = new AtomicInteger();
 
   /** A permit for each call that waits. */
   final Semaphore waiting = new Semaphore(0);
@@ -90,6 +102,66 @@ final class LibraryService extends LibraryGrpc.LibraryImplBase {
     calls.incrementAndGet();
     Book book = request.getBook().toBuilder().setBookId("new/" + request.getRequestId()).build();
     answer(out, CreateBookResponse.newBuilder().setBook(book).build());
+  }
+
+  /** The version of everything here is 7, and 8 once it was changed. */
+  @Override
+  public void updateBook(UpdateBookRequest request, StreamObserver<UpdateBookResponse> out) {
+    calls.incrementAndGet();
+    Book book = request.getBook();
+    if (isOfThisVersion(book.getEtag(), out)) {
+      answer(
+          out,
+          UpdateBookResponse.newBuilder().setBook(book.toBuilder().setEtag("\"8\"")).build());
+    }
+  }
+
+  @Override
+  public void deleteBook(DeleteBookRequest request, StreamObserver<DeleteBookResponse> out) {
+    calls.incrementAndGet();
+    if (isOfThisVersion(request.getEtag(), out)) {
+      answer(out, DeleteBookResponse.getDefaultInstance());
+    }
+  }
+
+  @Override
+  public void donateBook(DonateBookRequest request, StreamObserver<DonateBookResponse> out) {
+    Book book = Book.newBuilder().setBookId("gift").setEtag("\"1\"").build();
+    answer(out, DonateBookResponse.newBuilder().setBook(book).build());
+  }
+
+  @Override
+  public void getShelf(GetShelfRequest request, StreamObserver<GetShelfResponse> out) {
+    Shelf shelf =
+        Shelf.newBuilder()
+            .setShelfId(request.getShelfId())
+            .setEtag("\"7\"")
+            .setLookedAt(looks.incrementAndGet())
+            .build();
+    answer(out, GetShelfResponse.newBuilder().setShelf(shelf).build());
+  }
+
+  @Override
+  public void updateShelf(UpdateShelfRequest request, StreamObserver<UpdateShelfResponse> out) {
+    if (isOfThisVersion(request.getShelf().getEtag(), out)) {
+      answer(out, UpdateShelfResponse.newBuilder().setShelf(request.getShelf()).build());
+    }
+  }
+
+  private static boolean isOfThisVersion(String etag, StreamObserver<?> out) {
+    if (etag.isEmpty() || etag.equals("\"7\"")) {
+      return true;
+    }
+    com.google.rpc.Status.Builder status =
+        com.google.rpc.Status.newBuilder().setCode(10).setMessage("it is of another version");
+    ErrorInfo info =
+        ErrorInfo.newBuilder()
+            .setReason("ETAG_MISMATCH")
+            .setDomain("library.weft")
+            .putMetadata("http_status", "412")
+            .build();
+    out.onError(StatusProto.toStatusRuntimeException(status.addDetails(Any.pack(info)).build()));
+    return false;
   }
 
   @Override

@@ -11,6 +11,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ServiceSchemaTest {
   private final ServiceSchema library = Contracts.library();
@@ -72,13 +74,14 @@ class ServiceSchemaTest {
     assertThat(rpc("Fail").fresh()).as("it has effects").isZero();
   }
 
-  @Test
-  void knowsWhereACreatedResourceIs() {
+  @ParameterizedTest
+  @ValueSource(strings = {"CreateBook", "DonateBook"})
+  void knowsWhereACreatedResourceIs(String rpc) {
     assertThat(library.routes())
-        .filteredOn(route -> route.rpc().name().endsWith("CreateBook"))
+        .filteredOn(route -> route.rpc().name().endsWith(rpc))
         .singleElement()
-        .extracting(route -> route.identifies().orElseThrow())
-        .isEqualTo(new Route.Location("/library/books", "book_id"));
+        .extracting(route -> route.identifies().orElseThrow().collection())
+        .isEqualTo("/library/books");
   }
 
   @Test

@@ -105,7 +105,7 @@ class TranscoderTest {
                 "{\"int32\": null, \"numbers\": null, \"nested\": null, \"text\": null,"
                     + " \"number\": 1, \"timestamp\": null}"))
         .isEqualTo(Everything.newBuilder().setNumber(1).build());
-    assertThat(ECHO.request(List.of(), List.of(), new byte[0], Optional.empty())).isEmpty();
+    assertThat(ECHO.request(List.of(), List.of(), new byte[0], Transcoder.Headers.NONE)).isEmpty();
   }
 
   @ParameterizedTest
@@ -192,7 +192,7 @@ class TranscoderTest {
 
     Refused refused =
         catchThrowableOfType(
-            Refused.class, () -> ECHO.request(List.of(), List.of(), json, Optional.empty()));
+            Refused.class, () -> ECHO.request(List.of(), List.of(), json, Transcoder.Headers.NONE));
 
     assertThat(refused.problem().message()).contains("UTF-8");
   }
@@ -220,7 +220,7 @@ class TranscoderTest {
             List.of(),
             List.of(new RequestTarget.Parameter("nope", "1")),
             "{\"code\":5,\"nope\":{\"code\":[1]}}".getBytes(UTF_8),
-            Optional.empty());
+            Transcoder.Headers.NONE);
 
     assertThat(request).containsExactly(8, 5);
   }
@@ -296,7 +296,7 @@ class TranscoderTest {
                         List.of("b"),
                         List.of(new RequestTarget.Parameter("to", "x")),
                         new byte[0],
-                        Optional.empty()))
+                        Transcoder.Headers.NONE))
             .problem();
 
     assertThat(problem.message()).contains("takes no query parameters");
@@ -323,7 +323,7 @@ class TranscoderTest {
     assertThat(
             EchoRequest.parseFrom(
                     tags.request(
-                        List.of(), List.of(), "[\"a\",\"b\"]".getBytes(UTF_8), Optional.empty()))
+                        List.of(), List.of(), "[\"a\",\"b\"]".getBytes(UTF_8), Transcoder.Headers.NONE))
                 .getTagsList())
         .containsExactly("a", "b");
     assertThat(json(tags, EchoResponse.newBuilder().addTags("a").build().toByteArray()))
@@ -358,7 +358,7 @@ class TranscoderTest {
     assertThat(
             CreateBookRequest.parseFrom(
                     CREATE.request(
-                        List.of(), List.of(), "{}".getBytes(UTF_8), Optional.of("key-1")))
+                        List.of(), List.of(), "{}".getBytes(UTF_8), named("key-1")))
                 .getRequestId())
         .isEqualTo("key-1");
     assertThat(
@@ -366,7 +366,7 @@ class TranscoderTest {
                     Refused.class,
                     () ->
                         CREATE.request(
-                            List.of(), List.of(), "{}".getBytes(UTF_8), Optional.empty()))
+                            List.of(), List.of(), "{}".getBytes(UTF_8), Transcoder.Headers.NONE))
                 .problem()
                 .reason())
         .isEqualTo("IDEMPOTENCY_KEY_MISSING");
@@ -433,10 +433,10 @@ class TranscoderTest {
             .build()
             .toByteArray();
 
-    assertThat(get.resourceField(reply, "book_id")).contains("b");
-    assertThat(get.resourceField(reply, "title")).isEmpty();
-    assertThat(get.resourceField(reply, "page_count")).isEmpty();
-    assertThat(get.resourceField(reply, "nope")).isEmpty();
+    assertThat(get.resourceText("book_id").orElseThrow().in(reply)).contains("b");
+    assertThat(get.resourceText("title").orElseThrow().in(reply)).isEmpty();
+    assertThat(get.resourceText("page_count")).isEmpty();
+    assertThat(get.resourceText("nope")).isEmpty();
   }
 
   @Test
@@ -455,7 +455,7 @@ class TranscoderTest {
 
   private static Everything echo(String json) throws InvalidProtocolBufferException {
     return EchoRequest.parseFrom(
-            ECHO.request(List.of(), List.of(), json.getBytes(UTF_8), Optional.empty()))
+            ECHO.request(List.of(), List.of(), json.getBytes(UTF_8), Transcoder.Headers.NONE))
         .getEverything();
   }
 
@@ -465,7 +465,7 @@ class TranscoderTest {
                 Refused.class,
                 () ->
                     transcoder.request(
-                        List.of(), List.of(), json.getBytes(UTF_8), Optional.empty()))
+                        List.of(), List.of(), json.getBytes(UTF_8), Transcoder.Headers.NONE))
             .problem();
     assertThat(problem.status()).isEqualTo(400);
     return problem.violations().getFirst();
@@ -473,11 +473,15 @@ class TranscoderTest {
 
   private static byte[] query(String query) {
     return LIST.request(
-        List.of(), RequestTarget.parse("/?" + query).query(), new byte[0], Optional.empty());
+        List.of(), RequestTarget.parse("/?" + query).query(), new byte[0], Transcoder.Headers.NONE);
+  }
+
+  private static Transcoder.Headers named(String requestId) {
+    return new Transcoder.Headers(Optional.of(requestId), Optional.empty());
   }
 
   private static byte[] lend(String bookId, String json, Optional<String> key) {
-    return LEND.request(List.of(bookId), List.of(), json.getBytes(UTF_8), key);
+    return LEND.request(List.of(bookId), List.of(), json.getBytes(UTF_8), new Transcoder.Headers(key, Optional.empty()));
   }
 
   private static UpdateBookRequest patch(String json, String mask)
@@ -487,7 +491,7 @@ class TranscoderTest {
             List.of("b"),
             mask.isEmpty() ? List.of() : List.of(new RequestTarget.Parameter("updateMask", mask)),
             json.getBytes(UTF_8),
-            Optional.empty()));
+            Transcoder.Headers.NONE));
   }
 
   private static String json(Transcoder transcoder, byte[] reply) throws IOException {

@@ -29,29 +29,57 @@ final class Lookup {
   }
 
   /**
-   * Moves to the last value of the last of these fields, each but the first inside the one before.
+   * Moves to the last value of the last of these fields, each but the first inside the one before,
+   * which may be written in several pieces.
    */
   static boolean toLast(WireInput in, List<FieldPlan> path) {
-    for (FieldPlan step : path.subList(0, path.size() - 1)) {
-      if (!toLast(in, step)) {
-        return false;
-      }
-      if (step.isGroup()) {
-        int start = in.at;
-        in.skip(step.tag);
-        in.end = in.at - WireBytes.varintSize(step.tag);
-        in.at = start;
-      } else {
-        int length = in.length();
-        in.end = in.at + length;
+    int end = in.end;
+    int found = last(in, path, 0);
+    in.end = end;
+    in.at = found < 0 ? end : found;
+    return found >= 0;
+  }
+
+  private static int last(WireInput in, List<FieldPlan> path, int depth) {
+    FieldPlan step = path.get(depth);
+    boolean leaf = depth == path.size() - 1;
+    int end = in.end;
+    int found = -1;
+    while (in.at < end) {
+      int tag = in.tag();
+      int start = in.at;
+      in.skip(tag);
+      if (tag == step.tag) {
+        int after = in.at;
+        int inside = leaf ? start : lastInside(in, path, depth, start);
+        found = inside < 0 ? found : inside;
+        in.at = after;
+        in.end = end;
       }
     }
-    return toLast(in, path.getLast());
+    return found;
+  }
+
+  /** Looks into the message that was just moved over. */
+  private static int lastInside(WireInput in, List<FieldPlan> path, int depth, int start) {
+    FieldPlan step = path.get(depth);
+    in.end = step.isGroup() ? in.at - WireBytes.varintSize(step.tag) : in.at;
+    in.at = start;
+    if (!step.isGroup()) {
+      var _ = in.length();
+    }
+    return last(in, path, depth + 1);
+  }
+
+  /** The field of this name, if it is one text. */
+  static Optional<FieldPlan> textField(MessagePlan type, String name) {
+    return Optional.ofNullable(type.field(name))
+        .filter(field -> !field.isRepeated() && field.type == FieldDescriptor.Type.STRING);
   }
 
   /** The last value of a field that is a text. */
   static Optional<String> text(WireInput in, List<FieldPlan> path) {
-    if (path.getLast().type != FieldDescriptor.Type.STRING || !toLast(in, path)) {
+    if (!toLast(in, path)) {
       return Optional.empty();
     }
     int length = in.length();

@@ -1,8 +1,6 @@
 package dev.weft.transcoder;
 
 import com.google.protobuf.Descriptors.Descriptor;
-import com.google.protobuf.Descriptors.FieldDescriptor;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -50,27 +48,27 @@ public final class ReplyPlan {
         : WireToJson.json(schema, type, body, reply);
   }
 
-  /**
-   * The value of a field with this name in what the client sees as the resource, if it is text and
-   * not empty.
-   *
-   * @throws BadMessage if the reply is no message
-   */
-  public Optional<String> text(byte[] reply, String name) {
-    List<FieldPlan> path = new ArrayList<>(2);
-    MessagePlan resource = type;
-    if (body != null) {
-      if (!body.isMessage() || body.isRepeated()) {
-        return Optional.empty();
-      }
-      path.add(body);
-      resource = body.message();
+  /** What the client sees as the resource: the name of its type, if it is one message. */
+  public Optional<String> resource() {
+    return resourceType().map(MessagePlan::fullName);
+  }
+
+  /** The field with this name of what the client sees as the resource, if it is a text. */
+  public Optional<ReplyText> text(String name) {
+    return resourceType()
+        .flatMap(resource -> Lookup.textField(resource, name))
+        .map(field -> new ReplyText(body == null ? List.of(field) : List.of(body, field)));
+  }
+
+  /** The field with this name of the reply itself, which the client may not see, if it is a text. */
+  public Optional<ReplyText> outerText(String name) {
+    return Lookup.textField(type, name).map(field -> new ReplyText(List.of(field)));
+  }
+
+  private Optional<MessagePlan> resourceType() {
+    if (body == null) {
+      return Optional.of(type);
     }
-    FieldPlan field = resource.field(name);
-    if (field == null || field.isRepeated() || field.type != FieldDescriptor.Type.STRING) {
-      return Optional.empty();
-    }
-    path.add(field);
-    return Lookup.text(new WireInput(reply, 0, reply.length), path).filter(text -> !text.isEmpty());
+    return body.isMessage() && !body.isRepeated() ? Optional.of(body.message()) : Optional.empty();
   }
 }

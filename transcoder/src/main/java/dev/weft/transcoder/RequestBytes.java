@@ -85,19 +85,51 @@ public final class RequestBytes {
     if (field == null) {
       return;
     }
-    String given = text(field).orElse("");
-    if (id.isEmpty()) {
-      if (given.isEmpty() && plan.rule.needsRequestId()) {
-        throw BadInput.of("IDEMPOTENCY_KEY_MISSING", "Idempotency-Key header is required");
-      }
-    } else if (given.isEmpty()) {
-      out.varint(field.tag);
-      out.text(id.get());
-    } else if (!given.equals(id.get())) {
-      throw BadInput.at(
-          "IDEMPOTENCY_KEY_INVALID",
-          plan.pointer(field.name),
-          "differs from the header Idempotency-Key");
+    if (!beside(List.of(field), id, "IDEMPOTENCY_KEY_INVALID", "Idempotency-Key")
+        && plan.rule.needsRequestId()) {
+      throw BadInput.of("IDEMPOTENCY_KEY_MISSING", "Idempotency-Key header is required");
+    }
+  }
+
+  /**
+   * Says what version the request is meant for, if it has a field for that, by what the client says
+   * beside the body.
+   *
+   * @return whether it is said now, here or there
+   */
+  public boolean version(Optional<String> version) {
+    return !plan.version.isEmpty() && beside(plan.version, version, "INVALID_FIELD", "If-Match");
+  }
+
+  /**
+   * Writes a text that a header says, unless the message has it already.
+   *
+   * @return whether the message has it now
+   */
+  private boolean beside(
+      List<FieldPlan> path, Optional<String> said, String reason, String header) {
+    String given = Lookup.text(new WireInput(out.array(), 0, out.size()), path).orElse("");
+    if (said.isEmpty()) {
+      return !given.isEmpty();
+    }
+    if (given.isEmpty()) {
+      write(path, said.get());
+    } else if (!given.equals(said.get())) {
+      String name = String.join(".", path.stream().map(field -> field.name).toList());
+      throw BadInput.at(reason, plan.pointer(name), "differs from the header " + header);
+    }
+    return true;
+  }
+
+  private void write(List<FieldPlan> path, String text) {
+    FieldPlan first = path.getFirst();
+    out.varint(first.tag);
+    if (path.size() == 1) {
+      out.text(text);
+    } else {
+      int start = out.open();
+      write(path.subList(1, path.size()), text);
+      out.close(start);
     }
   }
 
@@ -134,9 +166,5 @@ public final class RequestBytes {
 
   private boolean has(FieldPlan field) {
     return Lookup.toLast(new WireInput(out.array(), 0, out.size()), field);
-  }
-
-  private Optional<String> text(FieldPlan field) {
-    return Lookup.text(new WireInput(out.array(), 0, out.size()), List.of(field));
   }
 }

@@ -1,10 +1,10 @@
 package dev.weft.transcoder;
 
 import com.google.protobuf.Descriptors.Descriptor;
-import com.google.protobuf.Descriptors.FieldDescriptor;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +30,9 @@ public final class RequestPlan {
   final @Nullable FieldPlan bodyField;
   final @Nullable FieldPlan maskField;
   final @Nullable FieldPlan requestIdField;
+
+  /** Where the version stands that a change is meant for; empty when there is no place for it. */
+  final List<FieldPlan> version;
 
   /**
    * What of an HTTP rule concerns the request message.
@@ -63,9 +66,21 @@ public final class RequestPlan {
     FieldPlan mask = rule.fillsMask ? type.field("update_mask") : null;
     maskField =
         mask != null && !mask.isRepeated() && mask.isMessage() && isMask(mask) ? mask : null;
-    FieldPlan id = type.field("request_id");
-    requestIdField =
-        id != null && !id.isRepeated() && id.type == FieldDescriptor.Type.STRING ? id : null;
+    requestIdField = Lookup.textField(type, "request_id").orElse(null);
+    version = version();
+  }
+
+  /** The {@code etag} of the request (AIP-154), or of the resource that is its body. */
+  private List<FieldPlan> version() {
+    Optional<FieldPlan> own = Lookup.textField(type, "etag");
+    if (own.isPresent()) {
+      return List.of(own.get());
+    }
+    return bodyField == null || !bodyField.isObject() || bodyField.isGroup()
+        ? List.of()
+        : Lookup.textField(bodyField.message(), "etag")
+            .map(etag -> List.of(bodyField, etag))
+            .orElse(List.of());
   }
 
   /** Throws {@link IllegalArgumentException} if the rule does not fit the message. */
@@ -76,6 +91,14 @@ public final class RequestPlan {
   /** Whether the rule reads the body of the request. */
   public boolean takesBody() {
     return !rule.body.isEmpty();
+  }
+
+  /**
+   * Names of the fields that lead to the version a change is meant for, each but the first inside
+   * the one before; empty when the request has no place for one.
+   */
+  public List<String> versionPath() {
+    return version.stream().map(field -> field.name).toList();
   }
 
   /**

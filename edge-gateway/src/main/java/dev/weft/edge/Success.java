@@ -1,0 +1,57 @@
+package dev.weft.edge;
+
+import java.util.Map;
+import java.util.Optional;
+
+/** What HTTP says of the reply of a call that went well: status, place, version, body. */
+final class Success {
+  private static final int CREATED = 201;
+  private static final int NO_CONTENT = 204;
+
+  private Success() {}
+
+  /**
+   * The answer that this reply becomes.
+   *
+   * @param told headers that the service asks for
+   * @throws Refused if the client wants another version only
+   * @throws RuntimeException if the reply cannot be printed
+   */
+  static Answer of(Asked asked, Exchange exchange, byte[] message, Map<String, String> told) {
+    Route route = asked.route();
+    Rpc rpc = asked.rpc();
+    int status = rpc.successStatus();
+    if (status == NO_CONTENT) {
+      return Answer.empty(status, told);
+    }
+    Transcoder transcoder = route.transcoder();
+    Answer answer = Answer.of(status, "application/json", transcoder.response(message), told);
+    if (status == 200 && (exchange.method().equals("GET") || exchange.isHead())) {
+      if (!rpc.fresh().isZero()) {
+        exchange.alsoAnswer("Vary", "Authorization");
+      }
+      return Reuse.of(answer, rpc, transcoder.version(message), exchange.request().headers());
+    }
+    return changed(route, message, answer);
+  }
+
+  /** What was created or changed has a place and a version, of which the client may go on. */
+  private static Answer changed(Route route, byte[] message, Answer answer) {
+    Optional<String> location = Optional.empty();
+    if (answer.status() == CREATED && route.identifies().isPresent()) {
+      Route.Location place = route.identifies().get();
+      location = place.id().in(message).map(id -> place.collection() + "/" + Uris.encode(id));
+    }
+    // Of other methods the tag would be that of something else than what is answered (RFC 9110,
+    // 9.3.4 and 8.8.3).
+    boolean versioned = location.isPresent() || route.httpMethod().equals("PATCH");
+    Answer placed = location.map(path -> answer.with("Location", path)).orElse(answer);
+    return versioned
+        ? route
+            .transcoder()
+            .version(message)
+            .map(tag -> placed.with("ETag", tag.text()))
+            .orElse(placed)
+        : placed;
+  }
+}
