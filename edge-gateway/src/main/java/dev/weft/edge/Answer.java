@@ -29,8 +29,8 @@ final class Answer {
   }
 
   /** The head of an answer whose body comes in parts. */
-  static Answer head(int status, String contentType, Map<String, String> headers) {
-    return new Answer(status, contentType, NO_BODY, headers);
+  static Answer head(int status, String contentType) {
+    return new Answer(status, contentType, NO_BODY, Map.of());
   }
 
   /** An answer without a body. */

@@ -14,6 +14,7 @@ record Asked(
     RequestTarget target,
     Accept accept,
     Transcoder.Headers headers,
+    Prefer prefer,
     Optional<Duration> timeout) {
   Route route() {
     return found.route();

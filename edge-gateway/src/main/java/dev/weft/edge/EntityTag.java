@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
+import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 
 /**
@@ -19,6 +20,8 @@ import java.util.regex.Pattern;
 record EntityTag(String text) {
   private static final int DIGEST_BYTES = 12;
   private static final Pattern TAG = Pattern.compile("(W/)?\"[!#-~]*\"");
+
+  private static final Pattern LISTED = Pattern.compile("(W/)?\"[^\"]*\"|[^\\s,]+");
 
   /** What the edge adds, and the quote that ends a tag. */
   private static final Pattern ADDED = Pattern.compile("(~[A-Za-z0-9_-]{16})?(~gzip|~zstd)?\"$");
@@ -52,12 +55,11 @@ record EntityTag(String text) {
     return text.startsWith("W/");
   }
 
-  /** The tags in a header that lists some; {@code *} is one of them. */
+  /** The tags in a header that lists some; {@code *} is one of them, what is none too. */
   static List<String> list(List<String> values) {
     return values.stream()
-        .flatMap(value -> Arrays.stream(value.split(",", -1)))
-        .map(String::strip)
-        .filter(tag -> !tag.isEmpty())
+        .flatMap(value -> LISTED.matcher(value).results())
+        .map(MatchResult::group)
         .toList();
   }
 

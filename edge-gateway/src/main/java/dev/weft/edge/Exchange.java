@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import dev.weft.mesh.Caller;
 import dev.weft.transcoder.Schema;
+import io.grpc.Metadata;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.HttpRequest;
@@ -45,6 +46,7 @@ final class Exchange {
   private Runnable onDrain = () -> {};
   private boolean draining;
   private Map<String, String> extraHeaders = new LinkedHashMap<>();
+  private ServerTiming timing = ServerTiming.OFF;
   private @Nullable Route route;
   private Optional<Caller.User> user = Optional.empty();
 
@@ -104,6 +106,29 @@ final class Exchange {
   /** Adds a header to whatever the answer will be; to one that is there, another value. */
   void alsoAnswer(String name, String value) {
     extraHeaders.merge(name, value, (before, more) -> before + ", " + more);
+  }
+
+  /** Adds what a service says of its answer in metadata. */
+  void alsoAnswer(Metadata metadata) {
+    MetadataRules.toHeaders(metadata)
+        .forEach(
+            (name, value) -> {
+              if (name.equals("link")) {
+                alsoAnswer("Link", value);
+              } else {
+                extraHeaders.put(name, value);
+              }
+            });
+  }
+
+  /** How long the parts of the work take. */
+  ServerTiming timing() {
+    return timing;
+  }
+
+  /** Has the answer say how long they took. */
+  void timed() {
+    timing = new ServerTiming();
   }
 
   // The body.
@@ -346,6 +371,7 @@ final class Exchange {
     headers.put("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
     headers.put("X-Request-Id", observation.requestId());
     headers.put("X-Response-Time", observation.elapsedMillis() + "ms");
+    timing.text(observation).ifPresent(text -> headers.put("Server-Timing", text));
     headers.putAll(extraHeaders);
     headers.putAll(answer.headers());
     return headers;

@@ -154,6 +154,7 @@ final class Gateway {
 
   private void found(Exchange exchange, RouteTable.Found found, RequestTarget target) {
     exchange.route(found.route());
+    found.route().rpc().endOfLife().forEach(exchange::alsoAnswer);
     MethodType type = found.route().rpc().grpc().getType();
     if (type != MethodType.UNARY && type != MethodType.SERVER_STREAMING) {
       throw new Refused(Problems.streamingRequests());
@@ -167,7 +168,11 @@ final class Gateway {
             new Transcoder.Headers(
                 IdempotencyKey.parse(headers.getAll("idempotency-key")),
                 IfMatch.version(found.route(), exchange.method(), headers)),
+            Prefer.parse(headers.getAll("prefer")),
             timeout(headers.getAll("grpc-timeout")));
+    if (asked.prefer().timing()) {
+      exchange.timed();
+    }
     checkRepresentation(exchange, asked);
     authorise(
         exchange,
@@ -296,14 +301,14 @@ final class Gateway {
 
   private void transcode(Exchange exchange, Asked asked, byte[] body) {
     if (body.length <= INLINE_BYTES_MAX) {
-      calls.start(exchange, asked, request(asked, body));
+      calls.start(exchange, asked, request(exchange, asked, body));
       return;
     }
     threads.execute(
         () -> {
           Runnable then;
           try {
-            byte[] request = request(asked, body);
+            byte[] request = request(exchange, asked, body);
             then = () -> calls.start(exchange, asked, request);
           } catch (RuntimeException e) {
             then =
@@ -316,11 +321,15 @@ final class Gateway {
         });
   }
 
-  private static byte[] request(Asked asked, byte[] body) {
-    return asked
-        .route()
-        .transcoder()
-        .request(asked.found().variables(), asked.target().query(), body, asked.headers());
+  private static byte[] request(Exchange exchange, Asked asked, byte[] body) {
+    long began = exchange.timing().now();
+    byte[] request =
+        asked
+            .route()
+            .transcoder()
+            .request(asked.found().variables(), asked.target().query(), body, asked.headers());
+    exchange.timing().transcoded(began);
+    return request;
   }
 
   /** Does a part of the work; whatever it throws becomes the answer. */

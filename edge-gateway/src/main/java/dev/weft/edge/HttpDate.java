@@ -5,7 +5,7 @@ import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.Locale;
 
-/** The time as HTTP writes it, formatted once a second. */
+/** Times as HTTP writes them; that of now is formatted once a second. */
 final class HttpDate {
   private static final DateTimeFormatter FORMAT =
       DateTimeFormatter.ofPattern("EEE, dd MMM yyyy HH:mm:ss 'GMT'", Locale.ENGLISH)
@@ -21,9 +21,13 @@ final class HttpDate {
     Second known = last;
     Instant now = Instant.now();
     if (known.second != now.getEpochSecond()) {
-      known = new Second(now.getEpochSecond(), FORMAT.format(now));
+      known = new Second(now.getEpochSecond(), of(now));
       last = known;
     }
     return known.text;
+  }
+
+  static String of(Instant time) {
+    return FORMAT.format(time);
   }
 }

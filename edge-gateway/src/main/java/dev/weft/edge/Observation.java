@@ -43,6 +43,14 @@ final class Observation {
     return at.isValid() ? at.getTraceId() : "";
   }
 
+  /** The request's place in its trace, as W3C writes it; empty when nothing is traced. */
+  String traceparent() {
+    SpanContext at = span.getSpanContext();
+    return at.isValid()
+        ? "00-" + at.getTraceId() + "-" + at.getSpanId() + "-" + at.getTraceFlags().asHex()
+        : "";
+  }
+
   /** Where calls made for this request belong. */
   Context context() {
     return context;

@@ -62,6 +62,11 @@ record RequestTarget(String path, List<String> segments, List<Parameter> query) 
     return decode(segment, true, false);
   }
 
+  /** Decodes a name or value of a query. */
+  static String decodeForm(String text) {
+    return decode(text, false, true);
+  }
+
   private static List<Parameter> query(String query) {
     checkCharacters(query, QUERY_FORBIDDEN, "query");
     List<Parameter> parameters = new ArrayList<>();
@@ -79,10 +84,9 @@ record RequestTarget(String path, List<String> segments, List<Parameter> query) 
         int equals = part.indexOf('=');
         parameters.add(
             equals < 0
-                ? new Parameter(decode(part, false, true), "")
+                ? new Parameter(decodeForm(part), "")
                 : new Parameter(
-                    decode(part.substring(0, equals), false, true),
-                    decode(part.substring(equals + 1), false, true)));
+                    decodeForm(part.substring(0, equals)), decodeForm(part.substring(equals + 1))));
       }
       start = end + 1;
     }

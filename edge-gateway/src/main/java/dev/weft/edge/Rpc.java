@@ -14,6 +14,7 @@ import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Map;
 
 /**
  * A method of a service, as its contract describes it to the edge. It is called with bytes.
@@ -25,6 +26,7 @@ import java.util.Arrays;
  * @param successStatus of HTTP
  * @param requestBytesMax largest body
  * @param fresh how long an answer may be reused, in whole seconds; zero means never
+ * @param endOfLife headers that tell of it; mostly none
  */
 record Rpc(
     String service,
@@ -33,7 +35,8 @@ record Rpc(
     CallPolicy policy,
     int successStatus,
     int requestBytesMax,
-    Duration fresh) {
+    Duration fresh,
+    Map<String, String> endOfLife) {
 
   /** {@code package.Service/Method}. */
   String name() {

@@ -163,7 +163,8 @@ record ServiceSchema(
         new CallPolicy(timeout, grpc.isSafe(), stated.streamIdle(), stated.streamMaxAge()),
         status,
         bytes == 0 ? REQUEST_BYTES_DEFAULT : (int) bytes,
-        fresh(policy, grpc.isSafe()));
+        fresh(policy, grpc.isSafe()),
+        EndOfLife.headers(method, policy.getRetirement()));
   }
 
   /** What has effects is called each time, whatever its contract says. */

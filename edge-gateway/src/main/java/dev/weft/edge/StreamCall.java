@@ -3,7 +3,6 @@ package dev.weft.edge;
 import io.grpc.ClientCall;
 import io.grpc.Metadata;
 import io.grpc.Status;
-import java.util.Map;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -28,7 +27,8 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
   private final StreamFormat format;
   private final ClientCall<byte[], byte[]> call;
   private final Runnable ended;
-  private Map<String, String> headers = Map.of();
+  private @Nullable Metadata headers;
+  private long calledAt;
   private @Nullable ScheduledFuture<?> heartbeat;
   private boolean begun;
   private boolean over;
@@ -52,6 +52,7 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
   }
 
   void start(Metadata metadata, byte[] request) {
+    calledAt = exchange.timing().now();
     exchange.onWritable(this::askForMore);
     call.start(this, metadata);
     call.request(WINDOW);
@@ -77,7 +78,7 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
 
   @Override
   public void onHeaders(Metadata received) {
-    headers = MetadataRules.toHeaders(received);
+    headers = received;
   }
 
   @Override
@@ -129,7 +130,12 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
       return;
     }
     begun = true;
-    Answer head = Answer.head(200, format.mediaType(), headers).with("Vary", "Accept");
+    exchange.timing().called(calledAt);
+    if (headers != null) {
+      exchange.alsoAnswer(headers);
+    }
+    exchange.alsoAnswer("Vary", "Accept");
+    Answer head = Answer.head(200, format.mediaType());
     if (exchange.isHead()) {
       over();
       exchange.answer(head);

@@ -13,26 +13,35 @@ final class Success {
   /**
    * The answer that this reply becomes.
    *
-   * @param told headers that the service asks for
    * @throws Refused if the client wants another version only
    * @throws RuntimeException if the reply cannot be printed
    */
-  static Answer of(Asked asked, Exchange exchange, byte[] message, Map<String, String> told) {
-    Route route = asked.route();
+  static Answer of(Asked asked, Exchange exchange, byte[] message) {
     Rpc rpc = asked.rpc();
-    int status = rpc.successStatus();
-    if (status == NO_CONTENT) {
-      return Answer.empty(status, told);
+    boolean read = exchange.method().equals("GET") || exchange.isHead();
+    if (rpc.successStatus() == NO_CONTENT) {
+      return Answer.empty(NO_CONTENT, Map.of());
     }
-    Transcoder transcoder = route.transcoder();
-    Answer answer = Answer.of(status, "application/json", transcoder.response(message), told);
-    if (status == 200 && (exchange.method().equals("GET") || exchange.isHead())) {
-      if (!rpc.fresh().isZero()) {
-        exchange.alsoAnswer("Vary", "Authorization");
-      }
-      return Reuse.of(answer, rpc, transcoder.version(message), exchange.request().headers());
+    if (!read && !rpc.grpc().isSafe() && asked.prefer().minimal()) {
+      exchange.alsoAnswer("Preference-Applied", "return=minimal");
+      int status = rpc.successStatus() == CREATED ? CREATED : NO_CONTENT;
+      return changed(asked.route(), message, Answer.empty(status, Map.of()));
     }
-    return changed(route, message, answer);
+    Transcoder transcoder = asked.route().transcoder();
+    long began = exchange.timing().now();
+    byte[] json = transcoder.response(message);
+    exchange.timing().transcoded(began);
+    Answer answer = Answer.of(rpc.successStatus(), "application/json", json, Map.of());
+    if (!read || answer.status() != 200) {
+      return changed(asked.route(), message, answer);
+    }
+    transcoder
+        .nextPage(exchange.request().uri(), message)
+        .ifPresent(link -> exchange.alsoAnswer("Link", link));
+    if (!rpc.fresh().isZero()) {
+      exchange.alsoAnswer("Vary", "Authorization");
+    }
+    return Reuse.of(answer, rpc, transcoder.version(message), exchange.request().headers());
   }
 
   /** What was created or changed has a place and a version, of which the client may go on. */

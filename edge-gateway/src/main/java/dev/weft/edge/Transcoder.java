@@ -27,6 +27,7 @@ final class Transcoder {
   private final RequestPlan request;
   private final ReplyPlan reply;
   private final Optional<ReplyText> version;
+  private final Optional<NextPage> nextPage;
   private final boolean needsVersion;
 
   /**
@@ -66,6 +67,7 @@ final class Transcoder {
                   needsRequestId(method.getInputType())));
       reply = ReplyPlan.of(schema, method.getOutputType(), binding.responseBody());
       version = reply.text("etag");
+      nextPage = NextPage.of(method, reply, binding);
       needsVersion = needsVersion(method.getInputType(), request.versionPath());
     } catch (IllegalArgumentException e) {
       throw new InvalidRule(String.valueOf(e.getMessage()));
@@ -145,6 +147,15 @@ final class Transcoder {
   /** The version that the resource says of itself, if it is one that HTTP can say. */
   Optional<EntityTag> version(byte[] message) {
     return version.flatMap(etag -> etag.in(message)).flatMap(EntityTag::ofVersion);
+  }
+
+  /**
+   * A link to the next page of a list, if there is one.
+   *
+   * @param target of the request, as it was sent
+   */
+  Optional<String> nextPage(String target, byte[] message) {
+    return nextPage.flatMap(page -> page.link(target, message));
   }
 
   /** The type of what the client sees as the resource, if it is one message. */

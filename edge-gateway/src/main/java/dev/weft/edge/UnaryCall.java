@@ -4,7 +4,6 @@ import dev.weft.failpoint.FailPoint;
 import io.grpc.ClientCall;
 import io.grpc.Metadata;
 import io.grpc.Status;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -16,6 +15,7 @@ final class UnaryCall extends ClientCall.Listener<byte[]> {
   private final Exchange exchange;
   private final Asked asked;
   private final Runnable ended;
+  private final long began;
   private @Nullable Metadata headers;
   private byte @Nullable [] reply;
 
@@ -26,6 +26,7 @@ final class UnaryCall extends ClientCall.Listener<byte[]> {
     this.exchange = exchange;
     this.asked = asked;
     this.ended = ended;
+    this.began = exchange.timing().now();
   }
 
   @Override
@@ -41,6 +42,7 @@ final class UnaryCall extends ClientCall.Listener<byte[]> {
   @Override
   public void onClose(Status status, Metadata trailers) {
     ended.run();
+    exchange.timing().called(began);
     if (!status.isOk()) {
       exchange.refuse(Problem.of(status, trailers, asked.route().transcoder()));
       return;
@@ -53,8 +55,11 @@ final class UnaryCall extends ClientCall.Listener<byte[]> {
     }
     FailPoint.hit("edge.", String.valueOf(asked.rpc().grpc().getBareMethodName()), ".answered");
     try {
-      Map<String, String> told = headers == null ? Map.of() : MetadataRules.toHeaders(headers);
-      exchange.answer(Success.of(asked, exchange, message, told));
+      Answer answer = Success.of(asked, exchange, message);
+      if (headers != null) {
+        exchange.alsoAnswer(headers);
+      }
+      exchange.answer(answer);
     } catch (Refused e) {
       exchange.refuse(e.problem());
     } catch (RuntimeException e) {

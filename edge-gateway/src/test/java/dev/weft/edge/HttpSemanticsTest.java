@@ -165,6 +165,84 @@ class HttpSemanticsTest {
     assertThat(EntityTag.ofVersion('"' + version + '"')).isEmpty();
   }
 
+  @Test
+  void tellsInEveryAnswerThatAMethodComesToItsEnd() throws Exception {
+    HttpResponse<String> answer =
+        fixture.get("/library/shelves/s", "Grpc-Metadata-Answer-Link", "</up>; rel=\"up\"");
+    HttpResponse<String> refused = fixture.get("/library/shelves/s?nope=1");
+
+    for (HttpResponse<String> each : List.of(answer, refused)) {
+      assertThat(header(each, "deprecation")).isEqualTo("@1767312000");
+      assertThat(header(each, "sunset")).isEqualTo("Fri, 01 Jan 2027 00:00:00 GMT");
+      assertThat(header(each, "link"))
+          .startsWith("<https://library.example/shelves>; rel=\"sunset deprecation\"");
+    }
+    assertThat(header(answer, "link")).endsWith(", </up>; rel=\"up\"");
+    assertThat(header(fixture.get("/library/books/b1"), "deprecation")).isEmpty();
+  }
+
+  @Test
+  void leadsToTheNextPageOfAListByTheSameQuery() throws Exception {
+    HttpResponse<String> page =
+        fixture.get(
+            "/library/books?pageSize=1&page_token=a%20b%26%3E&genres=GENRE_POETRY&genres=1"
+                + "&access_token=secret&api%5Fkey=secret&$x=1");
+
+    assertThat(header(page, "link"))
+        .isEqualTo(
+            "</library/books?pageSize=1&genres=GENRE_POETRY&genres=1&$x=1"
+                + "&pageToken=a%20b%26%3E>; rel=\"next\"");
+    String next = header(page, "link").replaceAll("^<|>.*$", "");
+    assertThat(header(fixture.get(next), "link")).contains("pageToken=a%20b%26%3E>");
+    assertThat(header(fixture.get("/library/books?pageSize=1"), "link"))
+        .as("the last page")
+        .isEmpty();
+  }
+
+  @Test
+  void leavesOutTheBodyOfAChangeForWhoPrefersThat() throws Exception {
+    HttpResponse<String> created =
+        fixture.post("/library/desk:donate", "{}", "Prefer", "foo, Return=\"minimal\";x=y");
+    assertThat(created.statusCode()).isEqualTo(201);
+    assertThat(created.body()).isEmpty();
+    assertThat(header(created, "content-length")).isEqualTo("0");
+    assertThat(header(created, "location")).isEqualTo("/library/books/gift");
+    assertThat(header(created, "preference-applied")).isEqualTo("return=minimal");
+
+    HttpResponse<String> changed = patch("{\"title\":\"T\"}", "Prefer", "return=minimal");
+    assertThat(changed.statusCode()).isEqualTo(204);
+    assertThat(header(changed, "etag")).isEqualTo("\"8\"");
+
+    for (String preference :
+        new String[] {"return=representation, return=minimal", "return=\"", ",;=", "minimal"}) {
+      HttpResponse<String> whole = patch("{\"title\":\"T\"}", "Prefer", preference);
+      assertThat(whole.statusCode()).as(preference).isEqualTo(200);
+      assertThat(header(whole, "preference-applied")).as(preference).isEmpty();
+    }
+    HttpResponse<String> read = fixture.get("/library/books/b1", "Prefer", "return=minimal");
+    assertThat(read.body()).as("what is read is read whole").contains("\"bookId\":\"b1\"");
+    HttpResponse<String> refused = patch("{", "Prefer", "return=minimal");
+    assertThat(refused.body()).contains("\"status\":400");
+  }
+
+  @Test
+  void saysHowLongThePartsTookToWhoAsks() throws Exception {
+    String trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    HttpResponse<String> answer =
+        fixture.get("/library/books/b1", "Prefer", "server-timing", "traceparent", trace);
+
+    assertThat(header(answer, "server-timing"))
+        .matches(
+            "transcode;dur=[0-9.]+, call;dur=[0-9.]+, total;dur=[0-9.]+,"
+                + " traceparent;desc=\"00-4bf92f3577b34da6a3ce929d0e0e4736-[0-9a-f]{16}-0[01]\"");
+    assertThat(header(fixture.get("/library/books/b1"), "server-timing")).isEmpty();
+    assertThat(
+            header(
+                fixture.get("/library/books/b:watch?count=1", "Prefer", "server-timing"),
+                "server-timing"))
+        .contains("call;dur=");
+  }
+
   private static HttpResponse<String> patch(String json, String... headers) throws Exception {
     String[] all = Arrays.copyOf(headers, headers.length + 2);
     all[headers.length] = "Content-Type";

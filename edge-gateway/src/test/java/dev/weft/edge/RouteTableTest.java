@@ -10,6 +10,7 @@ import dev.weft.edge.library.LibraryProto;
 import dev.weft.mesh.CallPolicy;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Test;
@@ -181,7 +182,8 @@ class RouteTableTest {
             CallPolicy.DEFAULT,
             200,
             65_536,
-            Duration.ZERO);
+            Duration.ZERO,
+            Map.of());
     Transcoder transcoder =
         new Transcoder(
             METHOD,

@@ -2,9 +2,16 @@ package dev.weft.edge;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.entry;
 
 import com.google.protobuf.ByteString;
+import com.google.protobuf.DescriptorProtos.FileDescriptorProto;
+import com.google.protobuf.DescriptorProtos.MethodOptions;
+import dev.weft.edge.library.LibraryProto;
 import dev.weft.edge.weather.WeatherProto;
+import dev.weft.options.v1.MethodPolicy;
+import dev.weft.options.v1.OptionsProto;
+import dev.weft.options.v1.Retirement;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +19,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ServiceSchemaTest {
@@ -82,6 +90,53 @@ class ServiceSchemaTest {
         .singleElement()
         .extracting(route -> route.identifies().orElseThrow().collection())
         .isEqualTo("/library/books");
+  }
+
+  @Test
+  void tellsOfAMethodOrServiceThatIsDeprecatedWithoutADate() {
+    FileDescriptorProto.Builder file = LibraryProto.getDescriptor().toProto().toBuilder();
+    file.getServiceBuilder(0).getOptionsBuilder().setDeprecated(true);
+
+    assertThat(schema(file).routes())
+        .filteredOn(route -> route.rpc().name().endsWith("GetBook"))
+        .isNotEmpty()
+        .allSatisfy(
+            route ->
+                assertThat(route.rpc().endOfLife()).containsExactly(entry("Deprecation", "@0")));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "2026-13-01,,, deprecated_on",
+    "2026-01-02,2026-01-01,, before deprecated_on",
+    ",soon,, sunset_on",
+    ",,'https://a/>; rel=\"x\"', retirement.link",
+    ",,javascript:alert(1), retirement.link"
+  })
+  void servesNoMethodWhoseEndIsNotSaidInTheRightForm(
+      String since, String until, String link, String why) {
+    FileDescriptorProto.Builder file = LibraryProto.getDescriptor().toProto().toBuilder();
+    MethodOptions.Builder options =
+        file.getServiceBuilder(0).getMethodBuilder(0).getOptionsBuilder();
+    MethodPolicy policy =
+        options.getExtension(OptionsProto.method).toBuilder()
+            .setRetirement(
+                Retirement.newBuilder()
+                    .setDeprecatedOn(since == null ? "" : since)
+                    .setSunsetOn(until == null ? "" : until)
+                    .setLink(link == null ? "" : link))
+            .build();
+    options.setExtension(OptionsProto.method, policy);
+
+    assertThat(schema(file).skipped().getFirst().why()).contains(why);
+  }
+
+  private static ServiceSchema schema(FileDescriptorProto.Builder file) {
+    Reflected library = Contracts.reflected(LibraryProto.getDescriptor());
+    Map<String, ByteString> files = new TreeMap<>(library.files());
+    files.put(file.getName(), file.build().toByteString());
+    return ServiceSchema.of(
+        "library", Reflected.of(library.services(), files), new Access.Public());
   }
 
   @Test
