@@ -1,5 +1,6 @@
 package dev.weft.edge;
 
+import dev.weft.transcoder.Selection;
 import java.time.Duration;
 import java.util.Optional;
 
@@ -7,6 +8,7 @@ import java.util.Optional;
  * A request that has a route, and what is known of it before its body.
  *
  * @param headers what they say of the request message
+ * @param fields of the answer that it asks for; empty means all
  * @param timeout as the client wants it
  */
 record Asked(
@@ -15,6 +17,7 @@ record Asked(
     Accept accept,
     Transcoder.Headers headers,
     Prefer prefer,
+    Optional<Selection> fields,
     Optional<Duration> timeout) {
   Route route() {
     return found.route();

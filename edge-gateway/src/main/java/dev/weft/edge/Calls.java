@@ -118,7 +118,7 @@ final class Calls {
     ClientCall<byte[], byte[]> call =
         services.streamChannel(asked.rpc().service()).newCall(asked.rpc().grpc(), options);
     exchange.onGone(() -> call.cancel("the client left", null));
-    new StreamCall(exchange, asked.route(), StreamFormat.of(asked.accept()), call, ended)
+    new StreamCall(exchange, asked, StreamFormat.of(asked.accept()), call, ended)
         .start(metadata(exchange, asked.rpc()), request);
   }
 

@@ -169,6 +169,7 @@ final class Gateway {
                 IdempotencyKey.parse(headers.getAll("idempotency-key")),
                 IfMatch.version(found.route(), exchange.method(), headers)),
             Prefer.parse(headers.getAll("prefer")),
+            found.route().transcoder().fields(target.query()),
             timeout(headers.getAll("grpc-timeout")));
     if (asked.prefer().timing()) {
       exchange.timed();

@@ -23,7 +23,7 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
   private static final long HEARTBEAT_SECONDS = 15;
 
   private final Exchange exchange;
-  private final Route route;
+  private final Asked asked;
   private final StreamFormat format;
   private final ClientCall<byte[], byte[]> call;
   private final Runnable ended;
@@ -40,12 +40,12 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
    */
   StreamCall(
       Exchange exchange,
-      Route route,
+      Asked asked,
       StreamFormat format,
       ClientCall<byte[], byte[]> call,
       Runnable ended) {
     this.exchange = exchange;
-    this.route = route;
+    this.asked = asked;
     this.format = format;
     this.call = call;
     this.ended = ended;
@@ -88,9 +88,9 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
     }
     byte[] json;
     try {
-      json = route.transcoder().response(message);
+      json = asked.route().transcoder().response(message, asked.fields());
     } catch (RuntimeException e) {
-      log.error("a reply of {} cannot be printed", route.rpc().name(), e);
+      log.error("a reply of {} cannot be printed", asked.rpc().name(), e);
       finish(Problem.internal());
       call.cancel("the reply cannot be printed", e);
       return;
@@ -114,7 +114,7 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
       return;
     }
     if (!status.isOk()) {
-      finish(Problem.of(status, trailers, route.transcoder()));
+      finish(Problem.of(status, trailers, asked.route().transcoder()));
       return;
     }
     begin();

@@ -29,7 +29,7 @@ final class Success {
     }
     Transcoder transcoder = asked.route().transcoder();
     long began = exchange.timing().now();
-    byte[] json = transcoder.response(message);
+    byte[] json = transcoder.response(message, asked.fields());
     exchange.timing().transcoded(began);
     Answer answer = Answer.of(rpc.successStatus(), "application/json", json, Map.of());
     if (!read || answer.status() != 200) {

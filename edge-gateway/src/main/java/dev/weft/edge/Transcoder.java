@@ -11,6 +11,7 @@ import dev.weft.transcoder.ReplyText;
 import dev.weft.transcoder.RequestBytes;
 import dev.weft.transcoder.RequestPlan;
 import dev.weft.transcoder.Schema;
+import dev.weft.transcoder.Selection;
 import java.util.List;
 import java.util.Optional;
 
@@ -139,9 +140,33 @@ final class Transcoder {
                 .toList());
   }
 
-  /** The JSON of a reply: the whole message, or the field that the rule calls its body. */
-  byte[] response(byte[] message) {
-    return reply.json(message);
+  /**
+   * The JSON of a reply: of the whole message, or of the field that the rule calls its body.
+   *
+   * @param fields what of it; empty means all
+   */
+  byte[] response(byte[] message, Optional<Selection> fields) {
+    return fields.isEmpty() ? reply.json(message) : reply.json(message, fields.get());
+  }
+
+  /**
+   * The fields of the answer that a query asks for with {@code $fields}; empty means all.
+   *
+   * @throws Refused with 400 if there is no such field
+   */
+  Optional<Selection> fields(List<RequestTarget.Parameter> query) {
+    String wanted = "";
+    for (RequestTarget.Parameter parameter : query) {
+      if (parameter.name().equals("$fields")) {
+        // More than one is one list.
+        wanted = wanted + "," + parameter.value();
+      }
+    }
+    try {
+      return wanted.isEmpty() ? Optional.empty() : reply.select(wanted);
+    } catch (BadInput e) {
+      throw refused(e);
+    }
   }
 
   /** The version that the resource says of itself, if it is one that HTTP can say. */

@@ -243,6 +243,34 @@ class HttpSemanticsTest {
         .contains("call;dur=");
   }
 
+  @Test
+  void answersTheFieldsThatAreAskedForAlsoOfStreams() throws Exception {
+    assertThat(fixture.get("/library/books?pageSize=2&$fields=books.bookId,next_page_token").body())
+        .isEqualTo(
+            "{\"books\":[{\"bookId\":\"book-0\"},{\"bookId\":\"book-1\"}],\"nextPageToken\":\"\"}");
+    assertThat(fixture.get("/library/books/b1?%24fields=book_id&$fields=genre").body())
+        .isEqualTo("{\"bookId\":\"b1\",\"genre\":\"GENRE_UNSPECIFIED\"}");
+    assertThat(fixture.get("/library/books/b:watch?count=2&$fields=pageCount").body())
+        .isEqualTo("{\"pageCount\":0}\n{\"pageCount\":1}\n");
+    HttpResponse<String> created =
+        fixture.post("/library/desk:donate?$fields=title", "{\"title\":\"T\"}");
+    assertThat(created.body()).isEqualTo("{\"title\":\"\"}");
+    assertThat(header(created, "location")).isEqualTo("/library/books/gift");
+  }
+
+  @Test
+  void callsNobodyForFieldsThatTheAnswerHasNot() throws Exception {
+    int before = LIBRARY.calls.get();
+    HttpResponse<String> answer =
+        fixture.send(
+            "PATCH", "/library/books/b1?$fields=titl", "{}", "Content-Type", "application/json");
+
+    assertThat(answer.statusCode()).isEqualTo(400);
+    assertThat(answer.body())
+        .contains("\"pointer\":\"/$fields\"", "did you mean title?", "INVALID_PARAMETER");
+    assertThat(LIBRARY.calls.get()).isEqualTo(before);
+  }
+
   private static HttpResponse<String> patch(String json, String... headers) throws Exception {
     String[] all = Arrays.copyOf(headers, headers.length + 2);
     all[headers.length] = "Content-Type";

@@ -495,6 +495,6 @@ class TranscoderTest {
   }
 
   private static String json(Transcoder transcoder, byte[] reply) throws IOException {
-    return new String(transcoder.response(reply), UTF_8);
+    return new String(transcoder.response(reply, Optional.empty()), UTF_8);
   }
 }

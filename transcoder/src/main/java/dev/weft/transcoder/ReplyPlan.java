@@ -1,6 +1,7 @@
 package dev.weft.transcoder;
 
 import com.google.protobuf.Descriptors.Descriptor;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -43,9 +44,41 @@ public final class ReplyPlan {
    * @throws BadMessage if it is none, or holds what JSON cannot say
    */
   public byte[] json(byte[] reply) {
-    return body == null
-        ? WireToJson.json(schema, type, reply, Defaults.PRINTED)
-        : WireToJson.json(schema, type, body, reply);
+    return WireToJson.json(schema, type, body, reply, null);
+  }
+
+  /**
+   * The JSON of what is selected of a reply.
+   *
+   * @throws BadMessage if it is none, or holds what JSON cannot say
+   */
+  public byte[] json(byte[] reply, Selection selection) {
+    return WireToJson.json(schema, type, body, reply, selection);
+  }
+
+  /**
+   * What a client wants to see of what it takes for the resource: paths with commas between them,
+   * as of a FieldMask, in the names of the contract or of JSON. A path may go into the elements of
+   * a list and the values of a map, with {@code *} for them or without.
+   *
+   * @return empty when that is all of it
+   * @throws BadInput if a path leads nowhere, with the nearest one that is known
+   */
+  public Optional<Selection> select(String fields) {
+    List<String> paths =
+        Arrays.stream(fields.split(",", -1))
+            .map(String::strip)
+            .filter(path -> !path.isEmpty())
+            .toList();
+    if (paths.isEmpty()) {
+      return Optional.empty();
+    }
+    FieldPlan shown = body != null && body.map ? body.mapValue() : body;
+    if (shown != null && (!shown.isMessage() || shown.message().form != Form.OBJECT)) {
+      throw BadInput.at("INVALID_PARAMETER", "/$fields", "the answer has no fields to choose from");
+    }
+    MessagePlan resource = shown == null ? type : shown.message();
+    return Optional.ofNullable(Selection.of(resource, body != null && body.isRepeated(), paths));
   }
 
   /** What the client sees as the resource: the name of its type, if it is one message. */
@@ -60,7 +93,9 @@ public final class ReplyPlan {
         .map(field -> new ReplyText(body == null ? List.of(field) : List.of(body, field)));
   }
 
-  /** The field with this name of the reply itself, which the client may not see, if it is a text. */
+  /**
+   * The field with this name of the reply itself, which the client may not see, if it is a text.
+   */
   public Optional<ReplyText> outerText(String name) {
     return Lookup.textField(type, name).map(field -> new ReplyText(List.of(field)));
   }

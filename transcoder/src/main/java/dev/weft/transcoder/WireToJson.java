@@ -26,6 +26,9 @@ public final class WireToJson {
   private @Nullable MapToJson idle;
   private int depth;
 
+  /** What is wanted of the message that is printed next; null means all. */
+  private @Nullable Selection selection;
+
   WireToJson(Schema schema, byte[] wire, Defaults defaults) {
     this.schema = schema;
     this.defaults = defaults;
@@ -45,10 +48,24 @@ public final class WireToJson {
     return printer.out.toByteArray();
   }
 
-  /** The JSON of what one field of a message holds; of its default when it is not set. */
-  static byte[] json(Schema schema, MessagePlan type, FieldPlan field, byte[] wire) {
+  /**
+   * The JSON of a message, or of what one field of it holds: of its default when it is not set.
+   *
+   * @param selection what of it; null means all
+   */
+  static byte[] json(
+      Schema schema,
+      MessagePlan type,
+      @Nullable FieldPlan field,
+      byte[] wire,
+      @Nullable Selection selection) {
     WireToJson printer = new WireToJson(schema, wire, Defaults.PRINTED);
-    printer.only(type, field);
+    printer.selection = selection;
+    if (field == null) {
+      printer.message(type, 0, wire.length);
+    } else {
+      printer.only(type, field);
+    }
     return printer.out.toByteArray();
   }
 
@@ -129,8 +146,12 @@ public final class WireToJson {
 
   /** Prints the members of an object. */
   void fields(MessagePlan type, int part, boolean none) {
+    Selection chosen = selection;
     boolean first = none;
-    for (FieldPlan field : type.fields) {
+    for (FieldPlan field : chosen == null ? type.fields : chosen.fields) {
+      if (chosen != null) {
+        selection = chosen.inside(field);
+      }
       if (spans.first(part, field) < 0) {
         if (!field.hasDefault || defaults == Defaults.OMITTED) {
           continue;
@@ -148,6 +169,7 @@ public final class WireToJson {
         }
       }
     }
+    selection = chosen;
   }
 
   /**
