@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.regex.Pattern;
 
 /** What media types a client takes, by its {@code Accept} header (RFC 9110, 12.5.1). */
@@ -89,14 +90,17 @@ final class Accept {
     for (int i = 1; i < parts.length; i++) {
       String parameter = parts[i].strip().toLowerCase(Locale.ROOT);
       if (parameter.startsWith("q=")) {
-        String text = parameter.substring(2);
-        if (!QUALITY.matcher(text).matches()) {
-          throw malformed();
-        }
-        quality = Double.parseDouble(text);
+        quality = quality(parameter.substring(2)).orElseThrow(Accept::malformed);
       }
     }
     return new Range(type[0], type[1], quality);
+  }
+
+  /** A weight (RFC 9110, 12.4.2), if it is one. */
+  static OptionalDouble quality(String text) {
+    return QUALITY.matcher(text).matches()
+        ? OptionalDouble.of(Double.parseDouble(text))
+        : OptionalDouble.empty();
   }
 
   private static Refused malformed() {

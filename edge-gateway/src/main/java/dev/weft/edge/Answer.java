@@ -48,6 +48,16 @@ final class Answer {
     return new Answer(status, contentType, body, more);
   }
 
+  /**
+   * The same answer with its body coded, which is then another representation (RFC 9110, 8.8.3).
+   */
+  Answer coded(ContentCoding coding) {
+    Map<String, String> more = new LinkedHashMap<>(headers);
+    more.put("Content-Encoding", coding.token());
+    more.computeIfPresent("ETag", (_, tag) -> new EntityTag(tag).with(coding.token()).text());
+    return new Answer(status, contentType, coding.encode(body), more);
+  }
+
   int status() {
     return status;
   }

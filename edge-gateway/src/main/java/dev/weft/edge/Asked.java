@@ -9,6 +9,7 @@ import java.util.Optional;
  *
  * @param headers what they say of the request message
  * @param fields of the answer that it asks for; empty means all
+ * @param coding of its body
  * @param timeout as the client wants it
  */
 record Asked(
@@ -18,6 +19,7 @@ record Asked(
     Transcoder.Headers headers,
     Prefer prefer,
     Optional<Selection> fields,
+    Optional<ContentCoding> coding,
     Optional<Duration> timeout) {
   Route route() {
     return found.route();

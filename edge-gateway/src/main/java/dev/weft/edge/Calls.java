@@ -9,6 +9,7 @@ import io.grpc.Metadata;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.opentelemetry.context.Scope;
 import java.time.Duration;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
@@ -24,17 +25,20 @@ final class Calls {
   private final Services services;
   private final Predicate<String> tokenServices;
   private final HttpLimits limits;
+  private final Executor threads;
   private final AtomicInteger inFlight = new AtomicInteger();
   private final Slots streamsOfPrincipals;
   private final Slots streamsOfRoutes;
 
   /**
    * @param tokenServices services that users' tokens are passed on to
+   * @param threads for work that takes long
    */
-  Calls(Services services, Predicate<String> tokenServices, HttpLimits limits) {
+  Calls(Services services, Predicate<String> tokenServices, HttpLimits limits, Executor threads) {
     this.services = services;
     this.tokenServices = tokenServices;
     this.limits = limits;
+    this.threads = threads;
     this.streamsOfPrincipals = new Slots(limits.streamsPerPrincipal());
     this.streamsOfRoutes = new Slots(limits.streamsPerRoute());
   }
@@ -103,7 +107,7 @@ final class Calls {
             .channel(asked.rpc().service())
             .newCall(asked.rpc().grpc(), options(exchange, asked, timeout));
     exchange.onGone(() -> call.cancel("the client left", null));
-    call.start(new UnaryCall(exchange, asked, ended), metadata(exchange, asked.rpc()));
+    call.start(new UnaryCall(exchange, asked, threads, ended), metadata(exchange, asked.rpc()));
     call.request(2);
     call.sendMessage(request);
     call.halfClose();

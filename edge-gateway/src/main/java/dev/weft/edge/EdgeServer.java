@@ -90,6 +90,8 @@ public final class EdgeServer implements RunningProcess {
     mesh.management().readiness("registry", this::caughtUp);
     showState();
     schemas.start();
+    // Loads its library now, and not on an event loop when the first client asks for it.
+    threads.execute(ContentCoding.ZSTD::available);
     HttpListener open =
         HttpListener.open(
             gateway,

@@ -47,6 +47,7 @@ final class Exchange {
   private boolean draining;
   private Map<String, String> extraHeaders = new LinkedHashMap<>();
   private ServerTiming timing = ServerTiming.OFF;
+  private @Nullable Encoder encoder;
   private @Nullable Route route;
   private Optional<Caller.User> user = Optional.empty();
 
@@ -218,6 +219,16 @@ final class Exchange {
     return ended;
   }
 
+  /** How the client wants a body of this type and length to be coded; empty for not at all. */
+  Optional<ContentCoding> coding(Answer answer) {
+    if (!ContentCoding.pays(answer.contentType(), answer.body().length)
+        || answer.headers().containsKey("Content-Range")) {
+      return Optional.empty();
+    }
+    alsoAnswer("Vary", "Accept-Encoding");
+    return ContentCoding.accepted(request.headers().getAll("accept-encoding"));
+  }
+
   /**
    * Answers. Only the first answer counts: a later one, as by a call that was given up, is lost.
    */
@@ -258,19 +269,31 @@ final class Exchange {
       return;
     }
     begin();
-    connection.writeStreamHead(this, head.status(), headers(head));
-    observation.status(head.status());
+    Answer sent = head;
+    if (ContentCoding.pays(head.contentType())) {
+      alsoAnswer("Vary", "Accept-Encoding");
+      encoder =
+          ContentCoding.accepted(request.headers().getAll("accept-encoding"))
+              .flatMap(Encoder::open)
+              .orElse(null);
+      sent = encoder == null ? head : head.with("Content-Encoding", encoder.coding().token());
+    }
+    connection.writeStreamHead(this, sent.status(), headers(sent));
+    observation.status(sent.status());
   }
 
   /** Sends a part of the stream; it goes out with those that follow at once. */
   void write(byte[] part) {
     if (!ended) {
-      connection.writePart(part);
+      connection.writePart(encoder == null ? part : encoder.part(part));
     }
   }
 
   void endStream() {
     if (!ended) {
+      if (encoder != null) {
+        connection.writePart(encoder.end());
+      }
       connection.endStream();
       end();
     }
@@ -323,6 +346,9 @@ final class Exchange {
   void gone() {
     if (!ended) {
       ended = true;
+      if (encoder != null) {
+        encoder.close();
+      }
       observation.gone();
       onGone.run();
     }

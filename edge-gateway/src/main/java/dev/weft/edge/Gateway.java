@@ -39,8 +39,10 @@ final class Gateway {
 
   private static final Set<String> NEVER = Set.of("TRACE", "CONNECT");
 
-  /** Above it, a body is turned into a message on another thread: it takes milliseconds. */
-  private static final int INLINE_BYTES_MAX = 128 * 1024;
+  /**
+   * What takes longer with more bytes is done on another thread above this: it takes milliseconds.
+   */
+  static final int INLINE_BYTES_MAX = 128 * 1024;
 
   private final Services services;
   private final BooleanSupplier caughtUp;
@@ -68,7 +70,7 @@ final class Gateway {
     this.services = services;
     this.caughtUp = caughtUp;
     this.tokens = tokens;
-    this.calls = new Calls(services, tokenServices, limits);
+    this.calls = new Calls(services, tokenServices, limits, threads);
     this.cors = cors;
     this.limits = limits;
     this.telemetry = telemetry;
@@ -170,6 +172,7 @@ final class Gateway {
                 IfMatch.version(found.route(), exchange.method(), headers)),
             Prefer.parse(headers.getAll("prefer")),
             found.route().transcoder().fields(target.query()),
+            coding(exchange, found.route()),
             timeout(headers.getAll("grpc-timeout")));
     if (asked.prefer().timing()) {
       exchange.timed();
@@ -192,13 +195,29 @@ final class Gateway {
       exchange.closeAfterThis();
       throw new Refused(Problems.bodyTooLong(asked.rpc().requestBytesMax()));
     }
-    if (asked.route().transcoder().takesBody() && exchange.announcesBody()) {
-      List<String> encodings = headers.getAll("content-encoding");
-      if (!isJson(headers.getAll("content-type"))
-          || encodings.stream().anyMatch(e -> !e.equalsIgnoreCase("identity"))) {
-        throw new Refused(Problems.mediaType());
-      }
+    if (asked.route().transcoder().takesBody()
+        && exchange.announcesBody()
+        && !isJson(headers.getAll("content-type"))) {
+      throw new Refused(Problems.mediaType());
     }
+  }
+
+  /** How the body of the request is coded, if it is read. */
+  private static Optional<ContentCoding> coding(Exchange exchange, Route route) {
+    List<String> said = exchange.request().headers().getAll("content-encoding");
+    if (said.isEmpty()
+        || said.equals(List.of("identity"))
+        || !route.transcoder().takesBody()
+        || !exchange.announcesBody()) {
+      return Optional.empty();
+    }
+    Optional<ContentCoding> coding =
+        said.size() == 1 ? ContentCoding.named(said.getFirst().strip()) : Optional.empty();
+    if (coding.isEmpty()) {
+      exchange.alsoAnswer("Accept-Encoding", ContentCoding.TAKEN);
+      throw new Refused(Problems.contentCoding());
+    }
+    return coding;
   }
 
   private static boolean isJson(List<String> contentTypes) {
@@ -301,7 +320,7 @@ final class Gateway {
   }
 
   private void transcode(Exchange exchange, Asked asked, byte[] body) {
-    if (body.length <= INLINE_BYTES_MAX) {
+    if (body.length <= INLINE_BYTES_MAX && asked.coding().isEmpty()) {
       calls.start(exchange, asked, request(exchange, asked, body));
       return;
     }
@@ -324,11 +343,13 @@ final class Gateway {
 
   private static byte[] request(Exchange exchange, Asked asked, byte[] body) {
     long began = exchange.timing().now();
+    byte[] plain =
+        asked.coding().map(c -> c.decode(body, asked.rpc().requestBytesMax())).orElse(body);
     byte[] request =
         asked
             .route()
             .transcoder()
-            .request(asked.found().variables(), asked.target().query(), body, asked.headers());
+            .request(asked.found().variables(), asked.target().query(), plain, asked.headers());
     exchange.timing().transcoded(began);
     return request;
   }

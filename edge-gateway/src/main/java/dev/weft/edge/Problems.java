@@ -89,7 +89,23 @@ final class Problems {
         415,
         Code.INVALID_ARGUMENT,
         "UNSUPPORTED_MEDIA_TYPE",
-        "a body must be application/json in UTF-8, not encoded any further");
+        "a body must be application/json in UTF-8");
+  }
+
+  static Problem contentCoding() {
+    return Problem.of(
+        415,
+        Code.INVALID_ARGUMENT,
+        "UNSUPPORTED_CONTENT_ENCODING",
+        "a body may be coded once, with " + ContentCoding.TAKEN);
+  }
+
+  static Problem bodyExpands() {
+    return Problem.of(
+        413,
+        Code.INVALID_ARGUMENT,
+        "BODY_EXPANDS",
+        "the body expands to more than its coded length allows for");
   }
 
   static Problem expectation() {

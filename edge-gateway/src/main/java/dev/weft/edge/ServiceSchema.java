@@ -149,7 +149,8 @@ record ServiceSchema(
         policy.hasTimeout() ? stated.timeout() : grpc.isSafe() ? READ_TIMEOUT : WRITE_TIMEOUT;
     int status = policy.getSuccessStatus() == 0 ? 200 : policy.getSuccessStatus();
     if (status < 200 || status > 299 || status == 205 || status == 206) {
-      throw new InvalidRule("success_status: " + status + " (expected: 200 to 299, not 205 or 206)");
+      throw new InvalidRule(
+          "success_status: " + status + " (expected: 200 to 299, not 205 or 206)");
     }
     long bytes = policy.getMaxRequestBytes();
     if (bytes < 0 || bytes > REQUEST_BYTES_MAX) {

@@ -1,10 +1,14 @@
 package dev.weft.edge;
 
+import io.grpc.Metadata;
 import java.util.Map;
 import java.util.Optional;
 
 /** What HTTP says of the reply of a call that went well: status, place, version, body. */
 final class Success {
+  private static final Metadata.Key<String> ETAG =
+      Metadata.Key.of("etag", Metadata.ASCII_STRING_MARSHALLER);
+
   private static final int CREATED = 201;
   private static final int NO_CONTENT = 204;
 
@@ -13,10 +17,11 @@ final class Success {
   /**
    * The answer that this reply becomes.
    *
+   * @param told what the service says of it in metadata
    * @throws Refused if the client wants another version only
    * @throws RuntimeException if the reply cannot be printed
    */
-  static Answer of(Asked asked, Exchange exchange, byte[] message) {
+  static Answer of(Asked asked, Exchange exchange, byte[] message, Metadata told) {
     Rpc rpc = asked.rpc();
     boolean read = exchange.method().equals("GET") || exchange.isHead();
     if (rpc.successStatus() == NO_CONTENT) {
@@ -41,7 +46,11 @@ final class Success {
     if (!rpc.fresh().isZero()) {
       exchange.alsoAnswer("Vary", "Authorization");
     }
-    return Reuse.of(answer, rpc, transcoder.version(message), exchange.request().headers());
+    Optional<EntityTag> version =
+        transcoder
+            .version(message)
+            .or(() -> Optional.ofNullable(told.get(ETAG)).flatMap(EntityTag::ofVersion));
+    return Reuse.of(answer, rpc, version, exchange.request().headers());
   }
 
   /** What was created or changed has a place and a version, of which the client may go on. */

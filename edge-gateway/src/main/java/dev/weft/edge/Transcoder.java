@@ -110,7 +110,8 @@ final class Transcoder {
    *
    * @param path the values of the template's variables, in its order
    * @param json the body; empty means every default
-   * @throws Refused with 400 and what is wrong where; with 428 if a version must be named and is not
+   * @throws Refused with 400 and what is wrong where; with 428 if a version must be named and is
+   *     not
    */
   byte[] request(
       List<String> path, List<RequestTarget.Parameter> query, byte[] json, Headers headers) {

@@ -4,6 +4,7 @@ import dev.weft.failpoint.FailPoint;
 import io.grpc.ClientCall;
 import io.grpc.Metadata;
 import io.grpc.Status;
+import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -14,17 +15,20 @@ final class UnaryCall extends ClientCall.Listener<byte[]> {
 
   private final Exchange exchange;
   private final Asked asked;
+  private final Executor threads;
   private final Runnable ended;
   private final long began;
-  private @Nullable Metadata headers;
+  private Metadata headers = new Metadata();
   private byte @Nullable [] reply;
 
   /**
+   * @param threads for work that takes long
    * @param ended called once, when the call is over
    */
-  UnaryCall(Exchange exchange, Asked asked, Runnable ended) {
+  UnaryCall(Exchange exchange, Asked asked, Executor threads, Runnable ended) {
     this.exchange = exchange;
     this.asked = asked;
+    this.threads = threads;
     this.ended = ended;
     this.began = exchange.timing().now();
   }
@@ -55,16 +59,28 @@ final class UnaryCall extends ClientCall.Listener<byte[]> {
     }
     FailPoint.hit("edge.", String.valueOf(asked.rpc().grpc().getBareMethodName()), ".answered");
     try {
-      Answer answer = Success.of(asked, exchange, message);
-      if (headers != null) {
-        exchange.alsoAnswer(headers);
-      }
-      exchange.answer(answer);
+      Answer answer = Success.of(asked, exchange, message, headers);
+      exchange.alsoAnswer(headers);
+      exchange
+          .coding(answer)
+          .ifPresentOrElse(coding -> answer(answer, coding), () -> exchange.answer(answer));
     } catch (Refused e) {
       exchange.refuse(e.problem());
     } catch (RuntimeException e) {
       log.error("the reply of {} cannot be printed", asked.rpc().name(), e);
       exchange.refuse(Problem.internal());
     }
+  }
+
+  private void answer(Answer plain, ContentCoding coding) {
+    if (plain.body().length <= Gateway.INLINE_BYTES_MAX) {
+      exchange.answer(plain.coded(coding));
+      return;
+    }
+    threads.execute(
+        () -> {
+          Answer coded = plain.coded(coding);
+          exchange.loop().execute(() -> exchange.answer(coded));
+        });
   }
 }

@@ -9,12 +9,18 @@ import dev.weft.edge.library.BurnBookRequest;
 import dev.weft.edge.library.BurnBookResponse;
 import dev.weft.edge.library.CreateBookRequest;
 import dev.weft.edge.library.CreateBookResponse;
+import dev.weft.edge.library.DeleteBookRequest;
+import dev.weft.edge.library.DeleteBookResponse;
+import dev.weft.edge.library.DonateBookRequest;
+import dev.weft.edge.library.DonateBookResponse;
 import dev.weft.edge.library.EchoRequest;
 import dev.weft.edge.library.EchoResponse;
 import dev.weft.edge.library.FailRequest;
 import dev.weft.edge.library.FailResponse;
 import dev.weft.edge.library.GetBookRequest;
 import dev.weft.edge.library.GetBookResponse;
+import dev.weft.edge.library.GetShelfRequest;
+import dev.weft.edge.library.GetShelfResponse;
 import dev.weft.edge.library.LendBookRequest;
 import dev.weft.edge.library.LendBookResponse;
 import dev.weft.edge.library.LibraryGrpc;
@@ -22,12 +28,6 @@ import dev.weft.edge.library.ListBooksRequest;
 import dev.weft.edge.library.ListBooksResponse;
 import dev.weft.edge.library.ReadFileRequest;
 import dev.weft.edge.library.ReadFileResponse;
-import dev.weft.edge.library.DeleteBookRequest;
-import dev.weft.edge.library.DeleteBookResponse;
-import dev.weft.edge.library.DonateBookRequest;
-import dev.weft.edge.library.DonateBookResponse;
-import dev.weft.edge.library.GetShelfRequest;
-import dev.weft.edge.library.GetShelfResponse;
 import dev.weft.edge.library.Shelf;
 import dev.weft.edge.library.UpdateBookRequest;
 import dev.weft.edge.library.UpdateBookResponse;
@@ -111,8 +111,7 @@ final class LibraryService extends LibraryGrpc.LibraryImplBase {
     Book book = request.getBook();
     if (isOfThisVersion(book.getEtag(), out)) {
       answer(
-          out,
-          UpdateBookResponse.newBuilder().setBook(book.toBuilder().setEtag("\"8\"")).build());
+          out, UpdateBookResponse.newBuilder().setBook(book.toBuilder().setEtag("\"8\"")).build());
     }
   }
 

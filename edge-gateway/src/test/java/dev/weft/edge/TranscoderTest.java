@@ -323,7 +323,10 @@ class TranscoderTest {
     assertThat(
             EchoRequest.parseFrom(
                     tags.request(
-                        List.of(), List.of(), "[\"a\",\"b\"]".getBytes(UTF_8), Transcoder.Headers.NONE))
+                        List.of(),
+                        List.of(),
+                        "[\"a\",\"b\"]".getBytes(UTF_8),
+                        Transcoder.Headers.NONE))
                 .getTagsList())
         .containsExactly("a", "b");
     assertThat(json(tags, EchoResponse.newBuilder().addTags("a").build().toByteArray()))
@@ -357,8 +360,7 @@ class TranscoderTest {
   void namesTheRequestByTheIdempotencyKey() throws Exception {
     assertThat(
             CreateBookRequest.parseFrom(
-                    CREATE.request(
-                        List.of(), List.of(), "{}".getBytes(UTF_8), named("key-1")))
+                    CREATE.request(List.of(), List.of(), "{}".getBytes(UTF_8), named("key-1")))
                 .getRequestId())
         .isEqualTo("key-1");
     assertThat(
@@ -481,7 +483,11 @@ class TranscoderTest {
   }
 
   private static byte[] lend(String bookId, String json, Optional<String> key) {
-    return LEND.request(List.of(bookId), List.of(), json.getBytes(UTF_8), new Transcoder.Headers(key, Optional.empty()));
+    return LEND.request(
+        List.of(bookId),
+        List.of(),
+        json.getBytes(UTF_8),
+        new Transcoder.Headers(key, Optional.empty()));
   }
 
   private static UpdateBookRequest patch(String json, String mask)
