@@ -37,6 +37,7 @@ public final class Sequencer implements AutoCloseable {
   private static final Duration LAST_BATCH_MAX = Duration.ofSeconds(3);
 
   private final Database database;
+  private final String source;
   private final EventWatch watch;
   private final Bell bell = new Bell();
   private volatile boolean closed;
@@ -56,10 +57,12 @@ public final class Sequencer implements AutoCloseable {
   }
 
   /**
+   * @param source the service whose events these are
    * @param watch of this process, to be told of new positions at once
    */
-  public Sequencer(Database database, EventWatch watch) {
+  public Sequencer(Database database, String source, EventWatch watch) {
     this.database = database;
+    this.source = source;
     this.watch = watch;
   }
 
@@ -129,9 +132,9 @@ public final class Sequencer implements AutoCloseable {
   }
 
   private Moved batch() {
-    FailPoint.hit("event.sequence.before");
     Moved moved = database.inTransaction(this::move);
     if (moved.stored() > 0) {
+      FailPoint.hit("event.sequence.", source, ".after");
       watch.saw(moved.last());
     }
     if (moved.held() > 0) {
@@ -154,7 +157,11 @@ public final class Sequencer implements AutoCloseable {
                 """)
             .mapTo(Long.class)
             .findOne();
-    return last.map(position -> move(tx, position)).orElse(Moved.NOTHING);
+    if (last.isEmpty()) {
+      return Moved.NOTHING;
+    }
+    FailPoint.hit("event.sequence.", source, ".before");
+    return move(tx, last.get());
   }
 
   private Moved move(Handle tx, long last) {

@@ -270,7 +270,7 @@ class SequencerTest {
 
   private Outbox outbox(Database database) {
     EventWatch watch = open(new EventWatch(database));
-    Sequencer sequencer = open(new Sequencer(database, watch));
+    Sequencer sequencer = open(new Sequencer(database, "order-svc", watch));
     sequencer.start();
     return new Outbox(database, "order-svc", sequencer);
   }

@@ -8,9 +8,12 @@ import org.junit.jupiter.api.Test;
 /** A slice of {@code ./weft prove}; the whole of it is a command of its own. */
 @BesideSharedWeft
 final class ProveTest {
-  /** Crashes of four processes: at the door, on both sides of the capture, and on the way back. */
+  /**
+   * Crashes of four processes: at the door, on both sides of the capture, on the way back, and of a
+   * service that has handled an event and not said so.
+   */
   private static final String SLICE =
-      "accept/answered|capture/(before-call|network-committed)|void/received";
+      "accept/answered|capture/(before-call|network-committed)|void/received|money-owed/consumed";
 
   @Test
   void everyPromiseHoldsThroughCrashesAtChosenPoints() {
@@ -18,7 +21,7 @@ final class ProveTest {
 
     assertThat(proof.exitCode()).as(proof.all()).isZero();
     assertThat(proof.out())
-        .contains("PROVED: every promise held.", "4 of 70 cells")
+        .contains("PROVED: every promise held.", "5 of 104 cells")
         .doesNotContain("BAD");
   }
 }

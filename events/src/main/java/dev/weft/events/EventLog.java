@@ -66,7 +66,7 @@ public final class EventLog implements AutoCloseable {
     store = new EventStore(database);
     groups = new EventGroups(database);
     watch = new EventWatch(database);
-    sequencer = new Sequencer(database, watch);
+    sequencer = new Sequencer(database, source, watch);
     outbox = new Outbox(database, source, sequencer);
     EventMetrics.ofLog(telemetry.meter(EventMetrics.SCOPE), outbox, groups);
   }

@@ -15,6 +15,7 @@ import dev.weft.event.v1.ReadEventsRequest;
 import dev.weft.event.v1.ReadEventsResponse;
 import dev.weft.event.v1.SubscribeRequest;
 import dev.weft.event.v1.SubscribeResponse;
+import dev.weft.failpoint.FailPoint;
 import dev.weft.mesh.Caller;
 import dev.weft.mesh.PageSize;
 import dev.weft.mesh.Rejection;
@@ -89,6 +90,7 @@ final class EventLogService extends EventLogServiceGrpc.EventLogServiceImplBase 
             .collect(
                 Collectors.groupingBy(
                     AckToken::member, Collectors.mapping(AckToken::share, Collectors.toList())));
+    FailPoint.hit("event.acknowledge.", group, "");
     int counted =
         done.entrySet().stream()
             .mapToInt(member -> groups.acknowledge(group, member.getKey(), member.getValue()))

@@ -141,7 +141,7 @@ final class Subscriber implements EventTransport.Receiver {
                                   .inTransaction(
                                       tx ->
                                           taking.take(
-                                              tx, event, repairAfter, () -> handle(tx, event)))));
+                                              tx, event, repairAfter, () -> effect(tx, event)))));
       Thread thread = Thread.ofVirtual().name("handle-" + name()).start(task);
       Receipt receipt;
       try {
@@ -155,6 +155,11 @@ final class Subscriber implements EventTransport.Receiver {
     } finally {
       shared.gate().leave();
     }
+  }
+
+  private void effect(Handle tx, Event event) {
+    handle(tx, event);
+    FailPoint.hit("event.handle.", name(), ".before-commit");
   }
 
   private void handle(Handle tx, Event event) {

@@ -15,7 +15,6 @@ import dev.weft.shop.payment.v1.PaymentServiceGrpc;
 import dev.weft.shop.payment.v1.PaymentServiceGrpc.PaymentServiceBlockingStub;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
-import io.grpc.stub.MetadataUtils;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -78,35 +77,24 @@ final class Aftermath {
   void late(Books books) {
     List<Order> orders = new ArrayList<>(books.orders().values());
     Collections.shuffle(orders, random);
-    Books.withChannel(
-        shop,
-        Shop.INVENTORY,
-        (channel, metadata) -> {
-          InventoryServiceBlockingStub inventory =
-              InventoryServiceGrpc.newBlockingStub(channel)
-                  .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(metadata));
-          for (Order order :
-              orders.stream().filter(one -> !one.confirmed()).limit(SAMPLE).toList()) {
-            Optional.ofNullable(books.sagas().get(order.id()))
-                .map(Saga::id)
-                .ifPresent(saga -> reserve(inventory, order.id(), order.items(), saga));
-          }
-          if (!orders.isEmpty()) {
-            reserveAfterRelease(inventory, orders.getFirst().items());
-          }
-        });
-    Books.withChannel(
-        shop,
-        Shop.PAYMENT,
-        (channel, metadata) -> {
-          PaymentServiceBlockingStub payments =
-              PaymentServiceGrpc.newBlockingStub(channel)
-                  .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(metadata));
-          orders.stream()
-              .filter(Order::confirmed)
-              .limit(SAMPLE)
-              .forEach(order -> charge(payments, order));
-        });
+    try (Calls calls = Calls.to(shop, Shop.INVENTORY, Shop.ORDER)) {
+      var inventory = InventoryServiceGrpc.newBlockingStub(calls.channel());
+      for (Order order : orders.stream().filter(one -> !one.confirmed()).limit(SAMPLE).toList()) {
+        Optional.ofNullable(books.sagas().get(order.id()))
+            .map(Saga::id)
+            .ifPresent(saga -> reserve(inventory, order.id(), order.items(), saga));
+      }
+      if (!orders.isEmpty()) {
+        reserveAfterRelease(inventory, orders.getFirst().items());
+      }
+    }
+    try (Calls calls = Calls.to(shop, Shop.PAYMENT, Shop.ORDER)) {
+      var payments = PaymentServiceGrpc.newBlockingStub(calls.channel());
+      orders.stream()
+          .filter(Order::confirmed)
+          .limit(SAMPLE)
+          .forEach(order -> charge(payments, order));
+    }
   }
 
   /** Kills who knows the keys, and uses them once more. */
@@ -119,7 +107,7 @@ final class Aftermath {
               Shop.await(ENDS, () -> shop.folder().restarts(process) > before);
             });
     shop.awaitReady(ENDS);
-    List<Placed> placed = new ArrayList<>(history.placed());
+    List<Placed> placed = new ArrayList<>(history.standing());
     Collections.shuffle(placed, random);
     for (Placed one : placed.subList(0, Math.min(SAMPLE, placed.size()))) {
       Answer answer =

@@ -11,10 +11,6 @@ import dev.weft.shop.payment.v1.LedgerEntry;
 import dev.weft.shop.payment.v1.ListLedgerEntriesRequest;
 import dev.weft.shop.payment.v1.ListLedgerEntriesResponse;
 import dev.weft.shop.payment.v1.PaymentServiceGrpc;
-import io.grpc.ManagedChannel;
-import io.grpc.Metadata;
-import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
-import io.grpc.stub.MetadataUtils;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -49,8 +45,6 @@ record Books(
   private static final int PAGE = 200;
   private static final int SERVICE_PAGE = 1000;
   private static final HttpClient HTTP = HttpClient.newHttpClient();
-  private static final Metadata.Key<String> SERVICE_TOKEN =
-      Metadata.Key.of("weft-service-token", Metadata.ASCII_STRING_MARSHALLER);
 
   /** An order as its admin sees it. */
   record Order(
@@ -200,73 +194,44 @@ record Books(
 
   static List<LedgerEntry> ledger(Shop shop) {
     List<LedgerEntry> entries = new ArrayList<>();
-    withChannel(
-        shop,
-        Shop.PAYMENT,
-        (channel, metadata) -> {
-          var payments =
-              PaymentServiceGrpc.newBlockingStub(channel)
-                  .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(metadata));
-          String page = "";
-          do {
-            ListLedgerEntriesResponse reply =
-                payments
-                    .withDeadlineAfter(10, TimeUnit.SECONDS)
-                    .listLedgerEntries(
-                        ListLedgerEntriesRequest.newBuilder()
-                            .setPageSize(SERVICE_PAGE)
-                            .setPageToken(page)
-                            .build());
-            entries.addAll(reply.getEntriesList());
-            page = reply.getNextPageToken();
-          } while (!page.isEmpty());
-        });
+    try (Calls calls = Calls.to(shop, Shop.PAYMENT, Shop.ORDER)) {
+      var payments = PaymentServiceGrpc.newBlockingStub(calls.channel());
+      String page = "";
+      do {
+        ListLedgerEntriesResponse reply =
+            payments
+                .withDeadlineAfter(10, TimeUnit.SECONDS)
+                .listLedgerEntries(
+                    ListLedgerEntriesRequest.newBuilder()
+                        .setPageSize(SERVICE_PAGE)
+                        .setPageToken(page)
+                        .build());
+        entries.addAll(reply.getEntriesList());
+        page = reply.getNextPageToken();
+      } while (!page.isEmpty());
+    }
     return entries;
   }
 
   private static List<StockMovement> movements(Shop shop) {
     List<StockMovement> movements = new ArrayList<>();
-    withChannel(
-        shop,
-        Shop.INVENTORY,
-        (channel, metadata) -> {
-          var inventory =
-              InventoryServiceGrpc.newBlockingStub(channel)
-                  .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(metadata));
-          String page = "";
-          do {
-            ListStockMovementsResponse reply =
-                inventory
-                    .withDeadlineAfter(10, TimeUnit.SECONDS)
-                    .listStockMovements(
-                        ListStockMovementsRequest.newBuilder()
-                            .setPageSize(SERVICE_PAGE)
-                            .setPageToken(page)
-                            .build());
-            movements.addAll(reply.getMovementsList());
-            page = reply.getNextPageToken();
-          } while (!page.isEmpty());
-        });
-    return movements;
-  }
-
-  /** Reads with a service's own name, as order-svc does. */
-  interface Reading {
-    void read(ManagedChannel channel, Metadata metadata);
-  }
-
-  static void withChannel(Shop shop, String service, Reading reading) {
-    ManagedChannel channel =
-        NettyChannelBuilder.forAddress("127.0.0.1", shop.folder().port(service))
-            .usePlaintext()
-            .build();
-    Metadata metadata = new Metadata();
-    metadata.put(SERVICE_TOKEN, ServiceToken.of(shop.folder().path(), Shop.ORDER, service));
-    try {
-      reading.read(channel, metadata);
-    } finally {
-      channel.shutdownNow();
+    try (Calls calls = Calls.to(shop, Shop.INVENTORY, Shop.ORDER)) {
+      var inventory = InventoryServiceGrpc.newBlockingStub(calls.channel());
+      String page = "";
+      do {
+        ListStockMovementsResponse reply =
+            inventory
+                .withDeadlineAfter(10, TimeUnit.SECONDS)
+                .listStockMovements(
+                    ListStockMovementsRequest.newBuilder()
+                        .setPageSize(SERVICE_PAGE)
+                        .setPageToken(page)
+                        .build());
+        movements.addAll(reply.getMovementsList());
+        page = reply.getNextPageToken();
+      } while (!page.isEmpty());
     }
+    return movements;
   }
 
   private static Map<String, Charge> charges(Shop shop) {

@@ -21,7 +21,13 @@ record Cell(String step, String point, String process, String failPoint, Way way
     /** Called off while the goods are being pinned: payment and stock are given back. */
     CALL_OFF("card_ok", "STATE_CANCELLED"),
     /** Confirmed; then an admin gives all of its money back, and its goods follow. */
-    GIVE_BACK("card_ok", "STATE_REFUNDED");
+    GIVE_BACK("card_ok", "STATE_REFUNDED"),
+    /** The card is good, and the order is looked for where lists are read from. */
+    LOOK("card_ok", "STATE_CONFIRMED"),
+    /** Called off when it was confirmed: money and goods come back, by events alone. */
+    RETURN("card_ok", "STATE_REFUNDED"),
+    /** Its customer deletes the account before any money could be taken. */
+    LEAVE("card_ok", "STATE_CANCELLED");
 
     final String card;
     final String end;
@@ -35,8 +41,12 @@ record Cell(String step, String point, String process, String failPoint, Way way
   /** A point that a step does not have, and why. */
   record Omitted(String step, String point, String reason) {}
 
-  /** All crashes there are, and those that there are not. */
-  record Grid(List<Cell> cells, List<Omitted> omitted) {}
+  /**
+   * All crashes there are, and those that there are not.
+   *
+   * @param tables the points that steps have in common, table by table
+   */
+  record Grid(List<Cell> cells, List<Omitted> omitted, List<List<String>> tables) {}
 
   /**
    * A step of the order's way.
@@ -97,10 +107,34 @@ record Cell(String step, String point, String process, String failPoint, Way way
               Way.DECLINE),
           new Step("refund", "", "RefundPayment", Shop.PAYMENT, "refund", "REFUND", Way.GIVE_BACK));
 
-  /** The grid: steps times points. */
+  private static final List<String> STEP_POINTS =
+      List.of(
+          "before-call",
+          "after-call",
+          "after-write",
+          "received",
+          "committed",
+          "before-network",
+          "network-received",
+          "network-committed",
+          "after-network",
+          "answered");
+
+  private static final List<String> EVENT_POINTS =
+      List.of("recorded", "sequenced", "arrived", "handled", "consumed", "unmarked", "published");
+
+  /** The grid: steps times points, and events on their ways times points. */
   static Grid grid() {
     List<Cell> cells = new ArrayList<>();
     List<Omitted> omitted = new ArrayList<>();
+    steps(cells, omitted);
+    for (Flow flow : Flow.values()) {
+      events(flow, cells, omitted);
+    }
+    return new Grid(cells, omitted, List.of(STEP_POINTS, EVENT_POINTS));
+  }
+
+  private static void steps(List<Cell> cells, List<Omitted> omitted) {
     for (Step step : STEPS) {
       saga(step, cells, omitted);
       cells.add(step.cell("received", step.participant, "rpc." + step.rpc + ".received"));
@@ -111,11 +145,35 @@ record Cell(String step, String point, String process, String failPoint, Way way
       } else {
         omitted.add(new Omitted(step.name, "answered", "no client waits for it at the edge"));
       }
-      omitted.add(new Omitted(step.name, "published, not marked", "nobody here reads events yet"));
-      omitted.add(
-          new Omitted(step.name, "consumed, not acknowledged", "nobody here reads events yet"));
     }
-    return new Grid(cells, omitted);
+  }
+
+  private static void events(Flow flow, List<Cell> cells, List<Omitted> omitted) {
+    String log = "event.sequence." + flow.source;
+    String handle = "event.handle." + flow.consumer;
+    if (flow == Flow.GOODS_OWED) {
+      String why = "the same event as in " + Flow.MONEY_OWED.word();
+      omitted.add(new Omitted(flow.word(), "recorded", why));
+      omitted.add(new Omitted(flow.word(), "sequenced", why));
+    } else {
+      cells.add(event(flow, "recorded", flow.source, log + ".before"));
+      cells.add(event(flow, "sequenced", flow.source, log + ".after"));
+    }
+    cells.add(event(flow, "arrived", flow.handler, handle + ".before"));
+    cells.add(event(flow, "handled", flow.handler, handle + ".before-commit"));
+    cells.add(event(flow, "consumed", flow.handler, handle + ".after-commit"));
+    cells.add(event(flow, "unmarked", flow.source, "event.acknowledge." + flow.consumer));
+    omitted.add(new Omitted(flow.word(), "published", "no broker confirms: events go by gRPC"));
+  }
+
+  private static Cell event(Flow flow, String point, String process, String failPoint) {
+    Way way =
+        switch (flow) {
+          case VIEW -> Way.LOOK;
+          case FAREWELL -> Way.LEAVE;
+          case MONEY_OWED, GOODS_OWED, MONEY_BACK, GOODS_BACK -> Way.RETURN;
+        };
+    return new Cell(flow.word(), point, process, failPoint, way);
   }
 
   private static void saga(Step step, List<Cell> cells, List<Omitted> omitted) {

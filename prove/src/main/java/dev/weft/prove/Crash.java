@@ -1,5 +1,6 @@
 package dev.weft.prove;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.weft.prove.History.Placed;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -7,8 +8,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import java.util.UUID;
 
 /** Lets single orders live through the crashes of the grid, one after the other. */
@@ -22,6 +25,11 @@ final class Crash {
   private static final String CONFIRMED = "STATE_CONFIRMED";
 
   private static final String BEFORE_PIN = "saga.pin.forward.before-call";
+
+  /** Ways on which others come by the same points before it is its turn. */
+  private static final Set<Cell.Way> ARMED_LATER = EnumSet.of(Cell.Way.RETURN, Cell.Way.LEAVE);
+
+  private static final Duration RESTED = Duration.ofMillis(2_500);
 
   private final Shop shop;
   private final History history;
@@ -53,46 +61,58 @@ final class Crash {
   Outcome run(Cell cell, long seed) {
     Random random = new Random(seed);
     int restarts = shop.folder().restarts(cell.process());
-    arm(cell.failPoint(), "halt");
-    if (cell.way() == Cell.Way.CALL_OFF) {
-      arm(BEFORE_PIN, STALL);
-    }
+    Cell.Way way = cell.way();
+    Shopper buyer = way == Cell.Way.LEAVE ? Shopper.registered(shop) : shopper;
     int quantity = random.nextInt(1, 4);
     Goods one = goods.get(random.nextInt(goods.size()));
+    long total = one.priceMinor() * quantity;
     String key = "cell-" + UUID.randomUUID();
-    String body = Goods.order(List.of(one), List.of(quantity), cell.way().card);
-    // Others come by the same points before or after it; but only one can be held back.
-    List<Thread> beside = new ArrayList<>();
-    for (int i = cell.way() == Cell.Way.CALL_OFF ? 0 : random.nextInt(3); i > 0; i--) {
-      String other = Goods.order(List.of(one), List.of(1), cell.way().card);
-      String otherKey = "beside-" + UUID.randomUUID();
-      beside.add(
-          Thread.ofVirtual()
-              .start(() -> place("beside", otherKey, other, one.priceMinor(), cell.name())));
+    String body = Goods.order(List.of(one), List.of(quantity), way.card);
+    if (!ARMED_LATER.contains(way)) {
+      arm(cell.failPoint(), "halt");
     }
+    if (way == Cell.Way.CALL_OFF) {
+      arm(BEFORE_PIN, STALL);
+    }
+    if (way == Cell.Way.LEAVE) {
+      // So that no capture begins before order-svc has heard of it.
+      shop.signal(Shop.PAYMENT, "STOP");
+    }
+    List<Thread> beside = beside(cell, one, random);
     long start = System.nanoTime();
-    String order = place("cell", key, body, one.priceMinor() * quantity, cell.name());
-    if (cell.way() == Cell.Way.CALL_OFF) {
-      Shop.await(FIRES, () -> !armed(BEFORE_PIN));
-      cancel(order, key);
+    String order = place(buyer, "cell", key, body, total, cell.name());
+    switch (way) {
+      case BUY, DECLINE, LOOK -> {}
+      case CALL_OFF -> {
+        Shop.await(FIRES, () -> !armed(BEFORE_PIN));
+        cancel(order, key);
+      }
+      case GIVE_BACK -> {
+        if (awaitEnd(order, Cell.Way.BUY).equals(CONFIRMED)) {
+          refund(order, key, total);
+        }
+      }
+      case RETURN -> {
+        if (awaitEnd(order, Cell.Way.BUY).equals(CONFIRMED)) {
+          armLater(cell);
+          cancel(order, key);
+        }
+      }
+      case LEAVE -> {
+        armLater(cell);
+        leave(buyer, order);
+      }
     }
-    if (cell.way() == Cell.Way.GIVE_BACK && awaitEnd(order, CONFIRMED).equals(CONFIRMED)) {
-      refund(order, key, one.priceMinor() * quantity);
+    boolean fired = awaitCrash(cell, restarts);
+    if (way == Cell.Way.LEAVE) {
+      Shop.await(ENDS, () -> of(order, "cancelReason").endsWith("USER_NOT_ACTIVE"));
+      shop.signal(Shop.PAYMENT, "CONT");
     }
-    boolean fired = Shop.await(FIRES, () -> !armed(cell.failPoint()));
-    if (fired) {
-      Shop.await(
-          ENDS,
-          () ->
-              shop.folder().restarts(cell.process()) > restarts
-                  && shop.folder().ready(cell.process()));
-    } else {
-      disarm(cell.failPoint());
-    }
-    disarm(BEFORE_PIN);
     history.healed();
-    String state = awaitEnd(order, cell.way().end);
-    again(order, key, body, cell.name());
+    String state = awaitEnd(order, way);
+    if (way != Cell.Way.LEAVE) {
+      again(order, key, body, cell.name());
+    }
     long millis = (System.nanoTime() - start) / 1_000_000;
     for (Thread thread : beside) {
       join(thread);
@@ -100,12 +120,52 @@ final class Crash {
     return new Outcome(cell, seed, fired, order, state, millis);
   }
 
-  private String place(String client, String key, String body, long total, String cell) {
+  /** Others come by the same points before or after it; but only one can be held back. */
+  private List<Thread> beside(Cell cell, Goods one, Random random) {
+    List<Thread> beside = new ArrayList<>();
+    if (cell.way() == Cell.Way.CALL_OFF || ARMED_LATER.contains(cell.way())) {
+      return beside;
+    }
+    for (int i = random.nextInt(3); i > 0; i--) {
+      String body = Goods.order(List.of(one), List.of(1), cell.way().card);
+      String key = "beside-" + UUID.randomUUID();
+      beside.add(
+          Thread.ofVirtual()
+              .start(() -> place(shopper, "beside", key, body, one.priceMinor(), cell.name())));
+    }
+    return beside;
+  }
+
+  private void armLater(Cell cell) {
+    if (cell.point().equals("unmarked")) {
+      // Readers say every two seconds that they have seen what is not for them.
+      Shop.pause(RESTED);
+    }
+    arm(cell.failPoint(), "halt");
+  }
+
+  private boolean awaitCrash(Cell cell, int restartsBefore) {
+    boolean fired = Shop.await(FIRES, () -> !armed(cell.failPoint()));
+    if (fired) {
+      Shop.await(
+          ENDS,
+          () ->
+              shop.folder().restarts(cell.process()) > restartsBefore
+                  && shop.folder().ready(cell.process()));
+    } else {
+      disarm(cell.failPoint());
+    }
+    disarm(BEFORE_PIN);
+    return fired;
+  }
+
+  private String place(
+      Shopper buyer, String client, String key, String body, long total, String cell) {
     Answer answer =
         Shopper.patiently(
             () -> {
               long start = history.micros();
-              Answer one = shopper.postText("/v1/orders", key, body);
+              Answer one = buyer.postText("/v1/orders", key, body);
               history.add(client, Op.Kind.CREATE, key, one.text("orderId"), start, one, cell);
               return one;
             });
@@ -113,8 +173,15 @@ final class Crash {
       throw new ProofException("an order of " + cell + " was refused: " + answer);
     }
     String order = answer.text("orderId");
-    history.placed(new Placed(order, shopper, key, body, total, cell));
+    history.placed(new Placed(order, buyer, key, body, total, cell));
     return order;
+  }
+
+  private void leave(Shopper buyer, String order) {
+    long start = history.micros();
+    Answer deleted = Shopper.patiently(buyer::delete);
+    history.add("cell", Op.Kind.LEAVE, "", order, start, deleted, buyer.id());
+    history.left(new History.Leaving(buyer.id(), List.of(), List.of(order)));
   }
 
   private void cancel(String order, String key) {
@@ -158,16 +225,25 @@ final class Crash {
   }
 
   /** Where the order stands in the end; other than expected when it is not there in time. */
-  private String awaitEnd(String order, String expected) {
+  private String awaitEnd(String order, Cell.Way way) {
     String[] state = {""};
     Shop.await(
         ENDS,
         () -> {
-          Answer answer = shopper.get("/v1/orders/" + order);
-          state[0] = answer.text("state");
-          return answer.ok() && state[0].equals(expected);
+          state[0] = way == Cell.Way.LOOK ? shown(order) : of(order, "state");
+          return state[0].equals(way.end);
         });
     return state[0];
+  }
+
+  /** The last thing that its history tells. */
+  private String shown(String order) {
+    JsonNode changes = admin.get("/v1/orders/" + order + "/history").body().path("changes");
+    return changes.path(changes.size() - 1).path("state").asText();
+  }
+
+  private String of(String order, String field) {
+    return admin.get("/v1/orders/" + order).text(field);
   }
 
   private void arm(String point, String action) {

@@ -39,22 +39,32 @@ final class Databases {
     return endSessions(service);
   }
 
+  /** Reads the rows of a query in a service's database. */
+  void read(String service, String sql, RowReader reader) {
+    try (Connection connection = connect(role(service));
+        Statement statement = connection.createStatement();
+        ResultSet rows = statement.executeQuery(sql)) {
+      while (rows.next()) {
+        reader.read(rows);
+      }
+    } catch (SQLException e) {
+      throw new ProofException("the database of " + service + " refused: " + sql, e);
+    }
+  }
+
+  /** Takes a row in. */
+  @FunctionalInterface
+  interface RowReader {
+    void read(ResultSet row) throws SQLException;
+  }
+
   private static String role(String service) {
     return service.replace('-', '_');
   }
 
   /** Returns how many rows it gave. */
   private int execute(String sql) {
-    Properties passwords = new Properties();
-    try (Reader file =
-        Files.newBufferedReader(shop.folder().path().resolve("postgres/passwords.properties"))) {
-      passwords.load(file);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-    String url = "jdbc:postgresql://127.0.0.1:" + shop.folder().port(Shop.POSTGRES) + "/postgres";
-    String password = passwords.getProperty(ADMINISTRATOR, "");
-    try (Connection connection = DriverManager.getConnection(url, ADMINISTRATOR, password);
+    try (Connection connection = connect(ADMINISTRATOR);
         Statement statement = connection.createStatement()) {
       int rows = 0;
       if (statement.execute(sql)) {
@@ -68,5 +78,19 @@ final class Databases {
     } catch (SQLException e) {
       throw new ProofException("the database refused: " + sql, e);
     }
+  }
+
+  private Connection connect(String database) throws SQLException {
+    Properties passwords = new Properties();
+    try (Reader file =
+        Files.newBufferedReader(shop.folder().path().resolve("postgres/passwords.properties"))) {
+      passwords.load(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return DriverManager.getConnection(
+        "jdbc:postgresql://127.0.0.1:" + shop.folder().port(Shop.POSTGRES) + "/" + database,
+        ADMINISTRATOR,
+        passwords.getProperty(ADMINISTRATOR, ""));
   }
 }

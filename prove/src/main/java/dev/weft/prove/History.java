@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -149,6 +150,12 @@ final class History implements AutoCloseable {
 
   synchronized List<Placed> placed() {
     return List.copyOf(placed.values());
+  }
+
+  /** Orders of those who still have their accounts. */
+  synchronized List<Placed> standing() {
+    Set<String> gone = leavings.stream().map(Leaving::user).collect(Collectors.toSet());
+    return placed.values().stream().filter(one -> !gone.contains(one.owner().id())).toList();
   }
 
   synchronized Optional<Placed> placed(String order) {

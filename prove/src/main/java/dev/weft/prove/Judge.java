@@ -19,7 +19,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -28,88 +27,21 @@ import org.jspecify.annotations.Nullable;
  * books always get the same verdict.
  */
 final class Judge {
-  private static final String BY_CUSTOMERS = "only customers try it, with --faults or --soak";
-
-  /** What is promised; {@code (A)} at every moment, {@code (Q)} when the system is quiet. */
-  enum Invariant {
-    M1(
-        "a capture belongs to one confirmed order or was given back, never both (the card network's"
-            + " ledger)"),
-    M2(
-        "what was taken less what was given back is the total of confirmed orders less refunds, per"
-            + " user"),
-    M3("at most one capture per order"),
-    M4(
-        "what was given back is what an admin asked for, each request once, and all of it for a"
-            + " refunded order; never more than taken"),
-    M5("the charge is the price of what was ordered, never what a client says"),
-    M6("ledger lines never change, and each transaction sums to zero"),
-    M7("no declined payment has a confirmed order"),
-    M8("no authorization is left open"),
-    K1("received = available + reserved + sold, and what was brought in is there"),
-    K2("no part of a stock is ever below zero"),
-    K3("nothing is reserved when all is quiet"),
-    K4("sold are the items of confirmed orders"),
-    K5("of n units and more buyers exactly n get one, and never more is sold than there was"),
-    K6(
-        "a reservation ends once: confirmed, released or expired; what a refunded order bought comes"
-            + " back once"),
-    K7("what is reserved after it was released takes no stock"),
-    K8("all lines of an order are reserved, or none"),
-    O1("an order only moves as the contract says, and stays where it ended"),
-    O2("every order ends, within 30 s after the faults did"),
-    O3("an order that was acknowledged is there"),
-    O4("a request of unknown outcome made one order at most, exactly one once repeated"),
-    O5("a refused request left nothing behind"),
-    O6("an order stands where its saga stands"),
-    O7(
-        "an accepted cancel wins: the order ends cancelled, or refunded if it was confirmed; a"
-            + " refused one loses"),
-    O8("undone are only steps that ran or may have run, in reverse; and they all are"),
-    O9("each step has its effect once, however often it was tried (network's lines, movements)"),
-    O10("a deleted user's pending orders are cancelled, confirmed ones stay"),
-    O11(
-        "what cannot be undone is in the list of stalled sagas",
-        "an undoing stalls after ten failures in a row; no fault here lasts so long"),
-    I1("the same key and request get the same status and body"),
-    I2("a key with another request is refused with 422", BY_CUSTOMERS),
-    I3("one key at the same moment makes one order", BY_CUSTOMERS),
-    I4("a key is its user's own", BY_CUSTOMERS),
-    I5("an order without a key is refused with 400", BY_CUSTOMERS),
-    I6("who lost the answer and asks again learns what really happened"),
-    I7("a key is known after order-svc, payment-svc and the database were killed"),
-    I8("an order is charged once, also by a request with another key"),
-    I9("the order of fields makes no other request", BY_CUSTOMERS),
-    A1("nobody sees another's order", BY_CUSTOMERS),
-    AUDIT("the system's own audit agrees");
-
-    final String text;
-
-    /** Why nothing tries it; empty if something does. */
-    final String undriven;
-
-    Invariant(String text) {
-      this(text, "");
-    }
-
-    Invariant(String text, String undriven) {
-      this.text = text;
-      this.undriven = undriven;
-    }
-  }
-
   /** What clients see at once, and the requests that try it. */
   private static final Map<Invariant, Op.Kind> SEEN_BY =
-      Map.of(
-          Invariant.I1, Op.Kind.REPEAT,
-          Invariant.I2, Op.Kind.REUSE,
-          Invariant.I3, Op.Kind.RACE,
-          Invariant.I4, Op.Kind.FOREIGN_KEY,
-          Invariant.I5, Op.Kind.NO_KEY,
-          Invariant.I7, Op.Kind.REPEAT_AT_END,
-          Invariant.I9, Op.Kind.REPEAT_REORDERED,
-          Invariant.A1, Op.Kind.FOREIGN_READ,
-          Invariant.O1, Op.Kind.WITNESS);
+      Map.ofEntries(
+          Map.entry(Invariant.I1, Op.Kind.REPEAT),
+          Map.entry(Invariant.I2, Op.Kind.REUSE),
+          Map.entry(Invariant.I3, Op.Kind.RACE),
+          Map.entry(Invariant.I4, Op.Kind.FOREIGN_KEY),
+          Map.entry(Invariant.I5, Op.Kind.NO_KEY),
+          Map.entry(Invariant.I7, Op.Kind.REPEAT_AT_END),
+          Map.entry(Invariant.I9, Op.Kind.REPEAT_REORDERED),
+          Map.entry(Invariant.A1, Op.Kind.FOREIGN_READ),
+          Map.entry(Invariant.O1, Op.Kind.WITNESS),
+          Map.entry(Invariant.Q3, Op.Kind.LIST),
+          Map.entry(Invariant.Q4, Op.Kind.READ_AFTER),
+          Map.entry(Invariant.Q5, Op.Kind.PAGES));
 
   /** The steps of an order's way that leave something to undo. */
   private static final Set<String> COMPENSABLE = Set.of("reserve", "authorize");
@@ -142,22 +74,12 @@ final class Judge {
   private final History history;
   private final Books books;
   private final List<Goods> goods;
-  private final Map<Invariant, List<String>> violations = new TreeMap<>();
-  private final Map<Invariant, Long> checked = new TreeMap<>();
+  private final Verdict.Findings findings = new Verdict.Findings();
 
   private Judge(History history, Books books, List<Goods> goods) {
     this.history = history;
     this.books = books;
     this.goods = goods;
-  }
-
-  /**
-   * @param checked how many orders, products or ledger lines each invariant was held against
-   */
-  record Verdict(Map<Invariant, List<String>> violations, Map<Invariant, Long> checked) {
-    boolean holds() {
-      return violations.isEmpty();
-    }
   }
 
   static Verdict of(History history, Books books, List<Goods> goods) {
@@ -171,13 +93,13 @@ final class Judge {
     judge.lostAnswers();
     judge.sagas();
     judge.check(Invariant.AUDIT, books.auditHolds(), "GET /v1/audit/invariants says otherwise");
-    return new Verdict(judge.violations, judge.checked);
+    return judge.findings.verdict();
   }
 
   private void whatWasSeen() {
-    SEEN_BY.forEach((invariant, kind) -> checked.merge(invariant, history.count(kind), Long::sum));
+    SEEN_BY.forEach((invariant, kind) -> findings.tried(invariant, history.count(kind)));
     for (Violation violation : history.violations()) {
-      violated(Invariant.valueOf(violation.invariant()), violation.what());
+      findings.violated(Invariant.valueOf(violation.invariant()), violation.what());
     }
   }
 
@@ -558,13 +480,6 @@ final class Judge {
   }
 
   private void check(Invariant invariant, boolean holds, String otherwise) {
-    checked.merge(invariant, 1L, Long::sum);
-    if (!holds) {
-      violated(invariant, otherwise);
-    }
-  }
-
-  private void violated(Invariant invariant, String what) {
-    violations.computeIfAbsent(invariant, _ -> new ArrayList<>()).add(what);
+    findings.check(invariant, holds, otherwise);
   }
 }

@@ -23,6 +23,12 @@ final class Meters implements AutoCloseable {
   static final String CIRCUITS = "weft_rpc_client_circuit_transitions_total";
   static final String CALLS = "rpc_client_call_duration_seconds_count";
 
+  /** Events that arrived, by what became of them. */
+  static final String EVENTS = "weft_events_received_total";
+
+  /** Attempts of handlers of events. */
+  static final String FAILED = "weft_events_failures_total";
+
   private static final Duration EVERY = Duration.ofMillis(500);
   private static final Duration ANSWERS = Duration.ofMillis(1_500);
   private static final HttpClient HTTP = HttpClient.newHttpClient();

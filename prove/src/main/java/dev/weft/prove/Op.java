@@ -36,6 +36,9 @@ record Op(
     READ,
     READ_STOCK,
     LEAVE,
+    LIST,
+    READ_AFTER,
+    PAGES,
     WITNESS
   }
 

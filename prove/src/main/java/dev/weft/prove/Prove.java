@@ -41,6 +41,8 @@ final class Prove implements Callable<Integer> {
   private static final String ALL = ".*";
   private static final String TOMBSTONE = "a step came after it was undone (tombstone)";
 
+  private static final String TWICE = "an event came again and had no second effect (inbox)";
+
   /** By the state that a circuit came to. */
   private static final Map<String, String> CIRCUITS =
       Map.of(
@@ -141,7 +143,10 @@ final class Prove implements Callable<Integer> {
       Aftermath aftermath = new Aftermath(shop, history, shoppers, admin, root);
       List<Goods> judged = new ArrayList<>(goods);
       judged.add(forSale);
-      try (Witness _ = new Witness(shop, history, root)) {
+      List<Sighting> tapped;
+      try (Tap tap = new Tap(shop);
+          Witness _ = new Witness(shop, history, root);
+          Browser _ = new Browser(history, root)) {
         if (crashes) {
           report.grid(Cell.grid(), chosen, seeds);
           Crash crash =
@@ -184,9 +189,11 @@ final class Prove implements Callable<Integer> {
         aftermath.keys();
         new Leavers(shop, history, admin, goods.getFirst()).leave();
         awaitQuiet(admin, history);
+        tapped = tap.sightings();
       }
       Books books = Books.read(shop, admin, judged);
-      Judge.Verdict verdict = Judge.of(history, books, judged);
+      EventBooks events = EventBooks.read(shop, admin, tapped);
+      Verdict verdict = Judge.of(history, books, judged).and(EventJudge.of(history, books, events));
       return report.end(
           history,
           outcomes,
@@ -257,6 +264,7 @@ final class Prove implements Callable<Integer> {
       needed.add("two order-svc shared the work");
       needed.add("a request was shed");
       needed.add(TOMBSTONE);
+      needed.add(TWICE);
       needed.addAll(CIRCUITS.values());
       if (disks.omitted().isEmpty()) {
         needed.add("an order got 503 while the disk was full");
@@ -268,6 +276,9 @@ final class Prove implements Callable<Integer> {
   /** What processes counted themselves. */
   private static void count(History history, Meters meters) {
     history.count(TOMBSTONE, meters.total(Meters.TOMBSTONES, ""));
+    history.count(TWICE, meters.total(Meters.EVENTS, "outcome=\"duplicate\""));
+    history.count("an event waited for its turn", meters.total(Meters.EVENTS, "outcome=\"ahead\""));
+    history.count("a handler of events failed", meters.total(Meters.FAILED, ""));
     CIRCUITS.forEach(
         (state, what) ->
             history.count(what, meters.total(Meters.CIRCUITS, "state=\"" + state + "\"")));

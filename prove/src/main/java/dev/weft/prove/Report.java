@@ -1,15 +1,12 @@
 package dev.weft.prove;
 
-import dev.weft.prove.Judge.Invariant;
-import dev.weft.prove.Judge.Verdict;
 import java.io.PrintStream;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /** Says what a proof does and what it came to. */
 final class Report {
@@ -149,36 +146,40 @@ final class Report {
     if (outcomes.isEmpty()) {
       return;
     }
+    out.println("\nThe grid (+ as promised, X not, ? did not crash, . not chosen, - no cell):");
+    Cell.Grid grid = Cell.grid();
+    grid.tables().forEach(points -> table(grid, points, outcomes));
+  }
+
+  private void table(Cell.Grid grid, List<String> points, List<Crash.Outcome> outcomes) {
     Map<String, Map<String, String>> rows = new LinkedHashMap<>();
-    List<String> points = new ArrayList<>();
-    Set<String> cells = new HashSet<>();
-    for (Cell cell : Cell.grid().cells()) {
-      cells.add(cell.name());
-      rows.putIfAbsent(cell.step(), new LinkedHashMap<>());
-      if (!points.contains(cell.point())) {
-        points.add(cell.point());
+    for (Cell cell : grid.cells()) {
+      if (points.contains(cell.point())) {
+        rows.computeIfAbsent(cell.step(), _ -> new LinkedHashMap<>()).put(cell.point(), "");
       }
     }
     for (Crash.Outcome outcome : outcomes) {
-      rows.computeIfAbsent(outcome.cell().step(), _ -> new LinkedHashMap<>())
+      rows.getOrDefault(outcome.cell().step(), new LinkedHashMap<>())
           .merge(
               outcome.cell().point(),
               outcome.asPromised() ? "+" : outcome.fired() ? "X" : "?",
               String::concat);
     }
-    out.println("\nThe grid (+ as promised, X not, ? did not crash, . not chosen, - no cell):");
     out.printf("  %-17s", "");
     points.forEach(point -> out.printf(" %-17s", point));
     out.println();
     rows.forEach(
         (step, row) -> {
           out.printf("  %-17s", step);
-          points.forEach(
-              point ->
-                  out.printf(
-                      " %-17s",
-                      row.getOrDefault(point, cells.contains(step + "/" + point) ? "." : "-")));
+          points.forEach(point -> out.printf(" %-17s", sign(row.get(point))));
           out.println();
         });
+  }
+
+  /**
+   * @param tries what became of each; null where there is no cell
+   */
+  private static String sign(@Nullable String tries) {
+    return tries == null ? "-" : tries.isEmpty() ? "." : tries;
   }
 }

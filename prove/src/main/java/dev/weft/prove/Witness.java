@@ -56,7 +56,7 @@ final class Witness implements AutoCloseable {
   }
 
   private void order() {
-    List<Placed> all = history.placed();
+    List<Placed> all = history.standing();
     if (all.isEmpty()) {
       return;
     }

@@ -13,7 +13,6 @@ import dev.weft.prove.History.Contest;
 import dev.weft.prove.History.Leaving;
 import dev.weft.prove.History.Placed;
 import dev.weft.prove.History.Refund;
-import dev.weft.prove.Judge.Invariant;
 import dev.weft.shop.inventory.v1.StockMovement;
 import dev.weft.shop.inventory.v1.StockMovement.Kind;
 import dev.weft.shop.payment.v1.LedgerEntry;
@@ -604,7 +603,7 @@ final class JudgeTest {
     assertThat(broken()).containsExactly(Invariant.AUDIT);
   }
 
-  private Judge.Verdict verdict() {
+  private Verdict verdict() {
     return Judge.of(
         history,
         new Books(orders, sagas, ledger, charges, movements, stock, stalled, audit),

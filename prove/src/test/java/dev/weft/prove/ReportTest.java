@@ -11,7 +11,6 @@ import dev.weft.prove.Books.Saga;
 import dev.weft.prove.Books.Step;
 import dev.weft.prove.Fault.Bite;
 import dev.weft.prove.History.Placed;
-import dev.weft.prove.Judge.Invariant;
 import dev.weft.shop.inventory.v1.StockMovement;
 import dev.weft.shop.payment.v1.LedgerEntry;
 import java.io.ByteArrayOutputStream;
@@ -32,7 +31,7 @@ final class ReportTest {
   private static final long FAR = 4_000_000_000L;
 
   private static final String NEEDED = "a circuit opened";
-  private static final Judge.Verdict HOLDS = new Judge.Verdict(Map.of(), Map.of());
+  private static final Verdict HOLDS = new Verdict(Map.of(), Map.of());
 
   private static final String ORDER = "0190a000-0000-7000-8000-000000000001";
   private static final Books BOOKS =
@@ -120,7 +119,7 @@ final class ReportTest {
   @Test
   void isNotProvedWhenAPromiseWasBroken() {
     history.count(NEEDED);
-    Judge.Verdict broken = new Judge.Verdict(Map.of(Invariant.M1, List.of("money")), Map.of());
+    Verdict broken = new Verdict(Map.of(Invariant.M1, List.of("money")), Map.of());
 
     assertThat(end(fault(true, 7), broken)).isEqualTo(1);
     assertThat(said()).contains("NOT PROVED", "money");
@@ -136,7 +135,7 @@ final class ReportTest {
     history.add("ada", Op.Kind.CANCEL, "c", ORDER, 0, gone, "");
     List<String> violations = List.of("order " + longer + " is gone", ORDER + " is gone");
 
-    end(fault(true, 7), new Judge.Verdict(Map.of(Invariant.O3, violations), Map.of()));
+    end(fault(true, 7), new Verdict(Map.of(Invariant.O3, violations), Map.of()));
 
     assertThat(said())
         .containsSubsequence(
@@ -177,7 +176,7 @@ final class ReportTest {
 
     report.end(history, List.of(fired), List.of(), 0, HOLDS, story, List.of(NEEDED));
 
-    assertThat(said()).containsPattern("accept +[+] +[.] +[.] +- +- ");
+    assertThat(said()).containsPattern("accept +- +- +- +[+] +[.] +- ");
   }
 
   @Test
@@ -189,7 +188,7 @@ final class ReportTest {
     empty.close();
   }
 
-  private int end(Fault.Outcome fault, Judge.Verdict verdict) {
+  private int end(Fault.Outcome fault, Verdict verdict) {
     report.fault(fault);
     return report.end(history, List.of(), List.of(fault), 2, verdict, story, List.of(NEEDED));
   }
