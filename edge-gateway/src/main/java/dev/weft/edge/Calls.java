@@ -9,6 +9,7 @@ import io.grpc.Metadata;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.opentelemetry.context.Scope;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -43,27 +44,60 @@ final class Calls {
     this.streamsOfRoutes = new Slots(limits.streamsPerRoute());
   }
 
+  /** Starts a call that there is room for. */
+  interface Starter {
+    /**
+     * Starts it.
+     *
+     * @param ended to be run when the call is over
+     */
+    void start(ClientCall<byte[], byte[]> call, Metadata metadata, Runnable ended);
+  }
+
   /**
    * Starts the call of a request; its answer becomes that of the exchange.
    *
    * @throws Refused if nobody can be called, or there is no room
    */
   void start(Exchange exchange, Asked asked, byte[] request) {
-    if (!services.available(asked.rpc().service())) {
-      throw new Refused(Problems.noInstance(asked.rpc().service()));
+    open(
+        exchange,
+        asked.route(),
+        asked.timeout(),
+        (call, metadata, ended) -> {
+          if (asked.rpc().serverStreaming()) {
+            StreamFormat format = StreamFormat.of(asked.accept());
+            new StreamCall(exchange, asked, format, call, ended).start(metadata, request);
+          } else {
+            call.start(new UnaryCall(exchange, asked, threads, ended), metadata);
+            call.request(2);
+            call.sendMessage(request);
+            call.halfClose();
+          }
+        });
+  }
+
+  /**
+   * Finds room for a call, makes it and has it started; it is cancelled when the client leaves.
+   *
+   * @param timeout that the client has, if it is shorter than what the method has
+   * @throws Refused if nobody can be called, or there is no room
+   */
+  void open(Exchange exchange, Route route, Optional<Duration> timeout, Starter starter) {
+    Rpc rpc = route.rpc();
+    if (!services.available(rpc.service())) {
+      throw new Refused(Problems.noInstance(rpc.service()));
     }
-    Once ended = new Once(asked.rpc().serverStreaming() ? takeStream(exchange, asked) : takeCall());
+    Once ended = new Once(rpc.unary() ? takeCall() : takeStream(exchange, route));
     try {
       io.grpc.Context named =
           RequestId.in(io.grpc.Context.ROOT, exchange.observation().requestId());
       try (Scope _ = exchange.observation().context().makeCurrent()) {
         named.run(
             () -> {
-              if (asked.rpc().serverStreaming()) {
-                startStream(exchange, asked, request, ended);
-              } else {
-                startUnary(exchange, asked, request, ended);
-              }
+              ClientCall<byte[], byte[]> call = call(exchange, rpc, timeout);
+              exchange.onGone(() -> call.cancel("the client left", null));
+              starter.start(call, metadata(exchange, rpc), ended);
             });
       }
     } catch (RuntimeException e) {
@@ -82,60 +116,38 @@ final class Calls {
   }
 
   /** Takes room for a stream, of the principal's and of the route's. Returns what gives it back. */
-  private Runnable takeStream(Exchange exchange, Asked asked) {
+  private Runnable takeStream(Exchange exchange, Route route) {
     String principal = exchange.user().map(user -> "user " + user.id()).orElseGet(exchange::peer);
-    String route = asked.route().key();
+    String key = route.key();
     if (!streamsOfPrincipals.take(principal)) {
       throw new Refused(Problems.tooManyStreams(limits.streamsPerPrincipal()));
     }
-    if (!streamsOfRoutes.take(route)) {
+    if (!streamsOfRoutes.take(key)) {
       streamsOfPrincipals.release(principal);
       throw new Refused(Problems.overloaded());
     }
     return () -> {
       streamsOfPrincipals.release(principal);
-      streamsOfRoutes.release(route);
+      streamsOfRoutes.release(key);
     };
   }
 
-  private void startUnary(Exchange exchange, Asked asked, byte[] request, Runnable ended) {
-    CallPolicy policy = asked.rpc().policy();
-    Duration timeout =
-        asked.timeout().filter(t -> t.compareTo(policy.timeout()) < 0).orElse(policy.timeout());
-    ClientCall<byte[], byte[]> call =
-        services
-            .channel(asked.rpc().service())
-            .newCall(asked.rpc().grpc(), options(exchange, asked, timeout));
-    exchange.onGone(() -> call.cancel("the client left", null));
-    call.start(new UnaryCall(exchange, asked, threads, ended), metadata(exchange, asked.rpc()));
-    call.request(2);
-    call.sendMessage(request);
-    call.halfClose();
-  }
-
-  private void startStream(Exchange exchange, Asked asked, byte[] request, Runnable ended) {
-    CallOptions options =
-        asked
-            .timeout()
-            .map(timeout -> options(exchange, asked, timeout))
-            .orElseGet(() -> options(exchange, asked));
-    ClientCall<byte[], byte[]> call =
-        services.streamChannel(asked.rpc().service()).newCall(asked.rpc().grpc(), options);
-    exchange.onGone(() -> call.cancel("the client left", null));
-    new StreamCall(exchange, asked, StreamFormat.of(asked.accept()), call, ended)
-        .start(metadata(exchange, asked.rpc()), request);
-  }
-
-  private static CallOptions options(Exchange exchange, Asked asked) {
+  private ClientCall<byte[], byte[]> call(Exchange exchange, Rpc rpc, Optional<Duration> timeout) {
     // On the loop of the connection: an exchange knows no locks.
-    return CallOptions.DEFAULT
-        .withExecutor(exchange.loop())
-        .withOption(CallPolicy.KEY, asked.rpc().policy());
+    CallOptions options =
+        CallOptions.DEFAULT.withExecutor(exchange.loop()).withOption(CallPolicy.KEY, rpc.policy());
+    if (rpc.unary()) {
+      Duration most = rpc.policy().timeout();
+      Duration least = timeout.filter(t -> t.compareTo(most) < 0).orElse(most);
+      return services.channel(rpc.service()).newCall(rpc.grpc(), within(least, options));
+    }
+    return services
+        .streamChannel(rpc.service())
+        .newCall(rpc.grpc(), timeout.map(t -> within(t, options)).orElse(options));
   }
 
-  private static CallOptions options(Exchange exchange, Asked asked, Duration timeout) {
-    return options(exchange, asked)
-        .withDeadline(Deadline.after(timeout.toNanos(), TimeUnit.NANOSECONDS));
+  private static CallOptions within(Duration timeout, CallOptions options) {
+    return options.withDeadline(Deadline.after(timeout.toNanos(), TimeUnit.NANOSECONDS));
   }
 
   private Metadata metadata(Exchange exchange, Rpc rpc) {

@@ -146,8 +146,10 @@ final class Catalogue {
 
   private void rebuild() {
     List<Route> routes = new ArrayList<>();
+    List<Route> named = new ArrayList<>();
     schemas.values().forEach(schema -> routes.addAll(schema.routes()));
-    RouteTable next = RouteTable.of(routes, owners);
+    schemas.values().forEach(schema -> named.addAll(schema.named()));
+    RouteTable next = RouteTable.of(routes, named, owners);
     Set<String> conflicts = new HashSet<>();
     for (RouteTable.Conflict conflict : next.conflicts()) {
       String text = conflict.refused().rpc().name() + " for " + conflict.refused().key();

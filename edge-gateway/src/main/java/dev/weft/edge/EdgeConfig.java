@@ -1,5 +1,6 @@
 package dev.weft.edge;
 
+import dev.weft.mesh.ConfigException;
 import dev.weft.mesh.Env;
 import dev.weft.mesh.MeshConfig;
 import java.nio.file.Path;
@@ -18,6 +19,7 @@ import java.util.stream.Collectors;
  *     options
  * @param owners paths that belong to one service
  * @param cacheFolder where contracts and owners are kept over a restart; without it they are not
+ * @param tls the public listener's certificate; without it there is plain text only
  */
 record EdgeConfig(
     MeshConfig mesh,
@@ -27,7 +29,8 @@ record EdgeConfig(
     RouteOwners owners,
     Optional<Path> cacheFolder,
     Cors cors,
-    HttpLimits limits) {
+    HttpLimits limits,
+    Optional<TlsFiles> tls) {
 
   static final String SERVICE = "edge-gateway";
 
@@ -38,7 +41,8 @@ record EdgeConfig(
    * WEFT_MANAGEMENT_PORT} one more, and {@code WEFT_BIND_PUBLIC} (what {@code WEFT_BIND} says),
    * {@code WEFT_TOKEN_SERVICES} (all of ours), {@code WEFT_DEFAULT_ACCESS} (authenticated), {@code
    * WEFT_CACHE_DIR} (none), {@code WEFT_CORS_ORIGINS} (none), {@code WEFT_STREAMS_PER_PRINCIPAL}
-   * (5) and {@code WEFT_CONNECTIONS_PER_ADDRESS} (256).
+   * (5), {@code WEFT_CONNECTIONS_PER_ADDRESS} (256) and, both or neither, {@code
+   * WEFT_TLS_CERT_FILE} and {@code WEFT_TLS_KEY_FILE}.
    */
   static EdgeConfig from(Env env) {
     MeshConfig mesh = withOwnManagementPort(MeshConfig.from(env, SERVICE, PORT), env);
@@ -52,7 +56,18 @@ record EdgeConfig(
         env.optional("WEFT_CACHE_DIR", Path::of),
         env.optional("WEFT_CORS_ORIGINS", origins -> new Cors(origins(origins)))
             .orElse(new Cors(Set.of())),
-        limits(env));
+        limits(env),
+        tls(env));
+  }
+
+  private static Optional<TlsFiles> tls(Env env) {
+    Optional<Path> certificate = env.file("WEFT_TLS_CERT_FILE");
+    Optional<Path> key = env.file("WEFT_TLS_KEY_FILE");
+    if (certificate.isPresent() != key.isPresent()) {
+      throw ConfigException.missing(
+          certificate.isPresent() ? "WEFT_TLS_KEY_FILE" : "WEFT_TLS_CERT_FILE");
+    }
+    return certificate.map(file -> new TlsFiles(file, key.orElseThrow()));
   }
 
   private static HttpLimits limits(Env env) {

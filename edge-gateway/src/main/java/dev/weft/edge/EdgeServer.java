@@ -5,6 +5,7 @@ import dev.weft.consul.Health;
 import dev.weft.consul.Registration;
 import dev.weft.consul.ServiceRegistration;
 import dev.weft.consul.Weights;
+import dev.weft.mesh.ConfigException;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshProcess;
 import dev.weft.mesh.RunningProcess;
@@ -16,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.jspecify.annotations.Nullable;
@@ -26,6 +28,7 @@ import org.slf4j.LoggerFactory;
 public final class EdgeServer implements RunningProcess {
   private static final Logger log = LoggerFactory.getLogger(EdgeServer.class);
   private static final Duration READY_POLL = Duration.ofMillis(100);
+  private static final Duration CERTIFICATES_POLL = Duration.ofSeconds(5);
 
   private final EdgeConfig config;
   private final Mesh mesh;
@@ -33,6 +36,7 @@ public final class EdgeServer implements RunningProcess {
   private final SchemaWatch schemas;
   private final Gateway gateway;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+  private final Optional<Certificates> certificates;
   private volatile @Nullable HttpListener listener;
   private volatile boolean caughtUp;
 
@@ -53,6 +57,7 @@ public final class EdgeServer implements RunningProcess {
     this.config = config;
     this.mesh = mesh;
     this.tokens = tokens;
+    this.certificates = config.tls().map(files -> certificates(files, threads));
     // First of all: the management port is open already.
     mesh.management().readiness("listener", () -> listener != null);
     this.schemas =
@@ -80,6 +85,15 @@ public final class EdgeServer implements RunningProcess {
             threads);
   }
 
+  private static Certificates certificates(TlsFiles files, Executor threads) {
+    try {
+      return Certificates.open(files, CERTIFICATES_POLL, threads);
+    } catch (IllegalArgumentException e) {
+      throw ConfigException.wrong(
+          "WEFT_TLS_CERT_FILE", files.certificate().toString(), String.valueOf(e.getMessage()));
+    }
+  }
+
   public static void main(String[] args) {
     MeshProcess.run(EdgeConfig.SERVICE, env -> new EdgeServer(EdgeConfig.from(env)));
   }
@@ -96,7 +110,8 @@ public final class EdgeServer implements RunningProcess {
         HttpListener.open(
             gateway,
             config.limits(),
-            new InetSocketAddress(config.bindPublic(), config.mesh().port()));
+            new InetSocketAddress(config.bindPublic(), config.mesh().port()),
+            certificates);
     listener = open;
     log.info("listening on {}:{}", config.bindPublic(), open.port());
     synchronized (this) {
@@ -233,6 +248,7 @@ public final class EdgeServer implements RunningProcess {
       listener.drain(config.mesh().drain().calls());
       listener.close();
     }
+    certificates.ifPresent(Certificates::close);
     schemas.close();
     threads.shutdownNow();
     mesh.close();

@@ -6,6 +6,7 @@ import dev.weft.mesh.Caller;
 import dev.weft.transcoder.Schema;
 import io.grpc.Metadata;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpUtil;
@@ -16,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,11 +32,25 @@ final class Exchange {
 
   private static final JsonFactory JSON = new JsonFactory();
 
-  private final Http1Connection connection;
+  /** Who takes a body as it comes. */
+  interface Parts {
+    void part(ByteBuf part);
+
+    /** The body is complete. */
+    void end();
+
+    /** Whether what was taken is passed on at once, and not kept until the end. */
+    boolean passesOn();
+  }
+
+  private final Carrier connection;
   private final HttpRequest request;
   private final Observation observation;
 
   private @Nullable Consumer<byte[]> onBody;
+  private @Nullable Parts parts;
+  private boolean bodyHeld;
+  private @Nullable Function<Problem, Answer> refusals;
   private ByteArrayOutputStream body = new ByteArrayOutputStream(0);
   private int bodyMax;
   private int discarded;
@@ -51,7 +67,7 @@ final class Exchange {
   private @Nullable Route route;
   private Optional<Caller.User> user = Optional.empty();
 
-  Exchange(Http1Connection connection, HttpRequest request, Observation observation) {
+  Exchange(Carrier connection, HttpRequest request, Observation observation) {
     this.connection = connection;
     this.request = request;
     this.observation = observation;
@@ -157,9 +173,56 @@ final class Exchange {
     connection.expectBody(bodyMax);
   }
 
+  /** Has no more of the body read than is on its way, until somebody takes it in parts. */
+  void holdBody() {
+    bodyHeld = true;
+    connection.pauseBody(true);
+  }
+
+  /** Has the body read, and handed over as it comes. One that is held is let come. */
+  void readParts(Parts to) {
+    parts = to;
+    if (HttpUtil.is100ContinueExpected(request) && !bodyEnded) {
+      connection.sendContinue();
+    }
+    byte[] there = body.toByteArray();
+    body = new ByteArrayOutputStream(0);
+    if (there.length > 0) {
+      to.part(Unpooled.wrappedBuffer(there));
+    }
+    pauseBody(false);
+    if (bodyEnded) {
+      parts = null;
+      if (!ended) {
+        to.end();
+      }
+    } else if (to.passesOn()) {
+      connection.expectNoBody();
+    } else if (!ended) {
+      connection.expectBody(bodyMax);
+    }
+  }
+
+  /** Has no more of the body read, or goes on. */
+  void pauseBody(boolean paused) {
+    if (bodyHeld != paused && !(paused && bodyEnded)) {
+      bodyHeld = paused;
+      connection.pauseBody(paused);
+    }
+  }
+
+  /** Whether what comes of the body takes room until it is complete. */
+  boolean keepsBody() {
+    return !ended && (parts == null || !parts.passesOn());
+  }
+
   /** Called by the connection. */
   void content(ByteBuf content) {
     int length = content.readableBytes();
+    if (parts != null && !ended) {
+      parts.part(content);
+      return;
+    }
     if (begun) {
       discarded += length;
       if (discarded > DISCARD_MAX) {
@@ -167,7 +230,7 @@ final class Exchange {
       }
       return;
     }
-    if (body.size() + length > bodyMax) {
+    if (!bodyHeld && body.size() + length > bodyMax) {
       refuseTooLong();
       return;
     }
@@ -181,7 +244,11 @@ final class Exchange {
   /** Called by the connection. */
   void bodyEnd() {
     bodyEnded = true;
-    if (begun) {
+    Parts to = parts;
+    parts = null;
+    if (to != null && !ended) {
+      to.end();
+    } else if (begun) {
       doneIfBoth();
     } else if (onBody != null) {
       handOver();
@@ -251,6 +318,16 @@ final class Exchange {
       abort();
       return;
     }
+    observation.reason(problem.reason());
+    answer(refusals == null ? refusal(problem) : refusals.apply(problem));
+  }
+
+  /** In which form errors are told from now on, as long as nothing was answered. */
+  void refusals(Function<Problem, Answer> form) {
+    refusals = form;
+  }
+
+  private Answer refusal(Problem problem) {
     Map<String, String> headers = new LinkedHashMap<>();
     problem.retryAfterSeconds().ifPresent(seconds -> headers.put("Retry-After", seconds));
     if (problem.status() == 401) {
@@ -259,8 +336,7 @@ final class Exchange {
           "WWW-Authenticate",
           sent ? "Bearer realm=\"weft\", error=\"invalid_token\"" : "Bearer realm=\"weft\"");
     }
-    observation.reason(problem.reason());
-    answer(Answer.of(problem.status(), "application/problem+json", problemJson(problem), headers));
+    return Answer.of(problem.status(), "application/problem+json", problemJson(problem), headers);
   }
 
   /** Begins an answer of unknown length. */
@@ -290,13 +366,27 @@ final class Exchange {
   }
 
   void endStream() {
+    endStream(Map.of());
+  }
+
+  /**
+   * Ends the stream.
+   *
+   * @param trailers sent where the connection knows such
+   */
+  void endStream(Map<String, String> trailers) {
     if (!ended) {
       if (encoder != null) {
         connection.writePart(encoder.end());
       }
-      connection.endStream();
+      connection.endStream(trailers);
       end();
     }
+  }
+
+  /** Whether an answer can end with trailers. */
+  boolean hasTrailers() {
+    return connection.hasTrailers();
   }
 
   /** Closes the connection in the middle of an answer: the client sees that it is not whole. */
@@ -377,6 +467,7 @@ final class Exchange {
 
   private void end() {
     ended = true;
+    pauseBody(false);
     observation.end(connection.written());
     doneIfBoth();
   }

@@ -1,12 +1,9 @@
 package dev.weft.edge;
 
-import dev.weft.mesh.Caller;
-import dev.weft.mesh.Rejection;
 import io.grpc.MethodDescriptor.MethodType;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpVersion;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -15,7 +12,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.function.BooleanSupplier;
-import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import org.slf4j.Logger;
@@ -35,8 +31,6 @@ final class Gateway {
   private static final Pattern HOST =
       Pattern.compile("([A-Za-z0-9._-]{1,255}|\\[[0-9A-Fa-f:.]{2,45}])(:[0-9]{1,5})?");
 
-  private static final Pattern GRPC_TIMEOUT = Pattern.compile("[0-9]{1,8}[HMSmun]");
-
   private static final Set<String> NEVER = Set.of("TRACE", "CONNECT");
 
   /**
@@ -46,8 +40,9 @@ final class Gateway {
 
   private final Services services;
   private final BooleanSupplier caughtUp;
-  private final Tokens tokens;
+  private final Identity identity;
   private final Calls calls;
+  private final RpcRequests rpcs;
   private final Cors cors;
   private final HttpLimits limits;
   private final HttpTelemetry telemetry;
@@ -69,16 +64,17 @@ final class Gateway {
       Executor threads) {
     this.services = services;
     this.caughtUp = caughtUp;
-    this.tokens = tokens;
+    this.identity = new Identity(tokens, threads);
     this.calls = new Calls(services, tokenServices, limits, threads);
+    this.rpcs = new RpcRequests(identity, calls);
     this.cors = cors;
     this.limits = limits;
     this.telemetry = telemetry;
     this.threads = threads;
   }
 
-  Observation observe(HttpRequest request) {
-    return telemetry.begin(request);
+  Observation observe(HttpRequest request, String scheme) {
+    return telemetry.begin(request, scheme);
   }
 
   Observation observeMalformed() {
@@ -94,10 +90,14 @@ final class Gateway {
           cors.headers(request.headers()).forEach(exchange::alsoAnswer);
           checkHttp(exchange);
           RequestTarget target = RequestTarget.parse(request.uri());
-          switch (services.routes().match(exchange.method(), target)) {
-            case RouteTable.Unknown() ->
-                throw new Refused(
-                    caughtUp.getAsBoolean() ? Problems.noRoute() : Problems.starting());
+          RouteTable routes = services.routes();
+          Route named = routes.named(target.path());
+          if (named != null) {
+            named(exchange, named);
+            return;
+          }
+          switch (routes.match(exchange.method(), target)) {
+            case RouteTable.Unknown() -> throw new Refused(unknown(exchange));
             case RouteTable.WrongMethod(var allowed) -> wrongMethod(exchange, allowed);
             case RouteTable.Found found -> {
               if (Cors.isPreflight(exchange.method(), request.headers())) {
@@ -108,6 +108,14 @@ final class Gateway {
             }
           }
         });
+  }
+
+  private Problem unknown(Exchange exchange) {
+    boolean named = rpcs.isOne(exchange);
+    if (!caughtUp.getAsBoolean()) {
+      return Problems.starting();
+    }
+    return named ? Problems.rpcUnknown() : Problems.noRoute();
   }
 
   private void checkHttp(Exchange exchange) {
@@ -154,6 +162,16 @@ final class Gateway {
     exchange.answer(Answer.empty(204, Map.of()));
   }
 
+  /** A path that names an RPC. */
+  private void named(Exchange exchange, Route route) {
+    List<String> methods = RpcRequests.methods(route);
+    if (methods.contains(exchange.method())) {
+      rpcs.serve(exchange, route);
+    } else {
+      wrongMethod(exchange, methods);
+    }
+  }
+
   private void found(Exchange exchange, RouteTable.Found found, RequestTarget target) {
     exchange.route(found.route());
     found.route().rpc().endOfLife().forEach(exchange::alsoAnswer);
@@ -173,12 +191,12 @@ final class Gateway {
             Prefer.parse(headers.getAll("prefer")),
             found.route().transcoder().fields(target.query()),
             coding(exchange, found.route()),
-            timeout(headers.getAll("grpc-timeout")));
+            Timeouts.grpc(headers.getAll("grpc-timeout")));
     if (asked.prefer().timing()) {
       exchange.timed();
     }
     checkRepresentation(exchange, asked);
-    authorise(
+    identity.authorise(
         exchange,
         asked.rpc().access(),
         () -> exchange.readBody(body -> guarded(exchange, () -> transcode(exchange, asked, body))));
@@ -237,88 +255,6 @@ final class Gateway {
     return true;
   }
 
-  private static Optional<Duration> timeout(List<String> values) {
-    if (values.isEmpty()) {
-      return Optional.empty();
-    }
-    String value = values.getFirst();
-    if (values.size() > 1 || !GRPC_TIMEOUT.matcher(value).matches()) {
-      throw Refused.badRequest("MALFORMED_HEADER", "Grpc-Timeout is not a time of gRPC");
-    }
-    long amount = Long.parseLong(value.substring(0, value.length() - 1));
-    return Optional.of(
-        switch (value.charAt(value.length() - 1)) {
-          case 'H' -> Duration.ofHours(amount);
-          case 'M' -> Duration.ofMinutes(amount);
-          case 'S' -> Duration.ofSeconds(amount);
-          case 'm' -> Duration.ofMillis(amount);
-          case 'u' -> Duration.ofNanos(amount * 1_000);
-          default -> Duration.ofNanos(amount);
-        });
-  }
-
-  /** Goes on if the caller may; where anybody may, a bad token is as none. */
-  private void authorise(Exchange exchange, Access access, Runnable then) {
-    List<String> given = exchange.request().headers().getAll("authorization");
-    boolean open = access instanceof Access.Public;
-    Optional<String> token = given.size() == 1 ? Tokens.bearer(given.getFirst()) : Optional.empty();
-    if (token.isEmpty()) {
-      if (!open) {
-        throw new Refused(given.isEmpty() ? Problems.tokenMissing() : Problems.tokenInvalid());
-      }
-      then.run();
-      return;
-    }
-    verify(
-        exchange,
-        token.get(),
-        user -> {
-          exchange.user(user);
-          if (access instanceof Access.Authenticated(Set<String> roles)
-              && !roles.isEmpty()
-              && roles.stream().noneMatch(user.roles()::contains)) {
-            throw new Refused(Problems.roleRequired());
-          }
-          then.run();
-        },
-        problem -> {
-          if (!open) {
-            throw new Refused(problem);
-          }
-          then.run();
-        });
-  }
-
-  private void verify(
-      Exchange exchange, String token, Consumer<Caller.User> good, Consumer<Problem> bad) {
-    threads.execute(
-        () -> {
-          Runnable then;
-          try {
-            Caller.User user = tokens.verify(token);
-            then = () -> good.accept(user);
-          } catch (Rejection e) {
-            Problem problem = problem(e);
-            then = () -> bad.accept(problem);
-          } catch (RuntimeException e) {
-            log.error("a token cannot be verified", e);
-            then = () -> bad.accept(Problem.internal());
-          }
-          Runnable next = then;
-          exchange.loop().execute(() -> guarded(exchange, next));
-        });
-  }
-
-  private static Problem problem(Rejection rejection) {
-    Problem problem =
-        Problem.of(
-            HttpStatuses.of(rejection.code()),
-            rejection.code(),
-            rejection.reason(),
-            String.valueOf(rejection.getMessage()));
-    return rejection.retryAfter().map(problem::withRetryAfter).orElse(problem);
-  }
-
   private void transcode(Exchange exchange, Asked asked, byte[] body) {
     if (body.length <= INLINE_BYTES_MAX && asked.coding().isEmpty()) {
       calls.start(exchange, asked, request(exchange, asked, body));
@@ -355,7 +291,7 @@ final class Gateway {
   }
 
   /** Does a part of the work; whatever it throws becomes the answer. */
-  private static void guarded(Exchange exchange, Runnable work) {
+  static void guarded(Exchange exchange, Runnable work) {
     if (exchange.over()) {
       return;
     }

@@ -5,6 +5,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelPipeline;
 import io.netty.channel.EventLoop;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.codec.DecoderException;
@@ -23,6 +24,7 @@ import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
+import io.netty.handler.ssl.SslHandler;
 import io.netty.util.ReferenceCountUtil;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -30,6 +32,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -40,7 +43,7 @@ import org.slf4j.LoggerFactory;
  * end. What is not HTTP beyond doubt is answered once and the connection closed, since nobody can
  * know where the next request would begin.
  */
-final class Http1Connection extends ChannelInboundHandlerAdapter {
+final class Http1Connection extends ChannelInboundHandlerAdapter implements Carrier {
   private static final Logger log = LoggerFactory.getLogger(Http1Connection.class);
 
   private static final int DEFAULT_BODY = 64 * 1024;
@@ -54,7 +57,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
   private final Gateway gateway;
   private final HttpLimits limits;
   private final StrictRequestDecoder decoder;
-  private final boolean welcome;
+  private final Optional<Problem> refusal;
 
   /**
    * What was read and is not worked on yet: parts of requests, and problems with reading more.
@@ -67,9 +70,11 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
   private @Nullable DeadlineTimer stalled;
   private @Nullable DeadlineTimer waiting;
   private @Nullable Exchange current;
+  private String scheme = "http";
   private Awaiting awaiting = Awaiting.NOTHING;
   private State state = State.OPEN;
   private boolean paused;
+  private boolean bodyPaused;
   private int requests;
   private boolean draining;
   private boolean flushing;
@@ -93,29 +98,31 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
   }
 
   /**
-   * @param welcome whether it may ask for anything; else it is told why not, and closed
+   * @param refusal why it may not ask for anything; it is told so, and closed
    */
   Http1Connection(
-      Gateway gateway, HttpLimits limits, StrictRequestDecoder decoder, boolean welcome) {
+      Gateway gateway, HttpLimits limits, StrictRequestDecoder decoder, Optional<Problem> refusal) {
     this.gateway = gateway;
     this.limits = limits;
     this.decoder = decoder;
-    this.welcome = welcome;
+    this.refusal = refusal;
+  }
+
+  /** What the requests of a connection with this pipeline come by. */
+  static String scheme(ChannelPipeline pipeline) {
+    return pipeline.get(SslHandler.class) == null ? "http" : "https";
   }
 
   // Reading.
 
   @Override
-  public void channelActive(ChannelHandlerContext ctx) {
+  public void handlerAdded(ChannelHandlerContext ctx) {
     context = ctx;
+    scheme = scheme(ctx.pipeline());
     reading = new DeadlineTimer(ctx.channel().eventLoop(), this::tooSlow);
     stalled = new DeadlineTimer(ctx.channel().eventLoop(), this::abort);
     waiting = new DeadlineTimer(ctx.channel().eventLoop(), this::waitedTooLong);
-    if (welcome) {
-      await(Awaiting.REQUEST, limits.idle());
-    } else {
-      refuse(Problems.tooManyConnections(limits.connectionsPerAddress()));
-    }
+    refusal.ifPresentOrElse(this::refuse, () -> await(Awaiting.REQUEST, limits.idle()));
   }
 
   @Override
@@ -188,7 +195,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
     if (paused && waiting != null) {
       paused = false;
       waiting.clear();
-      channel().config().setAutoRead(true);
+      channel().config().setAutoRead(!bodyPaused);
     }
   }
 
@@ -221,7 +228,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
       state = State.LAST;
     }
     written = 0;
-    Exchange exchange = new Exchange(this, request, gateway.observe(request));
+    Exchange exchange = new Exchange(this, request, gateway.observe(request, scheme()));
     current = exchange;
     expectBody(DEFAULT_BODY);
     gateway.serve(exchange);
@@ -333,11 +340,21 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
     }
   }
 
-  /** From now on the body must arrive, in a time that fits what the method allows. */
-  void expectBody(int bytesMax) {
+  @Override
+  public void expectBody(int bytesMax) {
     awaiting = Awaiting.NOTHING;
-    long windows = Math.max(1, (bytesMax + DEFAULT_BODY - 1L) / DEFAULT_BODY);
-    await(Awaiting.BODY, limits.bodyWithin().multipliedBy(windows));
+    await(Awaiting.BODY, limits.bodyWithin(bytesMax));
+  }
+
+  @Override
+  public void expectNoBody() {
+    clear();
+  }
+
+  @Override
+  public void pauseBody(boolean pause) {
+    bodyPaused = pause;
+    channel().config().setAutoRead(!paused && !bodyPaused);
   }
 
   private void tooSlow() {
@@ -361,26 +378,35 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
 
   // What an exchange asks for.
 
-  EventLoop loop() {
+  @Override
+  public EventLoop loop() {
     return channel().eventLoop();
   }
 
-  String peer() {
+  @Override
+  public String peer() {
     return channel().remoteAddress() instanceof InetSocketAddress address
         ? address.getAddress().getHostAddress()
         : "";
   }
 
-  boolean writable() {
+  @Override
+  public String scheme() {
+    return scheme;
+  }
+
+  @Override
+  public boolean writable() {
     return channel().isWritable();
   }
 
-  /** Bytes of the answer's body so far. */
-  long written() {
+  @Override
+  public long written() {
     return written;
   }
 
-  void sendContinue() {
+  @Override
+  public void sendContinue() {
     send(
         new DefaultFullHttpResponse(
             HttpVersion.HTTP_1_1, HttpResponseStatus.CONTINUE, Unpooled.EMPTY_BUFFER));
@@ -388,13 +414,15 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
   }
 
   /** The answer being given is the last on this connection. */
-  void closeAfterThis() {
+  @Override
+  public void closeAfterThis() {
     if (state == State.OPEN) {
       state = State.LAST;
     }
   }
 
-  void write(Exchange exchange, int status, Map<String, String> headers, byte[] body) {
+  @Override
+  public void write(Exchange exchange, int status, Map<String, String> headers, byte[] body) {
     boolean head = exchange.isHead();
     DefaultFullHttpResponse response =
         new DefaultFullHttpResponse(
@@ -411,7 +439,8 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
     channel().flush();
   }
 
-  void writeStreamHead(Exchange exchange, int status, Map<String, String> headers) {
+  @Override
+  public void writeStreamHead(Exchange exchange, int status, Map<String, String> headers) {
     HttpResponse response =
         new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(status));
     // HTTP/1.0 does not know chunks: there the end of the connection is the end of the answer.
@@ -422,7 +451,8 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
     send(response);
   }
 
-  void writePart(byte[] part) {
+  @Override
+  public void writePart(byte[] part) {
     written += part.length;
     send(new DefaultHttpContent(Unpooled.wrappedBuffer(part)));
     if (!flushing) {
@@ -437,7 +467,13 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
     channel().flush();
   }
 
-  void endStream() {
+  @Override
+  public boolean hasTrailers() {
+    return false;
+  }
+
+  @Override
+  public void endStream(Map<String, String> trailers) {
     send(LastHttpContent.EMPTY_LAST_CONTENT);
     channel().flush();
   }
@@ -455,8 +491,8 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
     }
   }
 
-  /** Request and answer are both complete. */
-  void done() {
+  @Override
+  public void done() {
     current = null;
     if (state == State.OPEN) {
       // On the loop, so that many small requests in one packet do not pile up on the stack.
@@ -473,8 +509,8 @@ final class Http1Connection extends ChannelInboundHandlerAdapter {
     }
   }
 
-  /** Cuts the connection off. */
-  void abort() {
+  @Override
+  public void abort() {
     var _ = channel().close();
   }
 

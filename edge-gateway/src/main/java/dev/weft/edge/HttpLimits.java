@@ -22,6 +22,7 @@ import java.time.Duration;
  * @param streamsPerPrincipal streams one user, or one address without a user, may hold; more get
  *     429
  * @param streamsPerRoute streams all together may hold on one route; more get 503
+ * @param http2 of a connection of HTTP/2
  */
 record HttpLimits(
     int uriBytes,
@@ -36,7 +37,10 @@ record HttpLimits(
     int connectionsPerAddress,
     int inFlight,
     int streamsPerPrincipal,
-    int streamsPerRoute) {
+    int streamsPerRoute,
+    Http2Limits http2) {
+
+  private static final int BODY_WINDOW = 64 * 1024;
 
   static final HttpLimits DEFAULT =
       new HttpLimits(
@@ -52,7 +56,8 @@ record HttpLimits(
           256,
           2_000,
           5,
-          1_000);
+          1_000,
+          Http2Limits.DEFAULT);
 
   HttpLimits withDeadlines(Duration header, Duration body, Duration idleFor) {
     return new HttpLimits(
@@ -68,7 +73,8 @@ record HttpLimits(
         connectionsPerAddress,
         inFlight,
         streamsPerPrincipal,
-        streamsPerRoute);
+        streamsPerRoute,
+        http2);
   }
 
   HttpLimits withConnections(int requestsOfEach, int perAddress) {
@@ -85,7 +91,8 @@ record HttpLimits(
         perAddress,
         inFlight,
         streamsPerPrincipal,
-        streamsPerRoute);
+        streamsPerRoute,
+        http2);
   }
 
   HttpLimits withStreamsPerPrincipal(int streams) {
@@ -102,6 +109,30 @@ record HttpLimits(
         connectionsPerAddress,
         inFlight,
         streams,
-        streamsPerRoute);
+        streamsPerRoute,
+        http2);
+  }
+
+  HttpLimits with(Http2Limits other) {
+    return new HttpLimits(
+        uriBytes,
+        headerBytes,
+        headerFields,
+        headerWithin,
+        bodyWithin,
+        idle,
+        stalled,
+        requestsPerConnection,
+        connections,
+        connectionsPerAddress,
+        inFlight,
+        streamsPerPrincipal,
+        streamsPerRoute,
+        other);
+  }
+
+  /** The time a body of up to so many bytes may take. */
+  Duration bodyWithin(int bytesMax) {
+    return bodyWithin.multipliedBy(Math.max(1, (bytesMax + BODY_WINDOW - 1L) / BODY_WINDOW));
   }
 }

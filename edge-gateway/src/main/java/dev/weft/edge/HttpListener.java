@@ -13,12 +13,12 @@ import io.netty.channel.group.DefaultChannelGroup;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
-import io.netty.handler.codec.http.HttpResponseEncoder;
 import io.netty.util.concurrent.GlobalEventExecutor;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.HexFormat;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -36,8 +36,14 @@ final class HttpListener implements AutoCloseable {
   private final ChannelGroup connections = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
   private final Channel server;
 
-  private HttpListener(Gateway gateway, HttpLimits limits, InetSocketAddress address) {
+  private HttpListener(
+      Gateway gateway,
+      HttpLimits limits,
+      InetSocketAddress address,
+      Optional<Certificates> certificates) {
     Slots perAddress = new Slots(limits.connectionsPerAddress());
+    Optional<Problem> tooMany =
+        Optional.of(Problems.tooManyConnections(limits.connectionsPerAddress()));
     ServerBootstrap bootstrap =
         new ServerBootstrap()
             .group(acceptors, loops)
@@ -58,17 +64,12 @@ final class HttpListener implements AutoCloseable {
                     }
                     connections.add(channel);
                     String holder = holder(peer.getAddress());
-                    boolean welcome = perAddress.take(holder);
-                    if (welcome) {
-                      var _ = channel.closeFuture().addListener(_ -> perAddress.release(holder));
+                    if (!perAddress.take(holder)) {
+                      Entrance.addHttp1(channel.pipeline(), gateway, limits, tooMany);
+                      return;
                     }
-                    StrictRequestDecoder decoder = new StrictRequestDecoder(limits);
-                    channel
-                        .pipeline()
-                        .addLast(new Http2Refusal(limits.headerWithin()))
-                        .addLast(decoder)
-                        .addLast(new HttpResponseEncoder())
-                        .addLast(new Http1Connection(gateway, limits, decoder, welcome));
+                    var _ = channel.closeFuture().addListener(_ -> perAddress.release(holder));
+                    channel.pipeline().addLast(new Entrance(gateway, limits, certificates));
                   }
                 });
     ChannelFuture bound = bootstrap.bind(address).awaitUninterruptibly();
@@ -82,9 +83,17 @@ final class HttpListener implements AutoCloseable {
     }
   }
 
-  /** Listens. Throws IllegalStateException that says why if the address cannot be had. */
-  static HttpListener open(Gateway gateway, HttpLimits limits, InetSocketAddress address) {
-    return new HttpListener(gateway, limits, address);
+  /**
+   * Listens. Throws IllegalStateException that says why if the address cannot be had.
+   *
+   * @param certificates to offer TLS with
+   */
+  static HttpListener open(
+      Gateway gateway,
+      HttpLimits limits,
+      InetSocketAddress address,
+      Optional<Certificates> certificates) {
+    return new HttpListener(gateway, limits, address, certificates);
   }
 
   /** Whoever has one address of IPv6 has all that share its first half. */
@@ -107,16 +116,25 @@ final class HttpListener implements AutoCloseable {
     server.close().syncUninterruptibly();
     long end = System.nanoTime() + within.toNanos();
     for (Channel connection : connections) {
-      Http1Connection http = connection.pipeline().get(Http1Connection.class);
-      if (http != null) {
-        connection.eventLoop().execute(http::drain);
-      }
+      connection.eventLoop().execute(() -> drain(connection));
     }
     for (Channel connection : connections) {
       long left = end - System.nanoTime();
       if (left <= 0 || !connection.closeFuture().awaitUninterruptibly(left, TimeUnit.NANOSECONDS)) {
         return;
       }
+    }
+  }
+
+  private static void drain(Channel connection) {
+    Http1Connection http1 = connection.pipeline().get(Http1Connection.class);
+    Http2Connection http2 = connection.pipeline().get(Http2Connection.class);
+    if (http1 != null) {
+      http1.drain();
+    } else if (http2 != null) {
+      http2.drain();
+    } else {
+      var _ = connection.close();
     }
   }
 

@@ -74,37 +74,37 @@ final class HttpTelemetry {
   }
 
   /** A request begins. Its id is the client's, if that is fit to be one. */
-  Observation begin(HttpRequest request) {
+  Observation begin(HttpRequest request, String scheme) {
     String method = METHODS.contains(request.method().name()) ? request.method().name() : "_OTHER";
     String given = request.headers().get("x-request-id");
     String id = given != null && isId(given) ? given : newId.get();
     Context caller = propagator.extract(Context.root(), request.headers(), Headers.INSTANCE);
-    return begin(method, id, caller);
+    return begin(method, scheme, id, caller);
   }
 
   /** What was no request ends. */
   Observation beginMalformed() {
-    return begin("_OTHER", newId.get(), Context.root());
+    return begin("_OTHER", "http", newId.get(), Context.root());
   }
 
-  private Observation begin(String method, String id, Context caller) {
+  private Observation begin(String method, String scheme, String id, Context caller) {
     Span span =
         tracer
             .spanBuilder(method)
             .setSpanKind(SpanKind.SERVER)
             .setParent(caller)
             .setAttribute(METHOD, method)
-            .setAttribute(SCHEME, "http")
+            .setAttribute(SCHEME, scheme)
             .startSpan();
     active.add(1);
-    return new Observation(this, method, id, caller.with(span), span);
+    return new Observation(this, method, scheme, id, caller.with(span), span);
   }
 
   void ended(Observation request) {
     active.add(-1);
     boolean failed = request.status() >= 500;
     AttributesBuilder attributes =
-        Attributes.builder().put(METHOD, request.method()).put(SCHEME, "http");
+        Attributes.builder().put(METHOD, request.method()).put(SCHEME, request.scheme());
     if (!request.route().isEmpty()) {
       attributes.put(ROUTE, request.route());
     }

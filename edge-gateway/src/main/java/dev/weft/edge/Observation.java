@@ -12,6 +12,7 @@ final class Observation {
 
   private final HttpTelemetry telemetry;
   private final String method;
+  private final String scheme;
   private final String requestId;
   private final Context context;
   private final Span span;
@@ -24,9 +25,15 @@ final class Observation {
   private boolean gone;
 
   Observation(
-      HttpTelemetry telemetry, String method, String requestId, Context context, Span span) {
+      HttpTelemetry telemetry,
+      String method,
+      String scheme,
+      String requestId,
+      Context context,
+      Span span) {
     this.telemetry = telemetry;
     this.method = method;
+    this.scheme = scheme;
     this.requestId = requestId;
     this.context = context;
     this.span = span;
@@ -98,6 +105,10 @@ final class Observation {
 
   String method() {
     return method;
+  }
+
+  String scheme() {
+    return scheme;
   }
 
   /** The template, never the path: as many names as there are routes. */

@@ -90,7 +90,11 @@ record Problem(
     return of(500, Status.Code.INTERNAL, "INTERNAL", "internal error");
   }
 
-  /** What a service answered instead of a reply, or what became of the call to it. */
+  /**
+   * What a service answered instead of a reply, or what became of the call to it.
+   *
+   * @param transcoder for the names of fields in JSON; without it they keep those of the contract
+   */
   static Problem of(Status status, @Nullable Metadata trailers, @Nullable Transcoder transcoder) {
     List<Any> details = new ArrayList<>();
     ErrorInfo info = ErrorInfo.getDefaultInstance();
@@ -111,10 +115,12 @@ record Problem(
                       Durations.toNanos(detail.unpack(RetryInfo.class).getRetryDelay())));
         } else if (detail.is(BadRequest.class)) {
           for (var v : detail.unpack(BadRequest.class).getFieldViolationsList()) {
-            String pointer = transcoder == null ? "" : transcoder.pointer(v.getField());
-            Violation violation = new Violation(pointer, v.getDescription());
-            told = inNamesOfJson(told, v.getField(), violation);
-            violations.add(violation);
+            if (transcoder != null) {
+              Violation violation =
+                  new Violation(transcoder.pointer(v.getField()), v.getDescription());
+              told = inNamesOfJson(told, v.getField(), violation);
+              violations.add(violation);
+            }
           }
         }
       } catch (InvalidProtocolBufferException | IllegalArgumentException | ArithmeticException e) {

@@ -17,6 +17,11 @@ final class Problems {
         400, Code.INVALID_ARGUMENT, "MALFORMED_REQUEST", "exactly one valid Host is required");
   }
 
+  static Problem tlsRequired() {
+    return Problem.of(
+        400, Code.INVALID_ARGUMENT, "TLS_REQUIRED", "this port is spoken to over TLS");
+  }
+
   static Problem noRoute() {
     return Problem.of(404, Code.NOT_FOUND, "ROUTE_NOT_FOUND", "no service has this path");
   }
@@ -120,7 +125,7 @@ final class Problems {
 
   static Problem httpVersion() {
     return Problem.of(
-        505, Code.UNIMPLEMENTED, "HTTP_VERSION", "HTTP/1.1 and HTTP/1.0 are understood");
+        505, Code.UNIMPLEMENTED, "HTTP_VERSION", "HTTP/2, HTTP/1.1 and HTTP/1.0 are understood");
   }
 
   static Problem tokenMissing() {
@@ -165,6 +170,43 @@ final class Problems {
         Code.UNAVAILABLE,
         "NO_HEALTHY_INSTANCE",
         "no instance of " + service + " is healthy at the moment");
+  }
+
+  static Problem rpcUnknown() {
+    return Problem.of(404, Code.UNIMPLEMENTED, "RPC_NOT_FOUND", "no service offers this RPC");
+  }
+
+  static Problem encodingUnknown() {
+    return Problem.of(
+        415,
+        Code.UNIMPLEMENTED,
+        "ENCODING_UNKNOWN",
+        "messages can be encoded as " + ContentCoding.TAKEN);
+  }
+
+  static Problem messageTooLong(int bytesMax) {
+    return Problem.of(
+        413,
+        Code.RESOURCE_EXHAUSTED,
+        "MESSAGE_TOO_LARGE",
+        "a message may have " + bytesMax + " bytes");
+  }
+
+  static Problem oneMessage() {
+    return Problem.of(400, Code.UNIMPLEMENTED, "ONE_MESSAGE", "this RPC takes exactly one message");
+  }
+
+  static Problem protocolUnknown() {
+    return Problem.of(
+        415,
+        Code.INVALID_ARGUMENT,
+        "UNSUPPORTED_MEDIA_TYPE",
+        "this RPC is called in gRPC, gRPC-Web or Connect");
+  }
+
+  static Problem needsHttp2() {
+    return Problem.of(
+        505, Code.UNIMPLEMENTED, "HTTP_VERSION", "gRPC is spoken over HTTP/2; gRPC-Web is not");
   }
 
   static Problem streamingRequests() {

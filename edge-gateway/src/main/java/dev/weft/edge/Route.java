@@ -27,6 +27,12 @@ record Route(
    */
   record Location(String collection, ReplyText id) {}
 
+  /** The way to an RPC by its name. */
+  static Route named(Rpc rpc, Transcoder transcoder) {
+    PathTemplate path = PathTemplate.parse("/" + rpc.name());
+    return new Route("POST", path, rpc, transcoder, Optional.empty());
+  }
+
   /** What no two routes may have in common: method and shape. */
   String key() {
     return httpMethod + " " + template.shape();

@@ -70,6 +70,11 @@ final class RouteOwners {
     return Optional.empty();
   }
 
+  /** Whether this service issues the tokens. */
+  boolean isIssuer(String service) {
+    return issuer.equals(service);
+  }
+
   /** Whether a service may claim a template: its fixed part belongs to nobody else. */
   boolean allows(PathTemplate template, String service) {
     return owner(template.literalPrefix()).map(service::equals).orElse(true);

@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class RouteTable {
   private final Node root;
+  private final Map<String, Route> named;
   private final RouteOwners owners;
   private final List<Route> routes;
   private final List<Conflict> conflicts;
@@ -48,22 +49,31 @@ final class RouteTable {
   /** No route has this path. */
   record Unknown() implements Match {}
 
-  private RouteTable(Node root, RouteOwners owners, List<Route> routes, List<Conflict> conflicts) {
+  private RouteTable(
+      Node root,
+      Map<String, Route> named,
+      RouteOwners owners,
+      List<Route> routes,
+      List<Conflict> conflicts) {
     this.root = root;
+    this.named = named;
     this.owners = owners;
     this.routes = List.copyOf(routes);
     this.conflicts = List.copyOf(conflicts);
   }
 
   static RouteTable empty(RouteOwners owners) {
-    return of(List.of(), owners);
+    return of(List.of(), List.of(), owners);
   }
 
   /**
    * A table of all these routes but those whose path belongs to another service, and those that one
    * before them has already.
+   *
+   * @param named the ways to RPCs by their names; a name that the issuer of tokens has is the
+   *     issuer's, whoever was first
    */
-  static RouteTable of(List<Route> candidates, RouteOwners owners) {
+  static RouteTable of(List<Route> candidates, List<Route> named, RouteOwners owners) {
     Node root = new Node();
     Map<String, Route> taken = new LinkedHashMap<>();
     List<Conflict> conflicts = new ArrayList<>();
@@ -82,12 +92,41 @@ final class RouteTable {
       root.add(template.segments(), 0, template.verb().orElse(""), route);
     }
     root.freeze();
-    return new RouteTable(root, owners, List.copyOf(taken.values()), conflicts);
+    Map<String, Route> byName = byName(named, owners, conflicts);
+    return new RouteTable(root, byName, owners, List.copyOf(taken.values()), conflicts);
+  }
+
+  private static Map<String, Route> byName(
+      List<Route> named, RouteOwners owners, List<Conflict> conflicts) {
+    Map<String, Route> byName = new HashMap<>();
+    for (boolean issuers : new boolean[] {true, false}) {
+      for (Route route : named) {
+        String service = route.rpc().service();
+        if (owners.isIssuer(service) != issuers) {
+          continue;
+        }
+        if (!owners.allows(route.template(), service)) {
+          String owner = owners.owner(route.template().literalPrefix()).orElseThrow();
+          conflicts.add(new Conflict(route, owner));
+          continue;
+        }
+        Route holder = byName.putIfAbsent(route.template().text(), route);
+        if (holder != null) {
+          conflicts.add(new Conflict(route, holder.rpc().service()));
+        }
+      }
+    }
+    return byName;
   }
 
   /** The routes served, in the order they were claimed. */
   List<Route> routes() {
     return routes;
+  }
+
+  /** The way to an RPC whose name this path is, {@code /package.Service/Method}. */
+  @Nullable Route named(String path) {
+    return named.get(path);
   }
 
   List<Conflict> conflicts() {

@@ -43,6 +43,15 @@ record Rpc(
     return grpc.getFullMethodName();
   }
 
+  boolean unary() {
+    return grpc.getType() == MethodType.UNARY;
+  }
+
+  /** Whether a request is one message, however many the reply is. */
+  boolean oneRequest() {
+    return grpc.getType().clientSendsOneMessage();
+  }
+
   boolean serverStreaming() {
     return grpc.getType() == MethodType.SERVER_STREAMING;
   }

@@ -25,9 +25,15 @@ import java.util.Set;
  *
  * @param service its name in the registry
  * @param contract what all this was read from
+ * @param named the ways to its RPCs by their names: of those with an HTTP rule, and of those that
+ *     say they are for anybody
  */
 record ServiceSchema(
-    String service, Reflected contract, List<Route> routes, List<Skipped> skipped) {
+    String service,
+    Reflected contract,
+    List<Route> routes,
+    List<Route> named,
+    List<Skipped> skipped) {
 
   /** The file that declares our method options. Who imports it means what it does not say. */
   private static final String OPTIONS_FILE = "weft/options/v1/options.proto";
@@ -43,6 +49,7 @@ record ServiceSchema(
 
   ServiceSchema {
     routes = List.copyOf(routes);
+    named = List.copyOf(named);
     skipped = List.copyOf(skipped);
   }
 
@@ -63,6 +70,7 @@ record ServiceSchema(
       file.getServices().forEach(s -> byName.put(s.getFullName(), s));
     }
     List<Route> routes = new ArrayList<>();
+    List<Route> named = new ArrayList<>();
     List<Skipped> skipped = new ArrayList<>();
     for (String name : reflected.services()) {
       ServiceDescriptor descriptor = byName.get(name);
@@ -72,11 +80,18 @@ record ServiceSchema(
       boolean ours = imports(descriptor.getFile(), OPTIONS_FILE, new HashSet<>());
       Access access = ours ? new Access.Authenticated(Set.of()) : foreignDefault;
       for (MethodDescriptor method : descriptor.getMethods()) {
-        if (!method.getOptions().hasExtension(AnnotationsProto.http)) {
+        MethodPolicy policy = method.getOptions().getExtension(OptionsProto.method);
+        boolean ruled = method.getOptions().hasExtension(AnnotationsProto.http);
+        if (!ruled && policy.getAccess() != MethodPolicy.Access.ACCESS_PUBLIC) {
           continue;
         }
         try {
-          routes.addAll(routes(service, method, types, access));
+          Rpc rpc = rpc(service, method, policy, access);
+          Route whole = Route.named(rpc, whole(method, types, policy.getLenient()));
+          if (ruled) {
+            routes.addAll(routes(method, rpc, types, policy.getLenient()));
+          }
+          named.add(whole);
         } catch (InvalidRule e) {
           skipped.add(new Skipped(method.getFullName(), String.valueOf(e.getMessage())));
         }
@@ -84,7 +99,7 @@ record ServiceSchema(
     }
     Locations locations = new Locations(routes);
     return new ServiceSchema(
-        service, reflected, routes.stream().map(locations::located).toList(), skipped);
+        service, reflected, routes.stream().map(locations::located).toList(), named, skipped);
   }
 
   /** Equal for equal contracts. */
@@ -98,27 +113,23 @@ record ServiceSchema(
   }
 
   private static List<Route> routes(
-      String service, MethodDescriptor method, Schema types, Access defaultAccess) {
-    MethodPolicy policy = method.getOptions().getExtension(OptionsProto.method);
-    Optional<Access> access = access(policy, defaultAccess);
-    if (access.isEmpty()) {
-      throw new InvalidRule("it has an HTTP rule but only services may call it");
-    }
-    if (method.getInputType().getFile().isPlaceholder()
-        || method.getOutputType().getFile().isPlaceholder()) {
-      throw new InvalidRule("a file its messages need was not reflected");
-    }
-    Rpc rpc = rpc(service, method, policy, access.get());
+      MethodDescriptor method, Rpc rpc, Schema types, boolean lenient) {
     HttpRule rule = method.getOptions().getExtension(AnnotationsProto.http);
     List<Route> routes = new ArrayList<>();
-    routes.add(route(rule, method, rpc, types, policy.getLenient()));
+    routes.add(route(rule, method, rpc, types, lenient));
     for (HttpRule more : rule.getAdditionalBindingsList()) {
       if (more.getAdditionalBindingsCount() > 0) {
         throw new InvalidRule("additional_bindings inside additional_bindings");
       }
-      routes.add(route(more, method, rpc, types, policy.getLenient()));
+      routes.add(route(more, method, rpc, types, lenient));
     }
     return routes;
+  }
+
+  /** Messages as they are, without any rule. */
+  private static Transcoder whole(MethodDescriptor method, Schema types, boolean lenient) {
+    return new Transcoder(
+        method, types, lenient, new Transcoder.Binding(false, List.of(), "*", ""));
   }
 
   private static Optional<Access> access(MethodPolicy policy, Access defaultAccess) {
@@ -137,7 +148,15 @@ record ServiceSchema(
   }
 
   private static Rpc rpc(
-      String service, MethodDescriptor method, MethodPolicy policy, Access access) {
+      String service, MethodDescriptor method, MethodPolicy policy, Access defaultAccess) {
+    Access access =
+        access(policy, defaultAccess)
+            .orElseThrow(
+                () -> new InvalidRule("it has an HTTP rule but only services may call it"));
+    if (method.getInputType().getFile().isPlaceholder()
+        || method.getOutputType().getFile().isPlaceholder()) {
+      throw new InvalidRule("a file its messages need was not reflected");
+    }
     var grpc = Rpc.bytes(method);
     CallPolicy stated;
     try {

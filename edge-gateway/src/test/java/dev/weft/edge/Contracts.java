@@ -32,10 +32,12 @@ final class Contracts {
 
   static RouteTable table(ServiceSchema... schemas) {
     List<Route> routes = new ArrayList<>();
+    List<Route> named = new ArrayList<>();
     for (ServiceSchema schema : schemas) {
       routes.addAll(schema.routes());
+      named.addAll(schema.named());
     }
-    return RouteTable.of(routes, OWNERS);
+    return RouteTable.of(routes, named, OWNERS);
   }
 
   static Reflected reflected(FileDescriptor file) {

@@ -5,11 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.weft.mesh.ConfigException;
 import dev.weft.mesh.Env;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -56,6 +58,23 @@ class EdgeConfigTest {
     assertThat(config.limits().connectionsPerAddress()).isEqualTo(900);
     assertThat(config.limits().requestsPerConnection())
         .isEqualTo(HttpLimits.DEFAULT.requestsPerConnection());
+  }
+
+  @Test
+  void takesACertificateOnlyWithItsKey(@TempDir Path folder) throws Exception {
+    String file = Files.createFile(folder.resolve("pem")).toString();
+
+    assertThat(EdgeConfig.from(Env.of(Map.of())).tls()).isEmpty();
+    assertThat(
+            EdgeConfig.from(Env.of(Map.of("WEFT_TLS_CERT_FILE", file, "WEFT_TLS_KEY_FILE", file)))
+                .tls())
+        .contains(new TlsFiles(Path.of(file), Path.of(file)));
+    for (String alone : List.of("WEFT_TLS_CERT_FILE", "WEFT_TLS_KEY_FILE")) {
+      assertThatThrownBy(() -> EdgeConfig.from(Env.of(Map.of(alone, file))))
+          .isInstanceOf(ConfigException.class)
+          .hasMessageMatching("WEFT_TLS_.* is not set")
+          .hasMessageNotContaining(alone);
+    }
   }
 
   @ParameterizedTest

@@ -50,13 +50,17 @@ final class EdgeFixture implements AutoCloseable {
   }
 
   EdgeFixture(HttpLimits limits, Access foreignDefault) throws Exception {
+    this(limits, foreignDefault, Optional.empty());
+  }
+
+  EdgeFixture(HttpLimits limits, Access foreignDefault, Optional<TlsFiles> tls) throws Exception {
     agent = DevAgent.start(DevAgentConfig.inMemory());
     InetSocketAddress address = agent.address();
     registry = ConsulConfig.of("127.0.0.1:" + address.getPort(), Optional.empty());
     consul = Consul.connect(registry);
     Mesh mesh = Mesh.open(config(registry));
     management = mesh.management().port();
-    edge = edge(mesh, limits, foreignDefault, Optional.empty());
+    edge = edge(mesh, limits, foreignDefault, Optional.empty(), tls);
     edge.start();
   }
 
@@ -76,7 +80,11 @@ final class EdgeFixture implements AutoCloseable {
   }
 
   private EdgeServer edge(
-      Mesh mesh, HttpLimits limits, Access foreignDefault, Optional<Path> cacheFolder) {
+      Mesh mesh,
+      HttpLimits limits,
+      Access foreignDefault,
+      Optional<Path> cacheFolder,
+      Optional<TlsFiles> tls) {
     return new EdgeServer(
         new EdgeConfig(
             config(registry),
@@ -86,7 +94,8 @@ final class EdgeFixture implements AutoCloseable {
             Contracts.OWNERS,
             cacheFolder,
             new Cors(Set.of("https://shop.example")),
-            limits),
+            limits,
+            tls),
         mesh,
         new TestTokens());
   }
@@ -98,7 +107,8 @@ final class EdgeFixture implements AutoCloseable {
             Mesh.open(config(registry)),
             HttpLimits.DEFAULT,
             new Access.Public(),
-            Optional.of(cacheFolder));
+            Optional.of(cacheFolder),
+            Optional.empty());
     another.start();
     return another;
   }

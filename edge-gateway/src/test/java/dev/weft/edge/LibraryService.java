@@ -4,6 +4,8 @@ import com.google.protobuf.Any;
 import com.google.protobuf.util.Durations;
 import com.google.rpc.BadRequest;
 import com.google.rpc.ErrorInfo;
+import dev.weft.edge.library.AddBooksRequest;
+import dev.weft.edge.library.AddBooksResponse;
 import dev.weft.edge.library.Book;
 import dev.weft.edge.library.BurnBookRequest;
 import dev.weft.edge.library.BurnBookResponse;
@@ -26,9 +28,13 @@ import dev.weft.edge.library.LendBookResponse;
 import dev.weft.edge.library.LibraryGrpc;
 import dev.weft.edge.library.ListBooksRequest;
 import dev.weft.edge.library.ListBooksResponse;
+import dev.weft.edge.library.PingRequest;
+import dev.weft.edge.library.PingResponse;
 import dev.weft.edge.library.ReadFileRequest;
 import dev.weft.edge.library.ReadFileResponse;
 import dev.weft.edge.library.Shelf;
+import dev.weft.edge.library.TalkRequest;
+import dev.weft.edge.library.TalkResponse;
 import dev.weft.edge.library.UpdateBookRequest;
 import dev.weft.edge.library.UpdateBookResponse;
 import dev.weft.edge.library.UpdateShelfRequest;
@@ -278,6 +284,81 @@ final class LibraryService extends LibraryGrpc.LibraryImplBase {
       status.addDetails(Any.newBuilder().setTypeUrl("types.example/no.Such"));
     }
     out.onError(StatusProto.toStatusRuntimeException(status.build()));
+  }
+
+  /** Fails at a book without a title. */
+  @Override
+  public StreamObserver<AddBooksRequest> addBooks(StreamObserver<AddBooksResponse> out) {
+    calls.incrementAndGet();
+    return new StreamObserver<>() {
+      private final AddBooksResponse.Builder added = AddBooksResponse.newBuilder();
+
+      @Override
+      public void onNext(AddBooksRequest next) {
+        String title = next.getBook().getTitle();
+        if (title.isEmpty()) {
+          out.onError(
+              Status.INVALID_ARGUMENT.withDescription("a book has a title").asRuntimeException());
+          return;
+        }
+        added.setCount(added.getCount() + 1).setTitles(added.getTitles() + title.charAt(0));
+      }
+
+      @Override
+      public void onError(Throwable failed) {
+        givenUp.incrementAndGet();
+      }
+
+      @Override
+      public void onCompleted() {
+        answer(out, added.build());
+      }
+    };
+  }
+
+  /** Ends after "bye"; about "deaf" it hears one message and then no more. */
+  @Override
+  public StreamObserver<TalkRequest> talk(StreamObserver<TalkResponse> out) {
+    calls.incrementAndGet();
+    return new StreamObserver<>() {
+      @Override
+      public void onNext(TalkRequest said) {
+        if (said.getTopic().equals("deaf")) {
+          awaitCancellation();
+          return;
+        }
+        out.onNext(
+            TalkResponse.newBuilder().setTopic(said.getTopic()).setText(said.getText()).build());
+        if (said.getText().equals("bye")) {
+          out.onCompleted();
+        }
+      }
+
+      @Override
+      public void onError(Throwable failed) {
+        givenUp.incrementAndGet();
+      }
+
+      @Override
+      public void onCompleted() {
+        out.onCompleted();
+      }
+    };
+  }
+
+  private static void awaitCancellation() {
+    CountDownLatch over = new CountDownLatch(1);
+    Context.current().addListener(_ -> over.countDown(), Runnable::run);
+    try {
+      boolean _ = over.await(20, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  @Override
+  public void ping(PingRequest request, StreamObserver<PingResponse> out) {
+    answer(out, PingResponse.newBuilder().setText(request.getText()).build());
   }
 
   private static <T> void answer(StreamObserver<T> out, T message) {

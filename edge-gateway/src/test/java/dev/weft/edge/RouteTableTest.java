@@ -165,7 +165,7 @@ class RouteTableTest {
   }
 
   private static RouteTable table(Route... routes) {
-    return RouteTable.of(List.of(routes), Contracts.OWNERS);
+    return RouteTable.of(List.of(routes), List.of(), Contracts.OWNERS);
   }
 
   private static Route get(String template) {

@@ -1,0 +1,203 @@
+package dev.weft.edge;
+
+import io.grpc.ClientCall;
+import io.grpc.Metadata;
+import io.grpc.Status;
+import io.netty.buffer.ByteBuf;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One call by name, of any of the four kinds: messages from the client to the service and replies
+ * back, none of them looked into, neither way faster than the other side takes them.
+ *
+ * <p>Where a request is one message, the call starts when that is complete. Used on the event loop.
+ */
+final class RpcCall extends ClientCall.Listener<byte[]> implements Exchange.Parts {
+  /** Replies on their way at once. */
+  private static final int WINDOW = 16;
+
+  private final Exchange exchange;
+  private final Route route;
+  private final RpcProtocol protocol;
+  private final Optional<Duration> timeout;
+  private final Calls calls;
+  private @Nullable ClientCall<byte[], byte[]> call;
+  private byte @Nullable [] request;
+  private Runnable ended = () -> {};
+  private boolean begun;
+  private boolean over;
+  private int owed;
+
+  RpcCall(
+      Exchange exchange,
+      Route route,
+      RpcProtocol protocol,
+      Optional<Duration> timeout,
+      Calls calls) {
+    this.exchange = exchange;
+    this.route = route;
+    this.protocol = protocol;
+    this.timeout = timeout;
+    this.calls = calls;
+  }
+
+  /** Begins to read what the client sends. */
+  void start() {
+    if (!route.rpc().oneRequest()) {
+      open();
+    }
+    exchange.readParts(this);
+  }
+
+  private ClientCall<byte[], byte[]> open() {
+    calls.open(
+        exchange,
+        route,
+        timeout,
+        (opened, metadata, whenEnded) -> {
+          call = opened;
+          ended = whenEnded;
+          opened.start(this, metadata);
+          opened.request(WINDOW);
+        });
+    exchange.onWritable(this::askForMore);
+    if (!route.rpc().unary()) {
+      exchange.onDrain(() -> fail(Problems.stopping()));
+    }
+    return Objects.requireNonNull(call);
+  }
+
+  // From the client.
+
+  @Override
+  public void part(ByteBuf part) {
+    guarded(
+        () -> {
+          protocol.read(part, this::message);
+          if (call != null && !call.isReady()) {
+            exchange.pauseBody(true);
+          }
+        });
+  }
+
+  private void message(byte[] message) {
+    if (over) {
+      return;
+    }
+    if (call != null) {
+      call.sendMessage(message);
+    } else if (request == null) {
+      request = message;
+    } else {
+      throw new Refused(Problems.oneMessage());
+    }
+  }
+
+  @Override
+  public void end() {
+    guarded(
+        () -> {
+          protocol.readEnd(this::message);
+          ClientCall<byte[], byte[]> to = call;
+          if (to == null) {
+            byte[] only = request;
+            if (only == null) {
+              throw new Refused(Problems.oneMessage());
+            }
+            to = open();
+            to.sendMessage(only);
+          }
+          to.halfClose();
+        });
+  }
+
+  @Override
+  public boolean passesOn() {
+    return !route.rpc().oneRequest();
+  }
+
+  private void guarded(Runnable work) {
+    if (over) {
+      return;
+    }
+    try {
+      work.run();
+    } catch (Refused e) {
+      fail(e.problem());
+    }
+  }
+
+  @Override
+  public void onReady() {
+    exchange.pauseBody(false);
+  }
+
+  // To the client.
+
+  @Override
+  public void onHeaders(Metadata headers) {
+    if (!over) {
+      begun = true;
+      protocol.begin(exchange, MetadataRules.toHeaders(headers));
+    }
+  }
+
+  @Override
+  public void onMessage(byte[] message) {
+    if (over) {
+      return;
+    }
+    guarded(() -> protocol.reply(exchange, message));
+    owed++;
+    if (exchange.writable()) {
+      askForMore();
+    }
+  }
+
+  private void askForMore() {
+    if (owed > 0 && !over && call != null) {
+      int next = owed;
+      owed = 0;
+      call.request(next);
+    }
+  }
+
+  @Override
+  public void onClose(Status status, Metadata trailers) {
+    ended.run();
+    if (over) {
+      return;
+    }
+    Optional<Problem> failure =
+        status.isOk() ? Optional.empty() : Optional.of(Problem.of(status, trailers, null));
+    finish(failure, MetadataRules.toHeaders(trailers));
+  }
+
+  /** The call has failed on this side. */
+  private void fail(Problem problem) {
+    if (over) {
+      return;
+    }
+    finish(Optional.of(problem), Map.of());
+    if (call != null) {
+      call.cancel(problem.message(), null);
+    }
+  }
+
+  private void finish(Optional<Problem> failure, Map<String, String> trailers) {
+    over = true;
+    if (failure.isPresent() && !begun) {
+      exchange.refuse(failure.get());
+      return;
+    }
+    if (!begun) {
+      protocol.begin(exchange, Map.of());
+    }
+    failure.ifPresent(problem -> exchange.observation().reason(problem.reason()));
+    protocol.end(exchange, failure, trailers);
+  }
+}

@@ -1,0 +1,367 @@
+package dev.weft.edge;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.FieldSource;
+
+/**
+ * Frames that are no requests beyond doubt, or too many of them, or too slow. None may reach a
+ * service, and after each the edge serves others as before.
+ */
+class HostileHttp2Test {
+  private static final int PROTOCOL_ERROR = 1;
+  private static final int FLOW_CONTROL_ERROR = 3;
+  private static final int REFUSED_STREAM = 7;
+  private static final int ENHANCE_YOUR_CALM = 11;
+  private static final byte[] EIGHT = new byte[8];
+
+  private static final LibraryService LIBRARY = new LibraryService();
+  private static EdgeFixture fixture;
+
+  @BeforeAll
+  static void open() throws Exception {
+    HttpLimits d = HttpLimits.DEFAULT;
+    Duration second = Duration.ofSeconds(1);
+    HttpLimits quick =
+        new HttpLimits(
+            d.uriBytes(),
+            d.headerBytes(),
+            d.headerFields(),
+            second,
+            second,
+            Duration.ofSeconds(2),
+            second,
+            d.requestsPerConnection(),
+            d.connections(),
+            d.connectionsPerAddress(),
+            d.inFlight(),
+            d.streamsPerPrincipal(),
+            d.streamsPerRoute(),
+            new Http2Limits(100, 64 * 1024, 1024 * 1024, 300_000, 200, Duration.ofMinutes(5)));
+    fixture = new EdgeFixture(quick, new Access.Public());
+    fixture.add("library", LIBRARY);
+    await().until(() -> fixture.status("/library/books/b1") == 200);
+  }
+
+  @AfterAll
+  static void close() throws Exception {
+    fixture.close();
+  }
+
+  @AfterEach
+  void stillServes() throws Exception {
+    try (RawHttp2 client = connect()) {
+      assertServed(client, 1);
+    }
+  }
+
+  private static RawHttp2 connect() throws Exception {
+    return new RawHttp2(fixture.edge.port());
+  }
+
+  private static void assertServed(RawHttp2 client, int stream) throws IOException {
+    client.get(stream, "/library/books/b1");
+    assertThat(client.answer(stream).status()).isEqualTo(200);
+  }
+
+  static final List<Arguments> MALFORMED =
+      List.of(
+          fields("no method", ":scheme", "http", ":authority", "a", ":path", "/library/books/b"),
+          fields("no path", ":method", "GET", ":scheme", "http", ":authority", "a"),
+          fields("an empty path", ":method", "GET", ":scheme", "http", ":path", ""),
+          fields("no scheme", ":method", "GET", ":authority", "a", ":path", "/library/books/b"),
+          more("two paths", ":path", "/library/books/c"),
+          more("two methods", ":method", "GET"),
+          more("an unknown pseudo-header", ":color", "red"),
+          more("one of answers", ":status", "200"),
+          more("a pseudo-header behind others", "x", "y", ":scheme", "http"),
+          more("a large letter", "X-Color", "red"),
+          more("a connection header", "connection", "close"),
+          more("a coding of HTTP/1", "transfer-encoding", "chunked"),
+          more("an upgrade", "upgrade", "websocket"),
+          more("a proxy's", "proxy-connection", "keep-alive"),
+          more("other trailers", "te", "gzip"),
+          more("another host", "host", "b"),
+          more("a NUL", "x", "a\0b"),
+          more("a line end", "x", "a\nb: c"),
+          more("a return", "x", "a\rb"),
+          more("a name with a space", "x y", "z"),
+          more("no name", "", "z"),
+          more("a length that is no number", "content-length", "+5"),
+          more("two lengths", "content-length", "0", "content-length", "1"),
+          more("a length without a body", "content-length", "5"));
+
+  private static Arguments fields(String name, String... fields) {
+    return Arguments.of(name, fields);
+  }
+
+  private static Arguments more(String name, String... more) {
+    String[] good = {
+      ":method", "GET", ":scheme", "http", ":authority", "a", ":path", "/library/books/b"
+    };
+    String[] all = new String[good.length + more.length];
+    System.arraycopy(good, 0, all, 0, good.length);
+    System.arraycopy(more, 0, all, good.length, more.length);
+    return Arguments.of(name, all);
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @FieldSource("MALFORMED")
+  void callsOffWhatIsNoRequest(String name, String[] fields) throws Exception {
+    int calls = LIBRARY.calls.get();
+    try (RawHttp2 client = connect()) {
+      client.headers(1, RawHttp2.END_STREAM, fields);
+
+      assertThat(client.next(RawHttp2.RST_STREAM))
+          .returns(1, RawHttp2.Frame::stream)
+          .returns(PROTOCOL_ERROR, RawHttp2.Frame::error);
+      assertThat(LIBRARY.calls.get()).isEqualTo(calls);
+      assertServed(client, 3);
+    }
+  }
+
+  static final List<Arguments> REFUSED =
+      List.of(
+          Arguments.of("GET", "*", 400),
+          Arguments.of("OPTIONS", "*", 400),
+          Arguments.of("GET", "library/books/b1", 400),
+          Arguments.of("GET", "http://a/library/books/b1", 400),
+          Arguments.of("GET", "/library/../x", 400),
+          Arguments.of("GET", "/library/books/b1#x", 400),
+          Arguments.of("GET", "/" + "a".repeat(5_000), 414),
+          Arguments.of("TRACE", "/library/books/b1", 501),
+          Arguments.of("get", "/library/books/b1", 405));
+
+  @ParameterizedTest(name = "{0} {1}")
+  @FieldSource("REFUSED")
+  void refusesAsOverHttp1(String method, String path, int status) throws Exception {
+    try (RawHttp2 client = connect()) {
+      client.request(1, RawHttp2.END_STREAM, method, path);
+      RawHttp2.Answer answer = client.answer(1);
+      assertThat(answer.status()).isEqualTo(status);
+      assertThat(answer.body()).contains("\"requestId\":").doesNotContain("netty", "Exception");
+      assertServed(client, 3);
+    }
+  }
+
+  @Test
+  void refusesAHeaderThatIsTooLong() throws Exception {
+    try (RawHttp2 client = connect()) {
+      client.get(1, "/library/books/b1", "x", "y".repeat(9_000));
+      assertThat(client.answer(1).status()).isEqualTo(431);
+      String[] many = new String[202];
+      for (int i = 0; i < many.length; i += 2) {
+        many[i] = "x";
+        many[i + 1] = "";
+      }
+      client.get(3, "/library/books/b1", many);
+      assertThat(client.answer(3).status()).isEqualTo(431);
+      assertServed(client, 5);
+      client.get(7, "/library/books/b1", "x", "y".repeat(12_000));
+      assertThat(client.farewell()).as("much too long").isPositive();
+    }
+  }
+
+  @Test
+  void endsAConnectionThatAsksAndCallsOff() throws Exception {
+    int calls = LIBRARY.calls.get();
+    try (RawHttp2 client = connect()) {
+      ByteArrayOutputStream many = new ByteArrayOutputStream();
+      byte[] head =
+          RawHttp2.hpack(
+              ":method", "GET", ":scheme", "http", ":authority", "a", ":path", "/library/books/b");
+      for (int i = 1; i < 20_000; i += 2) {
+        many.writeBytes(
+            RawHttp2.bytes(RawHttp2.HEADERS, RawHttp2.END_STREAM | RawHttp2.END_HEADERS, i, head));
+        many.writeBytes(
+            RawHttp2.bytes(RawHttp2.RST_STREAM, 0, i, (byte) 0, (byte) 0, (byte) 0, (byte) 8));
+      }
+      flood(client, many.toByteArray());
+      assertThat(client.farewell()).isEqualTo(ENHANCE_YOUR_CALM);
+    }
+    assertThat(LIBRARY.calls.get() - calls).isLessThan(1_000);
+  }
+
+  @Test
+  void endsAConnectionThatMakesTheEdgeCallOff() throws Exception {
+    try (RawHttp2 client = connect()) {
+      ByteArrayOutputStream many = new ByteArrayOutputStream();
+      byte[] head =
+          RawHttp2.hpack(
+              ":method", "GET", ":scheme", "http", ":authority", "a", ":path", "/library/books/b");
+      for (int i = 1; i < 2_000; i += 2) {
+        many.writeBytes(RawHttp2.bytes(RawHttp2.HEADERS, RawHttp2.END_HEADERS, i, head));
+        // No room at all is an error of the stream.
+        many.writeBytes(RawHttp2.bytes(RawHttp2.WINDOW_UPDATE, 0, i, new byte[4]));
+      }
+      flood(client, many.toByteArray());
+      assertThat(client.farewell()).isEqualTo(ENHANCE_YOUR_CALM);
+    }
+  }
+
+  static final List<Arguments> FLOODS =
+      List.of(
+          Arguments.of("PING", RawHttp2.bytes(RawHttp2.PING, 0, 0, EIGHT)),
+          Arguments.of("answers to no PING", RawHttp2.bytes(RawHttp2.PING, 1, 0, EIGHT)),
+          Arguments.of("SETTINGS", RawHttp2.bytes(RawHttp2.SETTINGS, 0, 0)),
+          Arguments.of("PRIORITY", RawHttp2.bytes(RawHttp2.PRIORITY, 0, 1, new byte[5])),
+          Arguments.of("a type nobody knows", RawHttp2.bytes(99, 0, 0, EIGHT)));
+
+  @ParameterizedTest(name = "{0}")
+  @FieldSource("FLOODS")
+  void endsAConnectionThatIsBusyWithNothing(String name, byte[] frame) throws Exception {
+    try (RawHttp2 client = connect()) {
+      ByteArrayOutputStream many = new ByteArrayOutputStream();
+      for (int i = 0; i < 10_000; i++) {
+        many.writeBytes(frame);
+      }
+      flood(client, many.toByteArray());
+      assertThat(client.farewell()).isEqualTo(ENHANCE_YOUR_CALM);
+    }
+  }
+
+  @Test
+  void endsAConnectionThatSendsEmptyPartsOfABody() throws Exception {
+    try (RawHttp2 client = connect()) {
+      client.request(1, 0, "POST", "/library/echo", "content-type", "application/json");
+      ByteArrayOutputStream many = new ByteArrayOutputStream();
+      for (int i = 0; i < 1_000; i++) {
+        many.writeBytes(RawHttp2.bytes(RawHttp2.DATA, 0, 1));
+      }
+      flood(client, many.toByteArray());
+      assertThat(client.farewell()).isEqualTo(ENHANCE_YOUR_CALM);
+    }
+  }
+
+  @Test
+  void endsAConnectionWhoseHeaderDoesNotEnd() throws Exception {
+    try (RawHttp2 client = connect()) {
+      ByteArrayOutputStream many = new ByteArrayOutputStream();
+      many.writeBytes(RawHttp2.bytes(RawHttp2.HEADERS, 0, 1, RawHttp2.hpack(":method", "GET")));
+      byte[] more = RawHttp2.hpack("x", "y".repeat(10_000));
+      for (int i = 0; i < 10_000; i++) {
+        many.writeBytes(
+            i < 9_990
+                ? RawHttp2.bytes(RawHttp2.CONTINUATION, 0, 1, (byte) 0)
+                : RawHttp2.bytes(RawHttp2.CONTINUATION, 0, 1, more));
+      }
+      flood(client, many.toByteArray());
+      assertThat(client.farewell()).isPositive();
+    }
+  }
+
+  /** Whatever the edge takes of it. */
+  private static void flood(RawHttp2 client, byte[] bytes) {
+    try {
+      client.send(bytes);
+    } catch (IOException e) {
+      // It has had enough.
+    }
+  }
+
+  @Test
+  void refusesOneRequestTooManyAtOnce() throws Exception {
+    try (RawHttp2 client = connect()) {
+      client.next(RawHttp2.SETTINGS);
+      for (int i = 1; i <= 201; i += 2) {
+        client.request(i, 0, "POST", "/library/echo", "content-type", "application/json");
+      }
+      assertThat(client.next(RawHttp2.RST_STREAM))
+          .returns(201, RawHttp2.Frame::stream)
+          .returns(REFUSED_STREAM, RawHttp2.Frame::error);
+      client.data(1, RawHttp2.END_STREAM, "{}");
+      assertThat(client.answer(1).status()).isEqualTo(200);
+    }
+  }
+
+  @Test
+  void keepsNoMoreOfBodiesThanAConnectionMayHold() throws Exception {
+    try (RawHttp2 client = connect()) {
+      String part = "x".repeat(16_000);
+      for (int i = 1; i <= 9; i += 2) {
+        client.request(i, 0, "POST", "/library/fail", "content-type", "application/json");
+        for (int j = 0; j < 4; j++) {
+          client.data(i, 0, part);
+        }
+      }
+      assertThat(client.answer(9).status()).isEqualTo(503);
+    }
+  }
+
+  static final List<Arguments> WINDOWS =
+      List.of(
+          Arguments.of("a window beyond any", 0, Integer.MAX_VALUE, FLOW_CONTROL_ERROR),
+          Arguments.of("no room", 0, 0, PROTOCOL_ERROR));
+
+  @ParameterizedTest(name = "{0}")
+  @FieldSource("WINDOWS")
+  void endsAConnectionThatCannotCount(String name, int stream, int bytes, int error)
+      throws Exception {
+    try (RawHttp2 client = connect()) {
+      client.window(stream, bytes);
+      assertThat(client.farewell()).isEqualTo(error);
+    }
+  }
+
+  @Test
+  void callsOffABodyThatThereIsNoRoomFor() throws Exception {
+    try (RawHttp2 client = connect()) {
+      client.request(1, 0, "POST", "/library/echo", "content-type", "application/json");
+      for (int i = 0; i < 5; i++) {
+        client.data(1, 0, "x".repeat(16_000));
+      }
+      assertThat(client.next(RawHttp2.RST_STREAM).error()).isEqualTo(FLOW_CONTROL_ERROR);
+      assertServed(client, 3);
+    }
+  }
+
+  @Test
+  void callsOffWhatIsNotReadInTime() throws Exception {
+    try (RawHttp2 client = RawHttp2.withWindow(fixture.edge.port(), 0)) {
+      client.get(1, "/library/books/b1");
+      assertThat(client.next(RawHttp2.RST_STREAM)).returns(1, RawHttp2.Frame::stream);
+    }
+  }
+
+  @Test
+  void givesUpOnABodyThatDoesNotEnd() throws Exception {
+    try (RawHttp2 client = connect()) {
+      client.request(1, 0, "POST", "/library/echo", "content-type", "application/json");
+      client.data(1, 0, "{");
+      assertThat(client.answer(1).status()).isEqualTo(408);
+      assertThat(client.next(RawHttp2.RST_STREAM).error()).isZero();
+      assertServed(client, 3);
+    }
+  }
+
+  @Test
+  void readsAPrefaceThatComesInPiecesAndForgetsHalfOfOne() throws Exception {
+    try (RawHttp client = new RawHttp(fixture.edge.port())) {
+      for (char c : "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0".toCharArray()) {
+        client.send(String.valueOf(c));
+      }
+      assertThat(client.all()).as("settings").startsWith("\0\0");
+    }
+    try (RawHttp client = new RawHttp(fixture.edge.port())) {
+      client.send("PRI * HTTP/2.0\r\n\r\nS");
+      assertThat(client.all()).startsWith("HTTP/1.1 505 ");
+    }
+    try (RawHttp client = new RawHttp(fixture.edge.port())) {
+      client.send("P");
+      client.send("OST /library/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n");
+      client.send("Content-Type: application/json\r\n\r\n{}");
+      assertThat(client.answer()).startsWith("HTTP/1.1 200 ");
+    }
+  }
+}

@@ -1,0 +1,212 @@
+package dev.weft.edge;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import io.netty.buffer.UnpooledByteBufAllocator;
+import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.SslProvider;
+import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
+import java.io.IOException;
+import java.math.BigInteger;
+import java.net.InetAddress;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.KeyStore;
+import java.security.cert.X509Certificate;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.Set;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLSocket;
+import javax.net.ssl.TrustManagerFactory;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The public port over TLS, by the JDK's own client. */
+class TlsTest {
+  @TempDir private static Path folder;
+  private static TestCertificate certificate;
+  private static TestCertificate another;
+  private static TlsFiles files;
+  private static EdgeFixture fixture;
+
+  @BeforeAll
+  static void open() throws Exception {
+    certificate = TestCertificate.make(folder);
+    another = TestCertificate.make(folder);
+    files = certificate.files(folder);
+    fixture =
+        new EdgeFixture(HttpLimits.DEFAULT, new Access.Authenticated(Set.of()), Optional.of(files));
+    fixture.add("library", new LibraryService());
+    await().until(() -> fixture.status("/library/books/b1") == 200);
+  }
+
+  @AfterAll
+  static void close() throws Exception {
+    fixture.close();
+  }
+
+  @Test
+  void agreesOnHttp2WithWhoSpeaksItAndOnHttp1WithOthers() throws Exception {
+    for (HttpClient.Version version : HttpClient.Version.values()) {
+      HttpResponse<String> answer = get(version, certificate, "/library/books/b1");
+      assertThat(answer.statusCode()).isEqualTo(200);
+      assertThat(answer.version()).isEqualTo(version);
+      assertThat(answer.body()).contains("\"bookId\":\"b1\"");
+    }
+  }
+
+  @Test
+  void sendsAndStreamsOverIt() throws Exception {
+    assertThat(
+            get(HttpClient.Version.HTTP_2, certificate, "/library/books/b:watch?count=3")
+                .body()
+                .lines())
+        .hasSize(3);
+  }
+
+  @Test
+  void speaksPlainTextWithThisMachineOnly() throws Exception {
+    // What reads the first bytes decides by the address; here there is only this machine.
+    assertThat(fixture.status("/library/books/b1")).isEqualTo(200);
+    try (RawHttp2 client = new RawHttp2(fixture.edge.port())) {
+      client.get(1, "/library/books/b1");
+      assertThat(client.answer(1).status()).isEqualTo(200);
+    }
+  }
+
+  @Test
+  void speaksNoOldTls() throws Exception {
+    SSLContext context = trusting(certificate);
+    try (SSLSocket socket = connect(context)) {
+      socket.setEnabledProtocols(new String[] {"TLSv1.2"});
+      socket.startHandshake();
+      assertThat(socket.getSession().getProtocol()).isEqualTo("TLSv1.2");
+    }
+    try (RawHttp client = new RawHttp(fixture.edge.port())) {
+      // A greeting of TLS 1.0 that offers nothing newer.
+      client.send("\26\3\1\0\55\1\0\0\51\3\1" + "r".repeat(32) + "\0\0\2\0\57\1\0");
+      assertThat(client.all()).doesNotContain("HTTP/");
+    }
+  }
+
+  @Test
+  void forgetsWhoDoesNotFinishTheHandshake() throws Exception {
+    HttpLimits quick =
+        HttpLimits.DEFAULT.withDeadlines(
+            Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ofSeconds(5));
+    try (EdgeFixture other =
+            new EdgeFixture(quick, new Access.Public(), Optional.of(certificate.files(folder)));
+        RawHttp client = new RawHttp(other.edge.port())) {
+      client.send("\26\3\1\0\377\1");
+      assertThat(client.all()).doesNotContain("HTTP/");
+    }
+  }
+
+  @Test
+  void usesANewPairWithoutARestartAndKeepsTheOldOneWhenTheNewIsBroken() throws Exception {
+    Path own = Files.createDirectory(folder.resolve("own"));
+    TlsFiles changing = certificate.files(own);
+    try (Certificates certificates =
+        Certificates.open(changing, Duration.ofMillis(20), Runnable::run)) {
+      assertThat(offered(certificates)).isEqualTo(certificate.serial());
+
+      Files.writeString(changing.certificate(), another.certificatePem());
+      Files.writeString(changing.key(), "no key");
+      await()
+          .during(Duration.ofMillis(200))
+          .until(() -> offered(certificates).equals(certificate.serial()));
+
+      Files.delete(changing.key());
+      await()
+          .during(Duration.ofMillis(200))
+          .until(() -> offered(certificates).equals(certificate.serial()));
+
+      Files.writeString(changing.key(), certificate.keyPem());
+      await()
+          .during(Duration.ofMillis(200))
+          .until(() -> offered(certificates).equals(certificate.serial()));
+
+      Files.writeString(changing.key(), another.keyPem());
+      await().until(() -> offered(certificates).equals(another.serial()));
+    }
+  }
+
+  @Test
+  void refusesToStartWithAPairThatDoesNotFit() throws Exception {
+    Path own = Files.createDirectory(folder.resolve("wrong"));
+    TlsFiles wrong = certificate.files(own);
+    Files.writeString(wrong.key(), another.keyPem());
+    assertThatThrownBy(() -> Certificates.open(wrong, Duration.ofDays(1), Runnable::run))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("the key is not the certificate's");
+    Files.writeString(wrong.certificate(), "nothing");
+    assertThatThrownBy(() -> Certificates.open(wrong, Duration.ofDays(1), Runnable::run))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  /** The serial number of what a new connection is offered. */
+  private static BigInteger offered(Certificates certificates) throws Exception {
+    EmbeddedChannel server =
+        new EmbeddedChannel(certificates.handler(UnpooledByteBufAllocator.DEFAULT));
+    SslHandler tls =
+        SslContextBuilder.forClient()
+            .sslProvider(SslProvider.JDK)
+            .trustManager(InsecureTrustManagerFactory.INSTANCE)
+            .build()
+            .newHandler(UnpooledByteBufAllocator.DEFAULT);
+    EmbeddedChannel client = new EmbeddedChannel(tls);
+    while (!tls.handshakeFuture().isDone()) {
+      for (Object sent = client.readOutbound(); sent != null; sent = client.readOutbound()) {
+        server.writeInbound(sent);
+      }
+      server.runPendingTasks();
+      for (Object sent = server.readOutbound(); sent != null; sent = server.readOutbound()) {
+        client.writeInbound(sent);
+      }
+      client.runPendingTasks();
+    }
+    return ((X509Certificate) tls.engine().getSession().getPeerCertificates()[0]).getSerialNumber();
+  }
+
+  private static HttpResponse<String> get(
+      HttpClient.Version version, TestCertificate trusted, String path) throws Exception {
+    try (HttpClient client =
+        HttpClient.newBuilder().version(version).sslContext(trusting(trusted)).build()) {
+      return client.send(
+          HttpRequest.newBuilder(URI.create("https://127.0.0.1:" + fixture.edge.port() + path))
+              .timeout(Duration.ofSeconds(10))
+              .build(),
+          HttpResponse.BodyHandlers.ofString());
+    }
+  }
+
+  private static SSLSocket connect(SSLContext context) throws IOException {
+    return (SSLSocket)
+        context
+            .getSocketFactory()
+            .createSocket(InetAddress.getLoopbackAddress(), fixture.edge.port());
+  }
+
+  private static SSLContext trusting(TestCertificate trusted) throws Exception {
+    KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
+    store.load(null, null);
+    store.setCertificateEntry("edge", trusted.certificate());
+    TrustManagerFactory trust =
+        TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+    trust.init(store);
+    SSLContext context = SSLContext.getInstance("TLS");
+    context.init(null, trust.getTrustManagers(), null);
+    return context;
+  }
+}
