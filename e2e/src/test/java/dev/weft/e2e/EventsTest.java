@@ -76,7 +76,7 @@ final class EventsTest {
         .contains("shop.order.confirmed", "made by hand");
     assertThat(operator("dlq", "redrive", "order-svc", CONSUMER, redriven).out())
         .contains("would be tried again: " + redriven, "--yes");
-    assertThat(operator("dlq", "list").out()).contains(redriven);
+    assertThat(parked(redriven)).isOne();
 
     Command.Outcome done = operator("dlq", "redrive", "order-svc", CONSUMER, redriven, "--yes");
     assertThat(done.out()).isEqualTo("tried again: " + redriven + "\n");
@@ -84,7 +84,7 @@ final class EventsTest {
     assertThat(gone.out()).isEqualTo("given up: " + discarded + "\n");
     // It had its effect before: it has none again, and is gone.
     await().atMost(WAIT).until(() -> parked(redriven) == 0);
-    assertThat(operator("dlq", "list").out()).doesNotContain(redriven, discarded);
+    assertThat(parked(discarded)).isZero();
   }
 
   @Test
@@ -127,13 +127,17 @@ final class EventsTest {
             UUID.randomUUID().toString(),
             Orders.of(weft.product("MUG-01"), 1, "card_ok"));
     assertThat(Orders.confirmed(Orders.awaitEnd(customer, order))).isTrue();
-    await().atMost(WAIT).until(() -> ended(eventsOf(order)));
+    // It is in the log a moment after the order has ended.
+    await()
+        .atMost(WAIT)
+        .until(
+            () ->
+                sql(
+                    "SELECT count(*)::text FROM event WHERE aggregate_id = ?"
+                        + " AND type = 'shop.order.confirmed'",
+                    order),
+            "1"::equals);
     return order;
-  }
-
-  private static boolean ended(List<JsonNode> events) {
-    return !events.isEmpty()
-        && events.getLast().path("type").asText().equals("shop.order.confirmed");
   }
 
   private List<JsonNode> eventsOf(String order) {

@@ -3,6 +3,7 @@ package dev.weft.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.weft.prove.StateFolder;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -30,15 +31,24 @@ final class IsolatedTest {
     Path folder = added();
     assertThat(up.out()).contains("./weft down --state " + folder);
     assertThat(folder.resolve("postgres")).isDirectory();
+    StateFolder state = new StateFolder(folder);
+    List<ProcessHandle> all =
+        state.processes().stream()
+            .map(process -> ProcessHandle.of(state.pid(process)).orElseThrow())
+            .toList();
 
     Command.Outcome down = Command.weft("down", "--state", folder.toString());
 
     assertThat(down.exitCode()).as(down.all()).isZero();
     assertThat(folder).doesNotExist();
+    await()
+        .atMost(Duration.ofSeconds(5))
+        .untilAsserted(() -> assertThat(all).noneMatch(ProcessHandle::isAlive));
+    assertThat(Command.weft("down", "--state", folder.toString()).exitCode()).isEqualTo(3);
   }
 
   @Test
-  void itsFolderIsGoneAfterItWasInterruptedInTheForeground() throws Exception {
+  void itsFolderIsGoneAfterItWasInterruptedWhileItStarted() throws Exception {
     Path out = Files.createTempFile(Command.TARGET, "isolated", ".txt");
     ProcessBuilder builder =
         new ProcessBuilder(
@@ -50,9 +60,9 @@ final class IsolatedTest {
     builder.environment().put("WEFT_BUILT", "1");
     Process up = builder.start();
     try {
-      await("the welcome")
+      await("the database")
           .atMost(LIMIT)
-          .until(() -> Files.readString(out).contains("./weft down --state ") || !up.isAlive());
+          .until(() -> Files.readString(out).contains("postgres      ready") || !up.isAlive());
       assertThat(up.isAlive()).as(Files.readString(out)).isTrue();
       Path folder = added();
 

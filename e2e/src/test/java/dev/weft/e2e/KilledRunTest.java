@@ -10,12 +10,15 @@ import java.util.Map;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
-/** A supervisor that dies takes its children along, and loses nothing. */
+/**
+ * A supervisor that dies takes its children along and loses nothing; one whose folder is removed
+ * stops everything.
+ */
 @BesideSharedWeft
 final class KilledRunTest {
 
   @Test
-  void aKilledRunLeavesNoProcessAndItsDataIsThereAfterTheNextUp() {
+  void aKilledRunLeavesNoProcessAndItsDataIsThereAfterTheNextUpUntilItsFolderIsRemoved() {
     try (Weft weft = Weft.up("killed", Map.of(), "--registry", "dev")) {
       Visitor customer = Visitor.demo(weft);
       String id =
@@ -37,30 +40,21 @@ final class KilledRunTest {
       assertThat(weft.demo()).isEqualTo(accounts);
       assertThat(Visitor.demo(weft).get("/v1/orders/" + id).json()).isEqualTo(order);
 
-      List<ProcessHandle> all = children(weft);
-      Command.Outcome down = weft.down();
-      assertThat(down.exitCode()).as("%s", down.all()).isZero();
-      await()
-          .atMost(Duration.ofSeconds(5))
-          .untilAsserted(() -> assertThat(all).noneMatch(ProcessHandle::isAlive));
-      assertThat(weft.down().exitCode()).isEqualTo(3);
+      stopsEverythingOnceItsFolderIsRemoved(weft);
     }
   }
 
-  @Test
-  void aRunWhoseFolderIsRemovedStopsEverything() {
-    try (Weft weft = Weft.up("removed", Map.of(), "--registry", "dev")) {
-      List<ProcessHandle> all = children(weft);
-      ProcessHandle supervisor = ProcessHandle.of(weft.supervisor()).orElseThrow();
+  private static void stopsEverythingOnceItsFolderIsRemoved(Weft weft) {
+    List<ProcessHandle> all = children(weft);
+    ProcessHandle supervisor = ProcessHandle.of(weft.supervisor()).orElseThrow();
 
-      Command.run(List.of("rm", "-rf", weft.folder().toString()), Map.of());
+    Command.run(List.of("rm", "-rf", weft.folder().toString()), Map.of());
 
-      await()
-          .atMost(Duration.ofSeconds(60))
-          .untilAsserted(() -> assertThat(all).noneMatch(ProcessHandle::isAlive));
-      await().atMost(Duration.ofSeconds(10)).until(() -> !supervisor.isAlive());
-      assertThat(weft.folder()).doesNotExist();
-    }
+    await()
+        .atMost(Duration.ofSeconds(60))
+        .untilAsserted(() -> assertThat(all).noneMatch(ProcessHandle::isAlive));
+    await().atMost(Duration.ofSeconds(10)).until(() -> !supervisor.isAlive());
+    assertThat(weft.folder()).doesNotExist();
   }
 
   private static List<ProcessHandle> children(Weft weft) {
