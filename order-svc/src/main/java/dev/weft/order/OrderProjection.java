@@ -27,6 +27,9 @@ final class OrderProjection implements EventHandler {
   /** What the events of an order have in common. */
   static final String AGGREGATE = "shop.order";
 
+  /** Making the view anew reads the log itself, past the subscription. */
+  private static final int SCHEMA_VERSION_MAX = 1;
+
   private final Database database;
   private final OrderViewStore view;
   private final Bell moved;
@@ -43,7 +46,8 @@ final class OrderProjection implements EventHandler {
 
   /** Of which events, and how. */
   static Subscription subscription() {
-    return Subscription.of(CONSUMER, OrderServer.NAME, OrderEvents.ALL);
+    return Subscription.of(CONSUMER, OrderServer.NAME, OrderEvents.ALL)
+        .schemaVersionsUpTo(SCHEMA_VERSION_MAX);
   }
 
   @Override
@@ -60,6 +64,9 @@ final class OrderProjection implements EventHandler {
    * @throws UnreadableEventException if it says nothing, or what is not known here
    */
   static OrderChange change(Event event) {
+    if (event.schemaVersion() > SCHEMA_VERSION_MAX) {
+      throw new UnreadableEventException("schema version " + event.schemaVersion());
+    }
     OrderFacts facts;
     try {
       facts = OrderEvent.parseFrom(event.content().bytes()).getOrder();

@@ -143,6 +143,8 @@ final class OrderProjectionTest {
       assertThatThrownBy(() -> OrderProjection.change(event(id, unknown)))
           .isInstanceOf(UnreadableEventException.class);
     }
+    assertThatThrownBy(() -> OrderProjection.change(event(id, known, 2)))
+        .isInstanceOf(UnreadableEventException.class);
   }
 
   /** Some life of an order; says how many events it said. */
@@ -186,13 +188,17 @@ final class OrderProjectionTest {
   }
 
   private static Event event(UUID order, OrderFacts facts) {
+    return event(order, facts, 1);
+  }
+
+  private static Event event(UUID order, OrderFacts facts, int schemaVersion) {
     byte[] payload = OrderEvent.newBuilder().setOrder(facts).build().toByteArray();
     return new Event(
         1,
         UUID.randomUUID(),
         OrderServer.NAME,
         "shop.order.confirmed",
-        1,
+        schemaVersion,
         new Aggregate("shop.order", order.toString(), 1),
         new Content("application/protobuf", "shop.event.v1.OrderConfirmed", payload),
         Origin.request("", Optional.empty()),
