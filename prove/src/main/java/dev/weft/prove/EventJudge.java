@@ -44,6 +44,7 @@ final class EventJudge {
     byAggregate =
         events.logs().values().stream()
             .flatMap(List::stream)
+            .filter(event -> !history.planted().contains(event.getSubject()))
             .collect(
                 Collectors.groupingBy(
                     Event::getAggregateType, Collectors.groupingBy(Event::getSubject)));

@@ -56,6 +56,7 @@ final class History implements AutoCloseable {
   private final Set<String> sentAgain = new LinkedHashSet<>();
   private final List<Contest> contests = new ArrayList<>();
   private final List<Leaving> leavings = new ArrayList<>();
+  private final Set<String> planted = new LinkedHashSet<>();
 
   /** Money that an admin gave back, and was told so. */
   record Refund(String order, String key, long minor) {}
@@ -216,6 +217,15 @@ final class History implements AutoCloseable {
 
   synchronized List<Contest> contests() {
     return List.copyOf(contests);
+  }
+
+  /** Events were made up of something that there is not. */
+  synchronized void planted(String aggregate) {
+    planted.add(aggregate);
+  }
+
+  synchronized Set<String> planted() {
+    return Set.copyOf(planted);
   }
 
   synchronized void left(Leaving leaving) {

@@ -39,6 +39,8 @@ final class Judge {
           Map.entry(Invariant.I9, Op.Kind.REPEAT_REORDERED),
           Map.entry(Invariant.A1, Op.Kind.FOREIGN_READ),
           Map.entry(Invariant.O1, Op.Kind.WITNESS),
+          Map.entry(Invariant.E7, Op.Kind.POISONED),
+          Map.entry(Invariant.E10, Op.Kind.NEWER_SCHEMA),
           Map.entry(Invariant.Q3, Op.Kind.LIST),
           Map.entry(Invariant.Q4, Op.Kind.READ_AFTER),
           Map.entry(Invariant.Q5, Op.Kind.PAGES));

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -20,13 +21,14 @@ final class Lines implements AutoCloseable {
       List.of(Shop.USER, Shop.ORDER, Shop.PAYMENT, Shop.INVENTORY);
 
   private final Map<String, Line> lines = new LinkedHashMap<>();
+  private final Map<String, Integer> diverted = new ConcurrentHashMap<>(); // ports by service
   private volatile @Nullable Shop shop;
 
   Lines() {
     Callers callers = new Callers(this::pids);
     try {
       for (String service : SERVICES) {
-        open(service, service, callers::of);
+        lines.put(service, new Line(service, () -> reached(service), callers::of));
         open(service + ">" + Shop.POSTGRES, Shop.POSTGRES, _ -> service);
         open(service + ">" + Shop.REGISTRY, Shop.REGISTRY, _ -> service);
       }
@@ -51,6 +53,18 @@ final class Lines implements AutoCloseable {
   /** The one that a process reaches something by. */
   Line between(String from, String to) {
     return line(from + ">" + to);
+  }
+
+  /** Lets whoever calls a service reach another port instead, from their next connection on. */
+  void divert(String service, int port) {
+    diverted.put(service, port);
+    line(service).reset();
+  }
+
+  /** Lets them reach the service again. */
+  void restore(String service) {
+    diverted.remove(service);
+    line(service).reset();
   }
 
   /** Writes what {@code ./weft up --detours} reads. */
@@ -80,6 +94,10 @@ final class Lines implements AutoCloseable {
       throw new IllegalArgumentException("no line " + name);
     }
     return line;
+  }
+
+  private int reached(String service) {
+    return diverted.getOrDefault(service, portOf(service));
   }
 
   private int portOf(String process) {

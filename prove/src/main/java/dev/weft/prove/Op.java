@@ -39,6 +39,8 @@ record Op(
     LIST,
     READ_AFTER,
     PAGES,
+    POISONED,
+    NEWER_SCHEMA,
     WITNESS
   }
 

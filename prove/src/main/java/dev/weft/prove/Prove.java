@@ -159,6 +159,7 @@ final class Prove implements Callable<Integer> {
           List<Fault> wanted = new ArrayList<>();
           wanted.addAll(new ProcessFaults(shop, history, meters).all());
           wanted.addAll(new NetworkFaults(lines, new Databases(shop)).all());
+          wanted.addAll(new EventFaults(shop, history, lines, goods.getFirst(), root).all());
           wanted.addAll(disks.all(shop, history));
           wanted.removeIf(fault -> !named.test(fault.name()));
           inflicted =
@@ -265,6 +266,7 @@ final class Prove implements Callable<Integer> {
       needed.add("a request was shed");
       needed.add(TOMBSTONE);
       needed.add(TWICE);
+      needed.add(Poison.REDRIVEN);
       needed.addAll(CIRCUITS.values());
       if (disks.omitted().isEmpty()) {
         needed.add("an order got 503 while the disk was full");

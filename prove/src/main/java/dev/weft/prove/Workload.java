@@ -324,8 +324,7 @@ final class Workload {
       Goods one = goods.get(random.nextInt(goods.size()));
       long start = history.micros();
       one.restock(admin, random.nextInt(1, 5));
-      history.add(
-          name, Op.Kind.RESTOCK, "", "", start, new Answer(200, JSON.missingNode()), one.id());
+      history.add(name, Op.Kind.RESTOCK, "", "", start, Answer.DONE, one.id());
     }
 
     private void look(Placed order) {

@@ -134,6 +134,14 @@ final class EventJudgeTest {
   }
 
   @Test
+  void knowsWhatWasMadeUp() {
+    said("shop.reservation").clear();
+    history.planted(ORDER);
+
+    assertThat(broken()).doesNotContain(Invariant.E2);
+  }
+
+  @Test
   void seesAnOrderWhoseEndWasNotSaid() {
     order("STATE_CANCELLED");
 
