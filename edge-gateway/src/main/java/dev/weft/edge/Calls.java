@@ -66,7 +66,7 @@ final class Calls {
         asked.timeout(),
         (call, metadata, ended) -> {
           if (asked.rpc().serverStreaming()) {
-            StreamFormat format = StreamFormat.of(asked.accept());
+            StreamFormat format = StreamFormat.of(asked);
             new StreamCall(exchange, asked, format, call, ended).start(metadata, request);
           } else {
             call.start(new UnaryCall(exchange, asked, threads, ended), metadata);

@@ -16,10 +16,10 @@ import java.util.Set;
 record Cors(Set<String> origins) {
   private static final String REQUEST_HEADERS =
       "authorization, content-type, accept, accept-language, idempotency-key, if-match,"
-          + " if-none-match, prefer, x-request-id, traceparent, tracestate";
+          + " if-none-match, if-range, prefer, range, x-request-id, traceparent, tracestate";
   private static final String RESPONSE_HEADERS =
       "location, link, etag, retry-after, x-request-id, x-response-time, deprecation, sunset,"
-          + " preference-applied, server-timing";
+          + " accept-ranges, content-range, preference-applied, server-timing";
 
   Cors {
     origins = Set.copyOf(origins);

@@ -187,7 +187,8 @@ final class Gateway {
             Accept.parse(headers.getAll("accept")),
             new Transcoder.Headers(
                 IdempotencyKey.parse(headers.getAll("idempotency-key")),
-                IfMatch.version(found.route(), exchange.method(), headers)),
+                IfMatch.version(found.route(), exchange.method(), headers),
+                found.route().transcoder().takesAnything() ? contentType(headers) : ""),
             Prefer.parse(headers.getAll("prefer")),
             found.route().transcoder().fields(target.query()),
             coding(exchange, found.route()),
@@ -203,7 +204,10 @@ final class Gateway {
   }
 
   private void checkRepresentation(Exchange exchange, Asked asked) {
-    if (asked.rpc().serverStreaming()) {
+    Transcoder transcoder = asked.route().transcoder();
+    if (transcoder.answersAnything()) {
+      // Of what type, the answer says.
+    } else if (asked.rpc().serverStreaming()) {
       StreamFormat.of(asked.accept());
     } else if (!asked.accept().takes("application/json")) {
       throw new Refused(Problems.notAcceptable("application/json"));
@@ -213,11 +217,24 @@ final class Gateway {
       exchange.closeAfterThis();
       throw new Refused(Problems.bodyTooLong(asked.rpc().requestBytesMax()));
     }
-    if (asked.route().transcoder().takesBody()
+    if (transcoder.takesBody()
+        && !transcoder.takesAnything()
         && exchange.announcesBody()
         && !isJson(headers.getAll("content-type"))) {
       throw new Refused(Problems.mediaType());
     }
+  }
+
+  /** What a body says it is, where it may be anything. */
+  private static String contentType(HttpHeaders headers) {
+    List<String> said = headers.getAll("content-type");
+    if (said.isEmpty()) {
+      return "";
+    }
+    if (said.size() > 1 || !MediaTypes.isOne(said.getFirst())) {
+      throw new Refused(Problems.contentType());
+    }
+    return said.getFirst();
   }
 
   /** How the body of the request is coded, if it is read. */
@@ -281,11 +298,19 @@ final class Gateway {
     long began = exchange.timing().now();
     byte[] plain =
         asked.coding().map(c -> c.decode(body, asked.rpc().requestBytesMax())).orElse(body);
-    byte[] request =
-        asked
-            .route()
-            .transcoder()
-            .request(asked.found().variables(), asked.target().query(), plain, asked.headers());
+    Transcoder transcoder = asked.route().transcoder();
+    List<String> path = asked.found().variables();
+    List<RequestTarget.Parameter> query = asked.target().query();
+    Transcoder.Headers headers = asked.headers();
+    byte[] request;
+    if (Multipart.is(headers.contentType())) {
+      UploadForm form = UploadForm.of(headers.contentType(), plain);
+      List<RequestTarget.Parameter> all = new ArrayList<>(query);
+      all.addAll(form.fields());
+      request = transcoder.request(path, all, form.file(), headers.of(form.contentType()));
+    } else {
+      request = transcoder.request(path, query, plain, headers);
+    }
     exchange.timing().transcoded(began);
     return request;
   }

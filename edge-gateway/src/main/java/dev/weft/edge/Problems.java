@@ -97,6 +97,19 @@ final class Problems {
         "a body must be application/json in UTF-8");
   }
 
+  static Problem contentType() {
+    return Problem.of(
+        415, Code.INVALID_ARGUMENT, "UNSUPPORTED_MEDIA_TYPE", "Content-Type is not one media type");
+  }
+
+  static Problem noSuchRange(long length) {
+    return Problem.of(
+        416,
+        Code.OUT_OF_RANGE,
+        "RANGE_NOT_SATISFIABLE",
+        "the body has " + length + " bytes, and none of those that are asked for");
+  }
+
   static Problem contentCoding() {
     return Problem.of(
         415,

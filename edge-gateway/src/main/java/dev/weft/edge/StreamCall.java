@@ -1,5 +1,6 @@
 package dev.weft.edge;
 
+import dev.weft.transcoder.RawBody;
 import io.grpc.ClientCall;
 import io.grpc.Metadata;
 import io.grpc.Status;
@@ -16,9 +17,6 @@ import org.slf4j.LoggerFactory;
  */
 final class StreamCall extends ClientCall.Listener<byte[]> {
   private static final Logger log = LoggerFactory.getLogger(StreamCall.class);
-
-  /** Replies on their way at once. */
-  private static final int WINDOW = 16;
 
   private static final long HEARTBEAT_SECONDS = 15;
 
@@ -55,7 +53,7 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
     calledAt = exchange.timing().now();
     exchange.onWritable(this::askForMore);
     call.start(this, metadata);
-    call.request(WINDOW);
+    call.request(format.window());
     call.sendMessage(request);
     call.halfClose();
     if (format.heartbeat().length > 0) {
@@ -86,20 +84,27 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
     if (over) {
       return;
     }
-    byte[] json;
+    byte[] printed;
+    String type = format.mediaType();
     try {
-      json = asked.route().transcoder().response(message, asked.fields());
+      if (format == StreamFormat.RAW) {
+        RawBody raw = asked.route().transcoder().raw(message);
+        printed = raw.data();
+        type = raw.contentType();
+      } else {
+        printed = asked.route().transcoder().response(message, asked.fields());
+      }
     } catch (RuntimeException e) {
       log.error("a reply of {} cannot be printed", asked.rpc().name(), e);
       finish(Problem.internal());
       call.cancel("the reply cannot be printed", e);
       return;
     }
-    begin();
+    begin(type);
     if (over) {
       return;
     }
-    exchange.write(format.message(json, replies == 0));
+    exchange.write(format.message(printed, replies == 0));
     replies++;
     owed++;
     if (exchange.writable()) {
@@ -117,7 +122,7 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
       finish(Problem.of(status, trailers, asked.route().transcoder()));
       return;
     }
-    begin();
+    begin(format.mediaType());
     if (!over) {
       over();
       exchange.write(format.end(replies == 0));
@@ -125,7 +130,7 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
     }
   }
 
-  private void begin() {
+  private void begin(String type) {
     if (begun) {
       return;
     }
@@ -134,8 +139,10 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
     if (headers != null) {
       exchange.alsoAnswer(headers);
     }
-    exchange.alsoAnswer("Vary", "Accept");
-    Answer head = Answer.head(200, format.mediaType());
+    if (format != StreamFormat.RAW) {
+      exchange.alsoAnswer("Vary", "Accept");
+    }
+    Answer head = Answer.head(200, MediaTypes.said(type));
     if (exchange.isHead()) {
       over();
       exchange.answer(head);
@@ -152,6 +159,11 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
       return;
     }
     exchange.observation().reason(problem.reason());
+    if (format == StreamFormat.RAW) {
+      // Nothing can be said behind bytes of any kind: the client sees that they are not whole.
+      exchange.abort();
+      return;
+    }
     exchange.write(format.failure(exchange.problemJson(problem)));
     exchange.endStream();
   }
@@ -173,7 +185,7 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
 
   private void beat() {
     if (!over && exchange.writable()) {
-      begin();
+      begin(format.mediaType());
       if (!over) {
         exchange.write(format.heartbeat());
       }

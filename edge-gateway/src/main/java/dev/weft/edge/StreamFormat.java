@@ -14,7 +14,17 @@ enum StreamFormat {
   /** One array, with {@code {"error":…}} as the last element of a stream that failed. */
   ARRAY("application/json"),
   /** Server-sent events, with {@code event: error} as the last of a stream that failed. */
-  EVENTS("text/event-stream");
+  EVENTS("text/event-stream"),
+  /**
+   * What the messages hold, one behind the other: bytes of any type, which the first message says.
+   * A stream that fails is cut off.
+   */
+  RAW("");
+
+  private static final int WINDOW = 16;
+
+  /** Parts of files are large. */
+  private static final int WINDOW_RAW = 4;
 
   private static final byte[] NOTHING = {};
 
@@ -24,11 +34,24 @@ enum StreamFormat {
     this.mediaType = mediaType;
   }
 
+  /** Empty where the messages say it. */
   String mediaType() {
     return mediaType;
   }
 
+  /** How many messages may be on their way at once. */
+  int window() {
+    return this == RAW ? WINDOW_RAW : WINDOW;
+  }
+
   /** Throws {@link Refused} with 406 when the client takes none of them. */
+  static StreamFormat of(Asked asked) {
+    if (asked.route().transcoder().answersAnything()) {
+      return RAW;
+    }
+    return of(asked.accept());
+  }
+
   static StreamFormat of(Accept accept) {
     String best =
         accept
@@ -52,6 +75,7 @@ enum StreamFormat {
       case NDJSON -> join("", json, "\n");
       case ARRAY -> join(first ? "[" : ",", json, "");
       case EVENTS -> join("data: ", json, "\n\n");
+      case RAW -> json;
     };
   }
 
@@ -66,6 +90,7 @@ enum StreamFormat {
       case NDJSON -> join("{\"error\":", problem, "}\n");
       case ARRAY -> join(",{\"error\":", problem, "}]");
       case EVENTS -> join("event: error\ndata: ", problem, "\n\n");
+      case RAW -> throw new IllegalStateException("it cannot say so");
     };
   }
 

@@ -1,5 +1,6 @@
 package dev.weft.edge;
 
+import dev.weft.transcoder.RawBody;
 import io.grpc.Metadata;
 import java.util.Map;
 import java.util.Optional;
@@ -34,9 +35,8 @@ final class Success {
     }
     Transcoder transcoder = asked.route().transcoder();
     long began = exchange.timing().now();
-    byte[] json = transcoder.response(message, asked.fields());
+    Answer answer = whole(asked, message);
     exchange.timing().transcoded(began);
-    Answer answer = Answer.of(rpc.successStatus(), "application/json", json, Map.of());
     if (!read || answer.status() != 200) {
       return changed(asked.route(), message, answer);
     }
@@ -50,7 +50,21 @@ final class Success {
         transcoder
             .version(message)
             .or(() -> Optional.ofNullable(told.get(ETAG)).flatMap(EntityTag::ofVersion));
-    return Reuse.of(answer, rpc, version, exchange.request().headers());
+    Answer reusable = Reuse.of(answer, rpc, version, exchange.request().headers());
+    return transcoder.answersAnything() && reusable.status() == 200
+        ? Ranges.of(reusable, exchange)
+        : reusable;
+  }
+
+  private static Answer whole(Asked asked, byte[] message) {
+    Transcoder transcoder = asked.route().transcoder();
+    int status = asked.rpc().successStatus();
+    if (!transcoder.answersAnything()) {
+      byte[] json = transcoder.response(message, asked.fields());
+      return Answer.of(status, "application/json", json, Map.of());
+    }
+    RawBody raw = transcoder.raw(message);
+    return Answer.of(status, MediaTypes.said(raw.contentType()), raw.data(), Map.of());
   }
 
   /** What was created or changed has a place and a version, of which the client may go on. */

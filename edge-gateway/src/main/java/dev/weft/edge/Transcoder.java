@@ -6,6 +6,7 @@ import com.google.protobuf.Descriptors.Descriptor;
 import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Descriptors.MethodDescriptor;
 import dev.weft.transcoder.BadInput;
+import dev.weft.transcoder.RawBody;
 import dev.weft.transcoder.ReplyPlan;
 import dev.weft.transcoder.ReplyText;
 import dev.weft.transcoder.RequestBytes;
@@ -46,10 +47,16 @@ final class Transcoder {
    *
    * @param requestId what the client calls the request, to recognise it when it comes again
    * @param ifMatch the version of the resource that it is meant for
+   * @param contentType of the body; empty when nothing is said
    */
-  record Headers(Optional<String> requestId, Optional<String> ifMatch) {
+  record Headers(Optional<String> requestId, Optional<String> ifMatch, String contentType) {
     /** They say nothing. */
-    static final Headers NONE = new Headers(Optional.empty(), Optional.empty());
+    static final Headers NONE = new Headers(Optional.empty(), Optional.empty(), "");
+
+    /** The same, of a body of another type. */
+    Headers of(String type) {
+      return new Headers(requestId, ifMatch, type);
+    }
   }
 
   /** Throws {@link InvalidRule} if the rule does not fit the method. */
@@ -100,6 +107,11 @@ final class Transcoder {
     return request.takesBody();
   }
 
+  /** Whether the body of the request is bytes of any kind, and no JSON. */
+  boolean takesAnything() {
+    return request.isRaw();
+  }
+
   /** Whether a request can say what version it is meant for. */
   boolean takesVersion() {
     return !request.versionPath().isEmpty();
@@ -109,14 +121,17 @@ final class Transcoder {
    * The bytes of the request message.
    *
    * @param path the values of the template's variables, in its order
-   * @param json the body; empty means every default
+   * @param body JSON, of which empty means every default, or what it is
    * @throws Refused with 400 and what is wrong where; with 428 if a version must be named and is
    *     not
    */
   byte[] request(
-      List<String> path, List<RequestTarget.Parameter> query, byte[] json, Headers headers) {
+      List<String> path, List<RequestTarget.Parameter> query, byte[] body, Headers headers) {
     try {
-      RequestBytes bytes = request.body(json);
+      RequestBytes bytes =
+          request.isRaw()
+              ? request.body(new RawBody(headers.contentType, body))
+              : request.body(body);
       bytes.path(path);
       for (RequestTarget.Parameter parameter : query) {
         bytes.query(parameter.name(), parameter.value());
@@ -148,6 +163,16 @@ final class Transcoder {
    */
   byte[] response(byte[] message, Optional<Selection> fields) {
     return fields.isEmpty() ? reply.json(message) : reply.json(message, fields.get());
+  }
+
+  /** Whether the answer is bytes of any kind, and no JSON. */
+  boolean answersAnything() {
+    return reply.isRaw();
+  }
+
+  /** The bytes that are the answer, of a method that answers anything. */
+  RawBody raw(byte[] message) {
+    return reply.raw(message);
   }
 
   /**

@@ -1,6 +1,8 @@
 package dev.weft.edge;
 
+import com.google.api.HttpBody;
 import com.google.protobuf.Any;
+import com.google.protobuf.ByteString;
 import com.google.protobuf.util.Durations;
 import com.google.rpc.BadRequest;
 import com.google.rpc.ErrorInfo;
@@ -15,12 +17,15 @@ import dev.weft.edge.library.DeleteBookRequest;
 import dev.weft.edge.library.DeleteBookResponse;
 import dev.weft.edge.library.DonateBookRequest;
 import dev.weft.edge.library.DonateBookResponse;
+import dev.weft.edge.library.DownloadRequest;
+import dev.weft.edge.library.DownloadResponse;
 import dev.weft.edge.library.EchoRequest;
 import dev.weft.edge.library.EchoResponse;
 import dev.weft.edge.library.FailRequest;
 import dev.weft.edge.library.FailResponse;
 import dev.weft.edge.library.GetBookRequest;
 import dev.weft.edge.library.GetBookResponse;
+import dev.weft.edge.library.GetCoverRequest;
 import dev.weft.edge.library.GetShelfRequest;
 import dev.weft.edge.library.GetShelfResponse;
 import dev.weft.edge.library.LendBookRequest;
@@ -30,6 +35,8 @@ import dev.weft.edge.library.ListBooksRequest;
 import dev.weft.edge.library.ListBooksResponse;
 import dev.weft.edge.library.PingRequest;
 import dev.weft.edge.library.PingResponse;
+import dev.weft.edge.library.PutCoverRequest;
+import dev.weft.edge.library.PutCoverResponse;
 import dev.weft.edge.library.ReadFileRequest;
 import dev.weft.edge.library.ReadFileResponse;
 import dev.weft.edge.library.Shelf;
@@ -47,6 +54,7 @@ import io.grpc.Status;
 import io.grpc.protobuf.StatusProto;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
@@ -59,6 +67,10 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class LibraryService extends LibraryGrpc.LibraryImplBase {
   final AtomicInteger calls = new AtomicInteger();
   final AtomicInteger sent = new AtomicInteger();
+
+  /** Bytes of a part of a download. */
+  static final int PART = 64 * 1024;
+
   private final AtomicInteger looks = new AtomicInteger();
 
   /** A permit for each call that waits. */
@@ -151,6 +163,72 @@ final class LibraryService extends LibraryGrpc.LibraryImplBase {
     if (isOfThisVersion(request.getShelf().getEtag(), out)) {
       answer(out, UpdateShelfResponse.newBuilder().setShelf(request.getShelf()).build());
     }
+  }
+
+  /** Bytes that are each what their place is, and a type that the id asks for. */
+  @Override
+  public void getCover(GetCoverRequest request, StreamObserver<HttpBody> out) {
+    answer(
+        out,
+        HttpBody.newBuilder()
+            .setContentType(
+                switch (request.getBookId()) {
+                  case "torn" -> "text/html\r\nX: y";
+                  case "text" -> "text/plain; charset=utf-8";
+                  default -> "image/png";
+                })
+            .setData(ByteString.copyFrom(bytes(request.getSize())))
+            .build());
+  }
+
+  static byte[] bytes(int size) {
+    byte[] bytes = new byte[size];
+    for (int i = 0; i < size; i++) {
+      bytes[i] = (byte) i;
+    }
+    return bytes;
+  }
+
+  @Override
+  public void putCover(PutCoverRequest request, StreamObserver<PutCoverResponse> out) {
+    calls.incrementAndGet();
+    byte[] data = request.getCover().getData().toByteArray();
+    answer(
+        out,
+        PutCoverResponse.newBuilder()
+            .setContentType(request.getCover().getContentType())
+            .setLength(data.length)
+            .setHash(Arrays.hashCode(data))
+            .setTitle(request.getTitle())
+            .build());
+  }
+
+  @Override
+  public void download(DownloadRequest request, StreamObserver<DownloadResponse> out) {
+    ServerCallStreamObserver<DownloadResponse> observer =
+        (ServerCallStreamObserver<DownloadResponse>) out;
+    AtomicInteger next = new AtomicInteger();
+    observer.setOnCancelHandler(givenUp::incrementAndGet);
+    observer.setOnReadyHandler(
+        () -> {
+          int parts = request.getParts();
+          while (observer.isReady() && (parts < 0 || next.get() < parts)) {
+            HttpBody.Builder part = HttpBody.newBuilder().setData(ByteString.copyFrom(bytes(PART)));
+            if (next.getAndIncrement() == 0) {
+              part.setContentType("application/zip");
+            }
+            sent.incrementAndGet();
+            observer.onNext(DownloadResponse.newBuilder().setPart(part).build());
+          }
+          if (next.get() == parts) {
+            next.incrementAndGet();
+            if (request.getFailWith() == 0) {
+              observer.onCompleted();
+            } else {
+              observer.onError(Status.fromCodeValue(request.getFailWith()).asRuntimeException());
+            }
+          }
+        });
   }
 
   private static boolean isOfThisVersion(String etag, StreamObserver<?> out) {

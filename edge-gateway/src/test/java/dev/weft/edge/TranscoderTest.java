@@ -479,7 +479,7 @@ class TranscoderTest {
   }
 
   private static Transcoder.Headers named(String requestId) {
-    return new Transcoder.Headers(Optional.of(requestId), Optional.empty());
+    return new Transcoder.Headers(Optional.of(requestId), Optional.empty(), "");
   }
 
   private static byte[] lend(String bookId, String json, Optional<String> key) {
@@ -487,7 +487,7 @@ class TranscoderTest {
         List.of(bookId),
         List.of(),
         json.getBytes(UTF_8),
-        new Transcoder.Headers(key, Optional.empty()));
+        new Transcoder.Headers(key, Optional.empty(), ""));
   }
 
   private static UpdateBookRequest patch(String json, String mask)

@@ -16,11 +16,13 @@ public final class ReplyPlan {
   private final Schema schema;
   private final MessagePlan type;
   private final @Nullable FieldPlan body;
+  private final Optional<RawField> raw;
 
   private ReplyPlan(Schema schema, MessagePlan type, @Nullable FieldPlan body) {
     this.schema = schema;
     this.type = type;
     this.body = body;
+    this.raw = RawField.of(type, body);
   }
 
   /**
@@ -56,6 +58,20 @@ public final class ReplyPlan {
     return WireToJson.json(schema, type, body, reply, selection);
   }
 
+  /** Whether what the client sees is bytes of any kind, and no JSON: a google.api.HttpBody. */
+  public boolean isRaw() {
+    return raw.isPresent();
+  }
+
+  /**
+   * The bytes that the client sees, of a plan that {@link #isRaw()}.
+   *
+   * @throws BadMessage if the reply is no message
+   */
+  public RawBody raw(byte[] reply) {
+    return raw.orElseThrow().read(reply);
+  }
+
   /**
    * What a client wants to see of what it takes for the resource: paths with commas between them,
    * as of a FieldMask, in the names of the contract or of JSON. A path may go into the elements of
@@ -74,7 +90,7 @@ public final class ReplyPlan {
       return Optional.empty();
     }
     FieldPlan shown = body != null && body.map ? body.mapValue() : body;
-    if (shown != null && (!shown.isMessage() || shown.message().form != Form.OBJECT)) {
+    if (isRaw() || (shown != null && (!shown.isMessage() || shown.message().form != Form.OBJECT))) {
       throw BadInput.at("INVALID_PARAMETER", "/$fields", "the answer has no fields to choose from");
     }
     MessagePlan resource = shown == null ? type : shown.message();

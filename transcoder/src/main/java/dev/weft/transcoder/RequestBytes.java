@@ -31,6 +31,17 @@ public final class RequestBytes {
     }
   }
 
+  RequestBytes(RequestPlan plan, RawBody body) {
+    this.plan = plan;
+    out = new WireBytes(CAPACITY_MIN + body.contentType().length() + body.data().length);
+    present = null;
+    binder = new QueryBinder(plan, out);
+    plan.raw.orElseThrow().write(body, out);
+    if (plan.bodyField != null) {
+      binder.taken(plan.bodyField);
+    }
+  }
+
   private void body(byte[] json) {
     FieldPlan field = plan.bodyField;
     boolean lenient = plan.rule.lenient();

@@ -28,6 +28,10 @@ public final class RequestPlan {
   final Set<String> bound = new HashSet<>();
 
   final @Nullable FieldPlan bodyField;
+
+  /** Where the body goes if it is not JSON. */
+  final Optional<RawField> raw;
+
   final @Nullable FieldPlan maskField;
   final @Nullable FieldPlan requestIdField;
 
@@ -59,6 +63,7 @@ public final class RequestPlan {
     this.type = schema.plan(input);
     this.rule = rule;
     bodyField = rule.body.isEmpty() || rule.body.equals(WHOLE) ? null : bodyField();
+    raw = rule.body.isEmpty() ? Optional.empty() : RawField.of(type, bodyField);
     for (List<String> path : rule.variables) {
       variables.add(variable(path));
       bound.add(String.join(".", path));
@@ -109,6 +114,16 @@ public final class RequestPlan {
    */
   public RequestBytes body(byte[] json) {
     return new RequestBytes(this, json);
+  }
+
+  /** Whether the body is bytes of any kind, and no JSON: a google.api.HttpBody. */
+  public boolean isRaw() {
+    return raw.isPresent();
+  }
+
+  /** Begins a request with its body, of a plan that {@link #isRaw()}. */
+  public RequestBytes body(RawBody body) {
+    return new RequestBytes(this, body);
   }
 
   /** Where in the request's JSON a field of the request message stands. */
