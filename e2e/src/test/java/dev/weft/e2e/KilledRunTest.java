@@ -48,7 +48,9 @@ final class KilledRunTest {
     List<ProcessHandle> all = children(weft);
     ProcessHandle supervisor = ProcessHandle.of(weft.supervisor()).orElseThrow();
 
-    Command.run(List.of("rm", "-rf", weft.folder().toString()), Map.of());
+    // Once more, should a process have written a file meanwhile.
+    List<String> remove = List.of("rm", "-rf", weft.folder().toString());
+    await().until(() -> Command.run(remove, Map.of()).exitCode() == 0);
 
     await()
         .atMost(Duration.ofSeconds(60))
