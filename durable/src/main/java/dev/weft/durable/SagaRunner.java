@@ -78,6 +78,11 @@ public final class SagaRunner implements AutoCloseable {
     return database.read(tx -> views.ofSubject(tx, subject));
   }
 
+  /** The sagas of a definition about any of these subjects, oldest first. */
+  public List<Saga> ofSubjects(String definition, Collection<String> subjects) {
+    return database.read(tx -> views.ofSubjects(tx, definition, subjects));
+  }
+
   /**
    * Sagas, newest first.
    *

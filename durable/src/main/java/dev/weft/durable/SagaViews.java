@@ -5,6 +5,7 @@ import dev.weft.durable.Saga.State;
 import dev.weft.durable.Saga.StepState;
 import dev.weft.durable.SagaRun.StepRecord;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -37,6 +38,20 @@ final class SagaViews {
         tx.createQuery(
                 "SELECT *, false AS overdue FROM saga WHERE subject = :subject ORDER BY saga_id")
             .bind("subject", subject)
+            .map((row, _) -> SagaRow.of(row))
+            .list());
+  }
+
+  List<Saga> ofSubjects(Handle tx, String definition, Collection<String> subjects) {
+    return views(
+        tx,
+        tx.createQuery(
+                """
+                SELECT *, false AS overdue FROM saga
+                 WHERE definition = :definition AND subject = ANY (:subjects) ORDER BY saga_id
+                """)
+            .bind("definition", definition)
+            .bind("subjects", subjects.toArray(String[]::new))
             .map((row, _) -> SagaRow.of(row))
             .list());
   }

@@ -16,6 +16,7 @@ import dev.weft.shop.event.v1.ReservationReturned;
 import dev.weft.shop.event.v1.ReturnedLine;
 import dev.weft.shop.inventory.v1.ItemQuantity;
 import dev.weft.shop.inventory.v1.ListProductsResponse;
+import dev.weft.shop.inventory.v1.ListStockMovementsRequest;
 import dev.weft.shop.inventory.v1.ListStockMovementsResponse;
 import dev.weft.shop.inventory.v1.QuoteItemsResponse;
 import dev.weft.shop.inventory.v1.QuotedItem;
@@ -57,6 +58,12 @@ final class InventoryMessages {
   /** Empty for the empty string, which means that the field was not set. */
   static Optional<UUID> productIdIfSet(String value) {
     return UuidText.parseIfSet("product_id", value);
+  }
+
+  static Set<UUID> orderIds(ListStockMovementsRequest request) {
+    return request.getOrderIdsList().stream()
+        .map(InventoryMessages::orderId)
+        .collect(Collectors.toSet());
   }
 
   static UUID orderId(String value) {

@@ -233,6 +233,7 @@ final class InventoryService extends InventoryServiceGrpc.InventoryServiceImplBa
         InventoryMessages.movements(
             stocks.movements(
                 InventoryMessages.productIdIfSet(request.getProductId()),
+                InventoryMessages.orderIds(request),
                 new Page.Wish(MOVEMENTS.of(request.getPageSize()), request.getPageToken()))));
   }
 

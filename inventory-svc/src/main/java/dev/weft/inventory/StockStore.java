@@ -32,6 +32,14 @@ final class StockStore {
 
   static final AppendOnlyTable MOVEMENTS = new AppendOnlyTable("stock_movement", "movement_id");
 
+  /** Each part is in an index that is there to keep an order from moving twice. */
+  static final String OF_ORDERS =
+      """
+       AND (order_id = ANY (:orders) AND kind = 'RESERVE'
+         OR order_id = ANY (:orders) AND kind IN ('CONFIRM', 'RELEASE', 'EXPIRE')
+         OR order_id = ANY (:orders) AND kind = 'RETURN')
+      """;
+
   /**
    * So many of a product.
    *
@@ -177,18 +185,24 @@ final class StockStore {
   }
 
   /**
-   * Movements after the given one up to another, oldest first, of one product or of all.
+   * Movements after the given one up to another, oldest first, of one product or of all, and for
+   * some orders or, if none is named, for all.
    *
    * @param upTo what {@link #MOVEMENTS} says is settled: one with a smaller id may turn up behind
    *     it
    */
-  List<Movement> movements(Handle tx, Optional<UUID> productId, long after, long upTo, int limit) {
+  List<Movement> movements(
+      Handle tx, Optional<UUID> productId, Set<UUID> orderIds, long after, long upTo, int limit) {
     var query =
         tx.createQuery(
             "SELECT * FROM stock_movement WHERE movement_id > :after AND movement_id <= :upTo"
                 + (productId.isPresent() ? " AND product_id = :product" : "")
+                + (orderIds.isEmpty() ? "" : OF_ORDERS)
                 + " ORDER BY movement_id LIMIT :limit");
     productId.ifPresent(id -> query.bind("product", id));
+    if (!orderIds.isEmpty()) {
+      query.bind("orders", orderIds.toArray(UUID[]::new));
+    }
     return query
         .bind("after", after)
         .bind("upTo", upTo)

@@ -6,8 +6,10 @@ import dev.weft.inventory.StockStore.Line;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /**
  * How much of each product is there, and how it came to that.
@@ -47,11 +49,16 @@ final class Stocks {
   }
 
   /**
-   * Every change of stock, oldest first; of one product or of all. While a movement before the
-   * page's end is still being written, the page is empty and the token leads to it once more.
+   * Every change of stock, oldest first; of one product or of all, and for some orders or, if none
+   * is named, for all. While a movement before the page's end is still being written, the page is
+   * empty and the token leads to it once more.
    */
-  Page<Movement> movements(Optional<UUID> productId, Page.Wish page) {
-    String[] arguments = {"movements", productId.map(UUID::toString).orElse("")};
+  Page<Movement> movements(Optional<UUID> productId, Set<UUID> orderIds, Page.Wish page) {
+    String[] arguments = {
+      "movements",
+      productId.map(UUID::toString).orElse(""),
+      orderIds.stream().sorted().map(UUID::toString).collect(Collectors.joining(" "))
+    };
     long after = page.after(Long::valueOf, arguments).orElse(0L);
     // The movements of one product wait for each other: its stock is locked.
     OptionalLong settled =
@@ -63,7 +70,8 @@ final class Stocks {
     }
     return page.of(
         database.read(
-            tx -> store.movements(tx, productId, after, settled.getAsLong(), page.limit())),
+            tx ->
+                store.movements(tx, productId, orderIds, after, settled.getAsLong(), page.limit())),
         last -> Long.toString(last.id()),
         arguments);
   }

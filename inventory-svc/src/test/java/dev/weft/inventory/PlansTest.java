@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.weft.durable.Database;
 import dev.weft.testkit.PostgresExtension;
 import java.util.List;
+import java.util.UUID;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -57,6 +58,24 @@ class PlansTest {
                     + " AND product_id > '80000000-0000-0000-0000-000000000000' ORDER BY product_id LIMIT 50"))
         .contains("product_pkey")
         .doesNotContain("Sort");
+  }
+
+  @Test
+  void findsTheMovementsForOrdersWithTheIndexesThatKeepThemFromMovingTwice() {
+    List<String> lines =
+        postgres
+            .database()
+            .inTransaction(
+                tx -> {
+                  tx.execute("SET LOCAL enable_seqscan = off");
+                  return tx.createQuery(
+                          "EXPLAIN SELECT * FROM stock_movement WHERE true" + StockStore.OF_ORDERS)
+                      .bind("orders", new UUID[] {UUID.randomUUID(), UUID.randomUUID()})
+                      .mapTo(String.class)
+                      .list();
+                });
+    assertThat(String.join("\n", lines))
+        .contains("stock_movement_in", "stock_movement_out", "stock_movement_back");
   }
 
   private static String plan(String query) {

@@ -31,6 +31,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -122,12 +123,30 @@ class StockTest {
   }
 
   @Test
+  void listsTheMovementsForSomeOrders() {
+    String mug = shop.stocked(100);
+    List<String> orders = Stream.generate(() -> UuidV7.next().toString()).limit(3).toList();
+    orders.forEach(order -> shop.orders().reserveStock(reserve(order, Map.of(mug, 1))));
+
+    ListStockMovementsResponse ofTwo =
+        shop.orders()
+            .listStockMovements(
+                ListStockMovementsRequest.newBuilder()
+                    .addAllOrderIds(orders.subList(0, 2))
+                    .build());
+
+    assertThat(ofTwo.getMovementsList())
+        .extracting(StockMovement::getOrderId)
+        .containsExactlyElementsOf(orders.subList(0, 2));
+  }
+
+  @Test
   void listsMovementsBesideAnOpenTransactionWithoutHoldingUpWritersOrMissingItsOwn()
       throws Exception {
     String mug = shop.stocked(1);
     String pot = shop.stocked(1);
     long before = movements(pot, 0, "").getMovements(0).getMovementId();
-    String from = PageToken.after(Long.toString(before), "movements", "");
+    String from = PageToken.after(Long.toString(before), "movements", "", "");
     CountDownLatch moved = new CountDownLatch(1);
     CountDownLatch commit = new CountDownLatch(1);
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {

@@ -21,11 +21,15 @@ record AuditReport(List<Invariant> invariants, long judged, long open, Instant a
   /**
    * One promise.
    *
-   * @param violations the first that break it
+   * @param violations the first that break it, by id
    * @param violationCount all that break it
    */
   record Invariant(
-      String name, String description, long checked, List<String> violations, long violationCount) {
+      String name,
+      String description,
+      long checked,
+      List<Violation> violations,
+      long violationCount) {
 
     Invariant {
       violations = List.copyOf(violations);
@@ -35,4 +39,12 @@ record AuditReport(List<Invariant> invariants, long judged, long open, Instant a
       return violationCount == 0;
     }
   }
+
+  /**
+   * What breaks a promise.
+   *
+   * @param id of an order, a ledger transaction or a product
+   * @param how in a sentence
+   */
+  record Violation(String id, String how) {}
 }

@@ -14,11 +14,13 @@ import dev.weft.shop.payment.v1.PaymentServiceGrpc.PaymentServiceBlockingStub;
 import io.grpc.Channel;
 import io.grpc.StatusRuntimeException;
 import java.time.Duration;
+import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The append-only books of the other services, read from their first line to their last. */
+/** The append-only books of the other services, page by page from their first line on. */
 final class BooksClient {
   private static final int PAGE = 1_000;
   private static final Duration RETRY_AFTER = Duration.ofSeconds(5);
@@ -33,46 +35,50 @@ final class BooksClient {
     this.inventory = InventoryServiceGrpc.newBlockingStub(inventory);
   }
 
-  /** Lines of the ledger, oldest first. */
-  void ledger(Consumer<LedgerEntry> reader) {
+  /** Lines of the ledger, oldest first: of these orders, or all if none is named. */
+  void ledger(List<String> orders, Consumer<List<LedgerEntry>> reader) {
     String next = "";
     do {
-      ListLedgerEntriesResponse page;
-      try {
-        page =
-            payments.listLedgerEntries(
-                ListLedgerEntriesRequest.newBuilder().setPageSize(PAGE).setPageToken(next).build());
-      } catch (StatusRuntimeException e) {
-        throw unreadable("payment-svc", "the ledger", e);
-      }
-      page.getEntriesList().forEach(reader);
+      ListLedgerEntriesRequest request =
+          ListLedgerEntriesRequest.newBuilder()
+              .addAllOrderIds(orders)
+              .setPageSize(PAGE)
+              .setPageToken(next)
+              .build();
+      ListLedgerEntriesResponse page =
+          read("payment-svc", "the ledger", () -> payments.listLedgerEntries(request));
+      reader.accept(page.getEntriesList());
       next = page.getNextPageToken();
     } while (!next.isEmpty());
   }
 
-  /** Movements of all stock, oldest first. */
-  void movements(Consumer<StockMovement> reader) {
+  /** Movements of all stock, oldest first: for these orders, or all if none is named. */
+  void movements(List<String> orders, Consumer<List<StockMovement>> reader) {
     String next = "";
     do {
-      ListStockMovementsResponse page;
-      try {
-        page =
-            inventory.listStockMovements(
-                ListStockMovementsRequest.newBuilder()
-                    .setPageSize(PAGE)
-                    .setPageToken(next)
-                    .build());
-      } catch (StatusRuntimeException e) {
-        throw unreadable("inventory-svc", "the stock movements", e);
-      }
-      page.getMovementsList().forEach(reader);
+      ListStockMovementsRequest request =
+          ListStockMovementsRequest.newBuilder()
+              .addAllOrderIds(orders)
+              .setPageSize(PAGE)
+              .setPageToken(next)
+              .build();
+      ListStockMovementsResponse page =
+          read("inventory-svc", "the stock movements", () -> inventory.listStockMovements(request));
+      reader.accept(page.getMovementsList());
       next = page.getNextPageToken();
     } while (!next.isEmpty());
   }
 
-  private static Rejection unreadable(String service, String what, StatusRuntimeException e) {
-    log.warn("{} cannot be read: {}", what, e.getStatus());
-    return Rejection.unavailable("BOOKS_UNAVAILABLE", what + " cannot be read now", RETRY_AFTER)
-        .causedBy(service);
+  private static <T> T read(String service, String what, Supplier<T> page) {
+    try {
+      return page.get();
+    } catch (StatusRuntimeException e) {
+      log.debug("{} cannot be read", what, e);
+      throw Rejection.unavailable(
+              "BOOKS_UNAVAILABLE",
+              what + " cannot be read now: " + e.getStatus().getCode(),
+              RETRY_AFTER)
+          .causedBy(service);
+    }
   }
 }

@@ -264,7 +264,7 @@ final class OrderStore {
   }
 
   /** The time, by the clock that every row is stamped with. */
-  Instant now(Handle tx) {
+  static Instant now(Handle tx) {
     return tx.createQuery("SELECT weft_now()").mapTo(OffsetDateTime.class).one().toInstant();
   }
 

@@ -41,6 +41,7 @@ final class Wiring implements RunningProcess {
   private final KnownUsers knownUsers;
   private final EventBus othersEvents;
   private final SagaRunner sagas;
+  private final Auditor auditor;
   private final Sweep sweep;
   private final MeshServer server;
 
@@ -75,17 +76,21 @@ final class Wiring implements RunningProcess {
     // From its own log, also where a broker carries events: a view is not to wait for one.
     ownEvents = new EventBus(viewDatabase, GrpcEventTransport.over(mesh), mesh.telemetry());
     BooksClient books = new BooksClient(paymentChannel, inventoryChannel);
+    Audit audit = new Audit(database, store, sagas, books);
+    AuditStore verdicts = new AuditStore();
+    auditor = new Auditor(database, audit, verdicts, config.auditEvery());
     sweep = new Sweep(database);
     server =
         mesh.server(
             new OrderService(orders, queries, feed, sagas),
             new OrderViewService(database, events, view, viewBuilder),
             new CartService(new Carts(database, cartStore, inventory), orders),
-            new AuditService(new Audit(database, store, sagas, books)),
+            new AuditService(database, audit, verdicts),
             events.service(),
             new EventAdminService(database));
     mesh.management().readiness("database", database::healthy);
     SagaWatch.add(mesh.management(), mesh.telemetry(), sagas);
+    auditor.show(mesh.telemetry());
   }
 
   @Override
@@ -99,6 +104,7 @@ final class Wiring implements RunningProcess {
     new RefundedPayments(returns).subscribe(othersEvents);
     new ReturnedGoods(returns).subscribe(othersEvents);
     sweep.start();
+    auditor.start();
     viewBuilder.start();
     server.start(); // from here on the registry sends calls
     ownEvents.subscribe(OrderProjection.subscription(), projection); // they come from such a server
@@ -112,6 +118,7 @@ final class Wiring implements RunningProcess {
     othersEvents.close();
     farewells.close();
     sagas.close();
+    auditor.close();
     sweep.close();
     feed.close();
     events.close();

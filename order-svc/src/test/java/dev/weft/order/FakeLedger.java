@@ -20,7 +20,7 @@ final class FakeLedger extends PaymentServiceGrpc.PaymentServiceImplBase {
   /** When the next lines are written. */
   Instant clock = Instant.now();
 
-  /** What happens meanwhile. */
+  /** What happens while lines of some orders are read the next time. */
   volatile Runnable whenRead = () -> {};
 
   /** Writes the two lines of a transaction. */
@@ -48,14 +48,24 @@ final class FakeLedger extends PaymentServiceGrpc.PaymentServiceImplBase {
   @Override
   public void listLedgerEntries(
       ListLedgerEntriesRequest request, StreamObserver<ListLedgerEntriesResponse> reply) {
-    whenRead.run();
-    whenRead = () -> {};
+    if (request.getOrderIdsCount() > 0) {
+      Runnable meanwhile = whenRead;
+      whenRead = () -> {};
+      meanwhile.run();
+    }
+    List<LedgerEntry> wanted =
+        entries.stream()
+            .filter(
+                entry ->
+                    request.getOrderIdsCount() == 0
+                        || request.getOrderIdsList().contains(entry.getOrderId()))
+            .toList();
     int from = request.getPageToken().isEmpty() ? 0 : Integer.parseInt(request.getPageToken());
-    int to = Math.min(from + PAGE, entries.size());
+    int to = Math.min(from + PAGE, wanted.size());
     reply.onNext(
         ListLedgerEntriesResponse.newBuilder()
-            .addAllEntries(entries.subList(from, to))
-            .setNextPageToken(to < entries.size() ? "" + to : "")
+            .addAllEntries(wanted.subList(from, to))
+            .setNextPageToken(to < wanted.size() ? "" + to : "")
             .build());
     reply.onCompleted();
   }

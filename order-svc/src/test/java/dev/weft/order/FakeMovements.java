@@ -29,12 +29,19 @@ final class FakeMovements extends InventoryServiceGrpc.InventoryServiceImplBase 
   @Override
   public void listStockMovements(
       ListStockMovementsRequest request, StreamObserver<ListStockMovementsResponse> reply) {
+    List<StockMovement> wanted =
+        movements.stream()
+            .filter(
+                movement ->
+                    request.getOrderIdsCount() == 0
+                        || request.getOrderIdsList().contains(movement.getOrderId()))
+            .toList();
     int from = request.getPageToken().isEmpty() ? 0 : Integer.parseInt(request.getPageToken());
-    int to = Math.min(from + PAGE, movements.size());
+    int to = Math.min(from + PAGE, wanted.size());
     reply.onNext(
         ListStockMovementsResponse.newBuilder()
-            .addAllMovements(movements.subList(from, to))
-            .setNextPageToken(to < movements.size() ? "" + to : "")
+            .addAllMovements(wanted.subList(from, to))
+            .setNextPageToken(to < wanted.size() ? "" + to : "")
             .build());
     reply.onCompleted();
   }

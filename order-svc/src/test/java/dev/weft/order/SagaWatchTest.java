@@ -4,10 +4,7 @@ import static dev.weft.order.Shop.order;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.weft.mesh.Management;
 import dev.weft.mesh.Rejection;
-import dev.weft.mesh.Telemetry;
-import dev.weft.mesh.TelemetryConfig;
 import dev.weft.order.Faults.When;
 import dev.weft.shop.order.v1.ListSagasRequest;
 import dev.weft.shop.order.v1.Order;
@@ -16,11 +13,6 @@ import dev.weft.shop.order.v1.Saga;
 import dev.weft.shop.order.v1.SagaStep;
 import dev.weft.testkit.PostgresExtension;
 import io.grpc.StatusRuntimeException;
-import java.io.IOException;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
@@ -34,25 +26,20 @@ final class SagaWatchTest {
 
   @RegisterExtension static final PostgresExtension postgres = new PostgresExtension();
 
-  private final Telemetry telemetry = Telemetry.open(TelemetryConfig.local("order-svc", "0"));
-  private final Management management =
-      Management.open("order-svc", "0", "127.0.0.1", 0, telemetry);
-  private final HttpClient http = HttpClient.newHttpClient();
+  private final ManagementPort port = new ManagementPort();
   private final Shop shop = new Shop(postgres.database());
 
   @AfterEach
   void stop() {
     shop.close();
-    http.close();
-    management.close();
-    telemetry.close();
+    port.close();
   }
 
   @Test
   void anUndoingThatFailsTwentyTimesIsShownAsStalledAndDoneInTheEnd() throws Exception {
     Shop.Instance instance = shop.start(postgres.database());
-    management.readiness("database", postgres.database()::healthy);
-    SagaWatch.add(management, telemetry, instance.sagas);
+    port.management.readiness("database", postgres.database()::healthy);
+    SagaWatch.add(port.management, port.telemetry, instance.sagas);
     UUID product = shop.inventory.product(10, 1999, "EUR");
     for (int i = 0; i < FAILURES; i++) {
       shop.faults.next("release", When.BEFORE, SagaWatchTest::refuse);
@@ -62,8 +49,8 @@ final class SagaWatchTest {
     await().atMost(Duration.ofSeconds(20)).until(() -> stalled().size() == 1);
 
     assertThat(stalled().getFirst().getOrderId()).isEqualTo(placed.getOrderId());
-    assertThat(get("/metrics")).containsPattern("weft_saga_unended\\{[^}]*stalled\"[^}]*} 1");
-    await().atMost(Duration.ofSeconds(5)).until(() -> get("/readyz").contains("degraded"));
+    assertThat(port.get("/metrics")).containsPattern("weft_saga_unended\\{[^}]*stalled\"[^}]*} 1");
+    await().atMost(Duration.ofSeconds(5)).until(() -> port.get("/readyz").contains("degraded"));
     assertThat(shop.inventory.available(product)).isEqualTo(9);
 
     // It goes on failing, at the admin's wish too, and is not forgotten.
@@ -77,7 +64,7 @@ final class SagaWatchTest {
     assertThat(shop.inventory.available(product)).isEqualTo(10);
     assertThat(attemptsToRelease()).isGreaterThan(FAILURES);
     assertThat(stalled()).isEmpty();
-    assertThat(get("/metrics")).containsPattern("weft_saga_unended\\{[^}]*stalled\"[^}]*} 0");
+    assertThat(port.get("/metrics")).containsPattern("weft_saga_unended\\{[^}]*stalled\"[^}]*} 0");
   }
 
   /** Unlike a service that is away, this opens no circuit. */
@@ -111,13 +98,5 @@ final class SagaWatchTest {
         .filter(step -> step.getName().equals("reserve"))
         .mapToInt(SagaStep::getAttempts)
         .sum();
-  }
-
-  private String get(String path) throws IOException, InterruptedException {
-    return http.send(
-            HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + management.port() + path))
-                .build(),
-            BodyHandlers.ofString())
-        .body();
   }
 }

@@ -4,7 +4,7 @@ import dev.weft.durable.AppendOnlyTable;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.List;
-import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import org.jdbi.v3.core.Handle;
 
@@ -42,17 +42,20 @@ final class Ledger {
   }
 
   /**
-   * Lines after the given one up to another, oldest first, of one order or of all.
+   * Lines after the given one up to another, oldest first, of some orders, or of all if none is
+   * named.
    *
    * @param upTo what {@link #TABLE} says is settled: lines with a smaller id may turn up behind it
    */
-  List<Entry> list(Handle tx, Optional<UUID> orderId, long after, long upTo, int limit) {
+  List<Entry> list(Handle tx, Set<UUID> orderIds, long after, long upTo, int limit) {
     var query =
         tx.createQuery(
             "SELECT * FROM ledger_entry WHERE entry_id > :after AND entry_id <= :upTo"
-                + (orderId.isPresent() ? " AND order_id = :orderId" : "")
+                + (orderIds.isEmpty() ? "" : " AND order_id = ANY (:orderIds)")
                 + " ORDER BY entry_id LIMIT :limit");
-    orderId.ifPresent(id -> query.bind("orderId", id));
+    if (!orderIds.isEmpty()) {
+      query.bind("orderIds", orderIds.toArray(UUID[]::new));
+    }
     return query
         .bind("after", after)
         .bind("upTo", upTo)

@@ -23,7 +23,9 @@ import dev.weft.shop.payment.v1.RefundResponse;
 import dev.weft.shop.payment.v1.VoidRequest;
 import dev.weft.shop.payment.v1.VoidResponse;
 import io.grpc.stub.StreamObserver;
+import java.util.HashSet;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 
 /** The gRPC face; decides nothing but whose payments a caller may see. */
@@ -123,9 +125,16 @@ final class PaymentService extends PaymentServiceGrpc.PaymentServiceImplBase {
         reply,
         PaymentMessages.ledger(
             payments.listLedger(
-                UuidText.parseIfSet("order_id", request.getOrderId()),
+                orders(request),
                 LEDGER_ENTRIES.of(request.getPageSize()),
                 request.getPageToken())));
+  }
+
+  private static Set<UUID> orders(ListLedgerEntriesRequest request) {
+    Set<UUID> orders = new HashSet<>();
+    UuidText.parseIfSet("order_id", request.getOrderId()).ifPresent(orders::add);
+    request.getOrderIdsList().forEach(id -> orders.add(UuidText.parse("order_ids", id)));
+    return orders;
   }
 
   /** Whose payments the caller sees: their own, or everybody's, which is empty, for an admin. */

@@ -16,8 +16,10 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.jdbi.v3.core.Handle;
 
 /**
@@ -231,17 +233,19 @@ final class Payments {
    * Lines of the books, oldest first; of one order or of all. While a line before the page's end is
    * still being written, the page is empty and the token leads to it once more.
    */
-  Page<Ledger.Entry> listLedger(Optional<UUID> orderId, int size, String token) {
-    String[] arguments = {"ledger", orderId.map(UUID::toString).orElse("")};
+  Page<Ledger.Entry> listLedger(Set<UUID> orderIds, int size, String token) {
+    String[] arguments = {
+      "ledger", orderIds.stream().sorted().map(UUID::toString).collect(Collectors.joining(" "))
+    };
     long after = lastKey(token, arguments).map(Payments::numberInToken).orElse(0L);
     // The lines of one order wait for each other: its payment is locked.
     OptionalLong settled =
-        orderId.isPresent() ? OptionalLong.of(Long.MAX_VALUE) : Ledger.TABLE.settled(database);
+        orderIds.size() == 1 ? OptionalLong.of(Long.MAX_VALUE) : Ledger.TABLE.settled(database);
     if (settled.isEmpty()) {
       return new Page<>(List.of(), PageToken.after(Long.toString(after), arguments));
     }
     List<Ledger.Entry> rows =
-        database.read(tx -> ledger.list(tx, orderId, after, settled.getAsLong(), size + 1));
+        database.read(tx -> ledger.list(tx, orderIds, after, settled.getAsLong(), size + 1));
     return page(rows, size, last -> Long.toString(last.id()), arguments);
   }
 

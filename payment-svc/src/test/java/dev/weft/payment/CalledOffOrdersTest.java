@@ -32,6 +32,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
@@ -318,7 +319,7 @@ final class CalledOffOrdersTest {
   }
 
   private List<Long> books(UUID order) {
-    return process.payments.listLedger(Optional.of(order), 100, "").rows().stream()
+    return process.payments.listLedger(Set.of(order), 100, "").rows().stream()
         .map(entry -> entry.amount().minor())
         .toList();
   }

@@ -29,6 +29,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -359,7 +360,7 @@ final class CardWebhookTest {
   }
 
   private List<Ledger.Entry> books() {
-    return payments.listLedger(Optional.of(order), 100, "").rows();
+    return payments.listLedger(Set.of(order), 100, "").rows();
   }
 
   private static int send(HttpRequest request) {

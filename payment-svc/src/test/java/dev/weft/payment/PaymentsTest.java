@@ -35,6 +35,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.jdbi.v3.core.Handle;
 import org.junit.jupiter.api.AfterAll;
@@ -632,7 +633,7 @@ final class PaymentsTest {
       String token = "";
       boolean written = false;
       while (true) {
-        Payments.Page<Ledger.Entry> page = process.payments.listLedger(Optional.empty(), 5, token);
+        Payments.Page<Ledger.Entry> page = process.payments.listLedger(Set.of(), 5, token);
         lines.addAll(page.rows());
         if (!page.nextToken().isEmpty()) {
           token = page.nextToken();
@@ -659,12 +660,31 @@ final class PaymentsTest {
   }
 
   @Test
+  void listsTheLinesOfSomeOrdersPageByPage() {
+    List<UUID> orders = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      UUID one = authorizeAnotherOrder().orderId();
+      process.payments.capture(one, "do");
+      orders.add(one);
+    }
+    Set<UUID> two = Set.copyOf(orders.subList(0, 2));
+
+    Payments.Page<Ledger.Entry> first = process.payments.listLedger(two, 3, "");
+    Payments.Page<Ledger.Entry> rest = process.payments.listLedger(two, 3, first.nextToken());
+
+    assertThat(Stream.concat(first.rows().stream(), rest.rows().stream()))
+        .extracting(Ledger.Entry::orderId)
+        .containsExactly(orders.get(0), orders.get(0), orders.get(1), orders.get(1));
+    assertThat(rest.nextToken()).isEmpty();
+  }
+
+  @Test
   void readsTheBooksBesideAnOpenTransactionWithoutHoldingUpWritersOrMissingItsLines()
       throws Exception {
     process.payments.authorize(
         new Payments.Authorization(order, user, PRICE, "card_ok", command(order, "forward")));
     Payment captured = capture();
-    long before = process.payments.listLedger(Optional.of(order), 10, "").rows().getLast().id();
+    long before = process.payments.listLedger(Set.of(order), 10, "").rows().getLast().id();
     String from = PageToken.after(Long.toString(before), "ledger", "");
     CountDownLatch entered = new CountDownLatch(1);
     CountDownLatch commit = new CountDownLatch(1);
@@ -683,7 +703,7 @@ final class PaymentsTest {
       assertThat(entered.await(10, TimeUnit.SECONDS)).isTrue();
 
       Future<Payments.Page<Ledger.Entry>> reader =
-          threads.submit(() -> process.payments.listLedger(Optional.empty(), 100, from));
+          threads.submit(() -> process.payments.listLedger(Set.of(), 100, from));
       Payment other = authorizeAnotherOrder();
       process.payments.capture(other.orderId(), "do");
 
@@ -695,7 +715,7 @@ final class PaymentsTest {
       commit.countDown();
       writer.get();
       Payments.Page<Ledger.Entry> rest =
-          process.payments.listLedger(Optional.empty(), 100, meanwhile.nextToken());
+          process.payments.listLedger(Set.of(), 100, meanwhile.nextToken());
       assertThat(rest.nextToken()).isEmpty();
       assertThat(rest.rows())
           .extracting(Ledger.Entry::orderId)
@@ -821,7 +841,7 @@ final class PaymentsTest {
   }
 
   private List<Ledger.Entry> books() {
-    return process.payments.listLedger(Optional.of(order), 100, "").rows();
+    return process.payments.listLedger(Set.of(order), 100, "").rows();
   }
 
   private String atTheNetwork() throws Exception {
