@@ -10,7 +10,6 @@ import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -46,7 +45,12 @@ final class CrashTest {
   void everyOrderEndsAndStockAndMoneyAgreeAfterAKillOf(
       String process, int orders, int acceptedBefore) throws Exception {
     Visitor customer = Visitor.registered(weft);
-    String product = newProduct();
+    String product =
+        Stock.ofNew(
+            admin,
+            "Shatterproof glass",
+            Map.of("currencyCode", "EUR", "units", 3, "nanos", 330_000_000),
+            STOCK);
     customer.token(); // so that nobody has to log in while user-svc is away
 
     List<String> ids = orderThroughAKillOf(process, customer, product, orders, acceptedBefore);
@@ -68,8 +72,7 @@ final class CrashTest {
                     .isEqualTo(new Stock(STOCK, STOCK - sold, 0, sold)));
     theCardNetworkAgrees(ids, confirmed);
     theShopsLedgerAgrees(ids, confirmed);
-    Answer audit = admin.get("/v1/audit/invariants");
-    assertThat(audit.json().path("holds").asBoolean()).as("%s", audit).isTrue();
+    Orders.assertAudited(admin);
   }
 
   /** By its own books: one charge per order that was confirmed, of its total, captured once. */
@@ -114,28 +117,5 @@ final class CrashTest {
           .until(() -> weft.restarts(process) > restarts && weft.ready(process));
       return rush.ids();
     }
-  }
-
-  private String newProduct() {
-    Answer created =
-        admin.post(
-            "/v1/products",
-            UUID.randomUUID().toString(),
-            Map.of(
-                "sku",
-                "CRASH-" + UUID.randomUUID(),
-                "title",
-                "Shatterproof glass",
-                "price",
-                Map.of("currencyCode", "EUR", "units", 3, "nanos", 330_000_000)));
-    assertThat(created.status()).as("%s", created).isEqualTo(201);
-    String id = created.text("productId");
-    Answer restocked =
-        admin.post(
-            "/v1/products/" + id + ":restock",
-            UUID.randomUUID().toString(),
-            Map.of("quantity", STOCK));
-    assertThat(restocked.status()).as("%s", restocked).isEqualTo(200);
-    return id;
   }
 }

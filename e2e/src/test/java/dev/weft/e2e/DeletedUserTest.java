@@ -50,8 +50,7 @@ final class DeletedUserTest {
     assertThat(reason(ended)).isEqualTo("CANCEL_REASON_USER_NOT_ACTIVE");
     assertThat(state(order(kept))).isEqualTo("STATE_CONFIRMED");
     await().untilAsserted(() -> assertThat(Stock.of(admin, product)).isEqualTo(before));
-    Answer audit = admin.get("/v1/audit/invariants");
-    assertThat(audit.json().path("holds").asBoolean()).as("%s", audit).isTrue();
+    Orders.assertAudited(admin);
   }
 
   private static String place(Visitor customer, String product) {

@@ -65,6 +65,12 @@ final class Orders {
             orders -> orders.size() == ids.size() && orders.stream().allMatch(Orders::ended));
   }
 
+  /** Insists that the books of all services agree, by the shop's own audit. */
+  static void assertAudited(Visitor admin) {
+    Answer audit = admin.get("/v1/audit/invariants");
+    assertThat(audit.json().path("holds").asBoolean()).as("%s", audit).isTrue();
+  }
+
   static boolean ended(JsonNode order) {
     return FINAL.contains(order.path("state").asText());
   }

@@ -2,26 +2,19 @@ package dev.weft.events;
 
 import dev.weft.durable.Event;
 import dev.weft.mesh.RequestId;
+import dev.weft.mesh.TraceLink;
 import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.api.trace.SpanContext;
 import io.opentelemetry.api.trace.SpanKind;
 import io.opentelemetry.api.trace.StatusCode;
 import io.opentelemetry.api.trace.Tracer;
-import io.opentelemetry.api.trace.propagation.W3CTraceContextPropagator;
-import io.opentelemetry.context.Context;
 import io.opentelemetry.context.Scope;
-import io.opentelemetry.context.propagation.TextMapGetter;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 
 /** What leads from one event to the next: the trace, and the event that is being handled. */
 final class EventTrace {
-  private static final String TRACEPARENT = "traceparent";
   private static final ScopedValue<Event> HANDLED = ScopedValue.newInstance();
 
   private final Tracer tracer;
@@ -53,9 +46,7 @@ final class EventTrace {
         tracer
             .spanBuilder("process " + event.type())
             .setSpanKind(SpanKind.CONSUMER)
-            .setParent(
-                W3CTraceContextPropagator.getInstance()
-                    .extract(Context.root(), event, Getter.INSTANCE))
+            .setParent(TraceLink.of(event.origin().traceparent().orElse("")))
             .setAttribute("messaging.operation.type", "process")
             .setAttribute("messaging.consumer.group.name", consumer)
             .setAttribute("messaging.message.id", event.id().toString())
@@ -71,25 +62,6 @@ final class EventTrace {
   }
 
   private static Optional<String> traceparent() {
-    Map<String, String> headers = new HashMap<>();
-    W3CTraceContextPropagator.getInstance()
-        .inject(Context.current(), headers, (_, key, value) -> headers.put(key, value));
-    return Optional.ofNullable(headers.get(TRACEPARENT));
-  }
-
-  private enum Getter implements TextMapGetter<Event> {
-    INSTANCE;
-
-    @Override
-    public Iterable<String> keys(Event event) {
-      return List.of(TRACEPARENT);
-    }
-
-    @Override
-    public @Nullable String get(@Nullable Event event, String key) {
-      return event != null && key.equals(TRACEPARENT)
-          ? event.origin().traceparent().orElse(null)
-          : null;
-    }
+    return Optional.of(TraceLink.current()).filter(trace -> !trace.isEmpty());
   }
 }

@@ -14,6 +14,13 @@ public record RetryPolicy(int attempts, Duration first, Duration cap) {
   public static final RetryPolicy DEFAULT =
       new RetryPolicy(8, Duration.ofMillis(200), Duration.ofSeconds(30));
 
+  /**
+   * 500 attempts over some four hours: for what has to be done and what only time can mend, such as
+   * a database that is away, rows that others want, or books that are being restored.
+   */
+  public static final RetryPolicy FOR_HOURS =
+      new RetryPolicy(500, Duration.ofMillis(200), Duration.ofSeconds(30));
+
   private static final int DOUBLINGS_MAX = 30;
 
   public RetryPolicy {

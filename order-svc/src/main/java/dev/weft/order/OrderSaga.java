@@ -6,7 +6,9 @@ import dev.weft.durable.SagaStep;
 import dev.weft.durable.StepContext;
 import dev.weft.durable.StepOutcome;
 import dev.weft.mesh.RemoteError;
+import dev.weft.mesh.TraceLink;
 import io.grpc.StatusRuntimeException;
+import io.opentelemetry.context.Context;
 import io.opentelemetry.context.Scope;
 import java.time.Duration;
 import java.util.List;
@@ -81,15 +83,14 @@ final class OrderSaga {
 
   /** In the trace of the order; a participant that says when to come back is heard. */
   private static SagaStep.Action step(SagaStep.Action attempt) {
-    return TraceLink.in(
-        context -> {
-          try {
-            return attempt.attempt(context);
-          } catch (StatusRuntimeException e) {
-            RemoteError error = RemoteError.of(e.getStatus(), e.getTrailers());
-            return new StepOutcome.Unknown(e.toString(), error.retryAfter().orElse(Duration.ZERO));
-          }
-        });
+    return context -> {
+      try (Scope _ = trace(context).makeCurrent()) {
+        return attempt.attempt(context);
+      } catch (StatusRuntimeException e) {
+        RemoteError error = RemoteError.of(e.getStatus(), e.getTrailers());
+        return new StepOutcome.Unknown(e.toString(), error.retryAfter().orElse(Duration.ZERO));
+      }
+    };
   }
 
   private StepOutcome checkUser(StepContext context) {
@@ -135,7 +136,7 @@ final class OrderSaga {
   }
 
   private Optional<String> calledOff(Handle tx, StepContext context) {
-    try (Scope _ = TraceLink.of(context).makeCurrent()) {
+    try (Scope _ = trace(context).makeCurrent()) {
       UUID id = orderId(context);
       if (store.beginCapture(tx, id, payment(context).orElseThrow())) {
         return Optional.empty();
@@ -190,6 +191,11 @@ final class OrderSaga {
     return context.result(AUTHORIZE).map(UUID::fromString);
   }
 
+  /** The trace of the request that placed the order, which the saga carries. */
+  private static Context trace(StepContext saga) {
+    return TraceLink.of(saga.data());
+  }
+
   private void ended(UUID orderId) {
     known.remove(orderId);
     feed.changed(orderId);
@@ -199,7 +205,7 @@ final class OrderSaga {
   private final class End implements SagaDefinition.Ending {
     @Override
     public void completed(Handle tx, StepContext last) {
-      try (Scope _ = TraceLink.of(last).makeCurrent()) {
+      try (Scope _ = trace(last).makeCurrent()) {
         store.confirm(tx, orderId(last));
         returns.confirmed(tx, orderId(last));
       }
@@ -208,7 +214,7 @@ final class OrderSaga {
 
     @Override
     public void compensated(Handle tx, StepContext last, String reason) {
-      try (Scope _ = TraceLink.of(last).makeCurrent()) {
+      try (Scope _ = trace(last).makeCurrent()) {
         store.cancel(tx, orderId(last), CancelReason.valueOf(reason), payment(last));
       }
       database.afterCommit(() -> ended(orderId(last)));

@@ -6,6 +6,7 @@ import dev.weft.durable.RequestIds;
 import dev.weft.durable.SagaRunner;
 import dev.weft.durable.UuidV7;
 import dev.weft.mesh.Rejection;
+import dev.weft.mesh.TraceLink;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;

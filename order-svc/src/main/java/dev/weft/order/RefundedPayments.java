@@ -8,7 +8,6 @@ import dev.weft.events.RetryPolicy;
 import dev.weft.events.Subscription;
 import dev.weft.shop.event.v1.PaymentRefunded;
 import dev.weft.shop.payment.v1.Payment;
-import java.time.Duration;
 import java.util.UUID;
 import org.jdbi.v3.core.Handle;
 
@@ -18,10 +17,6 @@ final class RefundedPayments implements EventHandler {
   private static final String SOURCE = "payment-svc";
   private static final String TYPE = "shop.payment.refunded";
 
-  /** For hours: what keeps it is a database that is away, or books that are being restored. */
-  static final RetryPolicy RETRIES =
-      new RetryPolicy(500, Duration.ofMillis(200), Duration.ofSeconds(30));
-
   private final Returns returns;
 
   RefundedPayments(Returns returns) {
@@ -29,7 +24,7 @@ final class RefundedPayments implements EventHandler {
   }
 
   void subscribe(EventBus bus) {
-    bus.subscribe(Subscription.of(CONSUMER, SOURCE, TYPE).retries(RETRIES), this);
+    bus.subscribe(Subscription.of(CONSUMER, SOURCE, TYPE).retries(RetryPolicy.FOR_HOURS), this);
   }
 
   @Override

@@ -4,6 +4,7 @@ import dev.weft.durable.Event;
 import dev.weft.events.EventBus;
 import dev.weft.events.EventHandler;
 import dev.weft.events.EventPayloads;
+import dev.weft.events.RetryPolicy;
 import dev.weft.events.Subscription;
 import dev.weft.shop.event.v1.ReservationReturned;
 import java.util.UUID;
@@ -22,7 +23,7 @@ final class ReturnedGoods implements EventHandler {
   }
 
   void subscribe(EventBus bus) {
-    bus.subscribe(Subscription.of(CONSUMER, SOURCE, TYPE).retries(RefundedPayments.RETRIES), this);
+    bus.subscribe(Subscription.of(CONSUMER, SOURCE, TYPE).retries(RetryPolicy.FOR_HOURS), this);
   }
 
   @Override

@@ -26,8 +26,6 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.UUID;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -37,23 +35,12 @@ final class DeletedUserTest {
 
   @RegisterExtension static final PostgresExtension postgres = new PostgresExtension();
 
+  @RegisterExtension final Shop shop = new Shop(postgres.database());
+
   private final UUID ann = UUID.randomUUID();
   private final UUID bob = UUID.randomUUID();
-  private Shop shop;
-  private Shop.Instance instance;
-  private UUID product;
-
-  @BeforeEach
-  void open() {
-    shop = new Shop(postgres.database());
-    instance = shop.start(postgres.database());
-    product = shop.inventory.product(1_000, 1999, "EUR");
-  }
-
-  @AfterEach
-  void close() {
-    shop.close();
-  }
+  private final Shop.Instance instance = shop.start(postgres.database());
+  private final UUID product = shop.inventory.product(1_000, 1999, "EUR");
 
   @Test
   void callsOffWhatADeletedUserOrderedUnlessItsMoneyIsTakenOrBeingTaken() {

@@ -21,8 +21,6 @@ import dev.weft.testkit.PostgresExtension;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.UUID;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -30,27 +28,16 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 final class OrderEventsTest {
   @RegisterExtension static final PostgresExtension postgres = new PostgresExtension();
 
+  @RegisterExtension final Shop shop = new Shop(postgres.database());
+
   private final UUID ann = UUID.randomUUID();
-  private Shop shop;
-  private Shop.Instance instance;
-  private UUID product;
-
-  @BeforeEach
-  void start() {
-    shop = new Shop(postgres.database());
-    instance = shop.start(postgres.database());
-    product = shop.inventory.product(10, 1999, "EUR");
-  }
-
-  @AfterEach
-  void stop() {
-    shop.close();
-  }
+  private final Shop.Instance instance = shop.start(postgres.database());
+  private final UUID product = shop.inventory.product(10, 1999, "EUR");
 
   @Test
   void saysEachChangeOfAnOrderThatIsConfirmed() {
     Order order = shop.ended(shop.place(ann, order("card_ok", product)));
-    List<Event> events = said(order, 3);
+    List<Event> events = instance.said(order, 3);
     assertThat(events)
         .extracting(Event::type)
         .containsExactly("shop.order.created", "shop.order.capture_begun", "shop.order.confirmed");
@@ -77,7 +64,7 @@ final class OrderEventsTest {
                 .build());
     hold.release();
     Order order = shop.ended(placed);
-    List<Event> events = said(order, 3);
+    List<Event> events = instance.said(order, 3);
     assertThat(events)
         .extracting(Event::type)
         .containsExactly(
@@ -91,7 +78,7 @@ final class OrderEventsTest {
 
   @Test
   void allEventsOfAnOrderLeadToTheRequestThatPlacedIt() {
-    List<Event> events = said(shop.ended(shop.place(ann, order("card_ok", product))), 3);
+    List<Event> events = instance.said(shop.ended(shop.place(ann, order("card_ok", product))), 3);
     Event created = events.getFirst();
     assertThat(created.origin().traceparent()).isPresent();
     assertThat(events)
@@ -106,7 +93,7 @@ final class OrderEventsTest {
 
   @Test
   void saysNoNameAndNoAddress() {
-    List<Event> events = said(shop.ended(shop.place(ann, order("card_ok", product))), 3);
+    List<Event> events = instance.said(shop.ended(shop.place(ann, order("card_ok", product))), 3);
     assertThat(events)
         .allSatisfy(
             event ->
@@ -125,7 +112,7 @@ final class OrderEventsTest {
   @Test
   void letsOthersReadWhatTheyAreListedFor() {
     Order order = shop.ended(shop.place(ann, order("card_ok", product)));
-    said(order, 3);
+    instance.said(order, 3);
     ReadEventsRequest all =
         ReadEventsRequest.newBuilder().addTypes("shop.order.*").setPageSize(1_000).build();
     assertThat(shop.eventsAs("payment-svc").readEvents(all).getEventsList())
@@ -133,17 +120,5 @@ final class OrderEventsTest {
         .hasSize(3);
     assertThatThrownBy(() -> shop.eventsAs("user-svc").readEvents(all))
         .hasMessageContaining("PERMISSION_DENIED");
-  }
-
-  /** The events of an order, once there are so many. */
-  private List<Event> said(Order order, int count) {
-    await().until(() -> events(order).size() >= count);
-    List<Event> events = events(order);
-    assertThat(events).hasSize(count);
-    return events;
-  }
-
-  private List<Event> events(Order order) {
-    return instance.events.store().readAggregate("shop.order", order.getOrderId(), 1, 100);
   }
 }

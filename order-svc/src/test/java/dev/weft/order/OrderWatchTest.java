@@ -20,8 +20,6 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.UUID;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -29,22 +27,11 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 final class OrderWatchTest {
   @RegisterExtension static final PostgresExtension postgres = new PostgresExtension();
 
+  @RegisterExtension final Shop shop = new Shop(postgres.database());
+
   private final UUID ann = UUID.randomUUID();
-  private Shop shop;
-  private Shop.Instance instance;
-  private UUID product;
-
-  @BeforeEach
-  void start() {
-    shop = new Shop(postgres.database());
-    instance = shop.start(postgres.database());
-    product = shop.inventory.product(10, 1999, "EUR");
-  }
-
-  @AfterEach
-  void stop() {
-    shop.close();
-  }
+  private final Shop.Instance instance = shop.start(postgres.database());
+  private final UUID product = shop.inventory.product(10, 1999, "EUR");
 
   @Test
   void tellsAnOrderNowAndAfterEachChangeAndEndsWhenItRests() {

@@ -4,7 +4,6 @@ import static dev.weft.order.Refused.refused;
 import static dev.weft.order.Shop.order;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.Message;
 import dev.weft.durable.Event;
@@ -38,8 +37,6 @@ import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -47,22 +44,11 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 final class RefundTest {
   @RegisterExtension static final PostgresExtension postgres = new PostgresExtension();
 
+  @RegisterExtension final Shop shop = new Shop(postgres.database());
+
   private final UUID ann = UUID.randomUUID();
-  private Shop shop;
-  private Shop.Instance instance;
-  private UUID product;
-
-  @BeforeEach
-  void start() {
-    shop = new Shop(postgres.database());
-    instance = shop.start(postgres.database());
-    product = shop.inventory.product(100, 1999, "EUR");
-  }
-
-  @AfterEach
-  void stop() {
-    shop.close();
-  }
+  private final Shop.Instance instance = shop.start(postgres.database());
+  private final UUID product = shop.inventory.product(100, 1999, "EUR");
 
   @Test
   void aConfirmedOrderThatIsCalledOffIsOnItsWayBackAndThatIsSaidOnce() {
@@ -76,7 +62,7 @@ final class RefundTest {
     assertThat(shop.get(order.getOrderId())).isEqualTo(called);
     assertThat(shop.ordersAs(ann).cancelOrder(cancel).getOrder()).isEqualTo(called);
     assertThat(shop.ordersAs(ann).cancelOrder(cancel(order)).getOrder()).isEqualTo(called);
-    List<Event> said = said(order, 4);
+    List<Event> said = instance.said(order, 4);
     assertThat(said.getLast().type()).isEqualTo("shop.order.refund_requested");
     assertThat(
             EventPayloads.parse(said.getLast(), OrderRefundRequested.getDefaultInstance())
@@ -131,7 +117,7 @@ final class RefundTest {
 
     for (Order order : orders) {
       assertThat(shop.get(order.getOrderId()).getState()).isEqualTo(State.STATE_REFUNDED);
-      assertThat(said(order, 5))
+      assertThat(instance.said(order, 5))
           .extracting(Event::type)
           .containsExactly(
               "shop.order.created",
@@ -151,7 +137,7 @@ final class RefundTest {
 
     deliver(refunded(order, Payment.State.STATE_REFUNDED));
     assertThat(shop.get(order.getOrderId()).getState()).isEqualTo(State.STATE_REFUNDING);
-    List<Event> said = said(order, 4);
+    List<Event> said = instance.said(order, 4);
     assertThat(said.getLast().type()).isEqualTo("shop.order.refund_requested");
 
     deliver(goodsBack(order));
@@ -169,7 +155,7 @@ final class RefundTest {
     hold.release();
 
     assertThat(shop.ended(placed).getState()).isEqualTo(State.STATE_REFUNDING);
-    assertThat(said(placed, 4))
+    assertThat(instance.said(placed, 4))
         .extracting(Event::type)
         .endsWith("shop.order.confirmed", "shop.order.refund_requested");
     deliver(goodsBack(placed));
@@ -297,17 +283,5 @@ final class RefundTest {
             payload.toByteArray()),
         new Event.Origin("test", Optional.empty(), Optional.empty()),
         Instant.EPOCH);
-  }
-
-  /** The events of an order, once there are so many. */
-  private List<Event> said(Order order, int count) {
-    List<Event> events =
-        await()
-            .until(
-                () ->
-                    instance.events.store().readAggregate("shop.order", order.getOrderId(), 1, 100),
-                read -> read.size() >= count);
-    assertThat(events).hasSize(count);
-    return events;
   }
 }

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.weft.durable.Bell;
 import dev.weft.durable.Database;
+import dev.weft.durable.Event;
 import dev.weft.durable.SagaRunner;
 import dev.weft.durable.SagaSettings;
 import dev.weft.event.v1.EventLogServiceGrpc;
@@ -32,12 +33,16 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import org.junit.jupiter.api.extension.AfterEachCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
  * order-svc on a real database behind the real layers of the mesh, with stand-ins for the three
  * services it calls. Several processes of it can run at once.
+ *
+ * <p>As an extension of a test it closes after it; otherwise its maker closes it.
  */
-final class Shop implements AutoCloseable {
+final class Shop implements AutoCloseable, AfterEachCallback {
   /** Everything in tenths of a second that takes seconds in production. */
   static final SagaSettings QUICK =
       new SagaSettings(
@@ -216,6 +221,11 @@ final class Shop implements AutoCloseable {
   }
 
   @Override
+  public void afterEach(ExtensionContext context) {
+    close();
+  }
+
+  @Override
   public void close() {
     instances.forEach(Instance::close);
     mesh.close();
@@ -288,6 +298,17 @@ final class Shop implements AutoCloseable {
     Instance follow() {
       bus.subscribe(OrderProjection.subscription(), projection);
       return this;
+    }
+
+    /** The events of an order, once there are so many. */
+    List<Event> said(Order order, int count) {
+      List<Event> said =
+          await()
+              .until(
+                  () -> events.store().readAggregate("shop.order", order.getOrderId(), 1, 100),
+                  read -> read.size() >= count);
+      assertThat(said).hasSize(count);
+      return said;
     }
 
     /** Ends it as a crash would: from now on it can write nothing, and it says so to nobody. */

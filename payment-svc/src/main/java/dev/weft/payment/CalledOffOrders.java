@@ -7,7 +7,6 @@ import dev.weft.events.EventPayloads;
 import dev.weft.events.RetryPolicy;
 import dev.weft.events.Subscription;
 import dev.weft.shop.event.v1.OrderRefundRequested;
-import java.time.Duration;
 import java.util.UUID;
 import org.jdbi.v3.core.Handle;
 
@@ -20,10 +19,6 @@ final class CalledOffOrders implements EventHandler {
   private static final String SOURCE = "order-svc";
   private static final String TYPE = "shop.order.refund_requested";
 
-  /** For hours: what keeps it is a database that is away, or books that are being restored. */
-  private static final RetryPolicy RETRIES =
-      new RetryPolicy(500, Duration.ofMillis(200), Duration.ofSeconds(30));
-
   private final Payments payments;
 
   CalledOffOrders(Payments payments) {
@@ -31,7 +26,7 @@ final class CalledOffOrders implements EventHandler {
   }
 
   void subscribe(EventBus bus) {
-    bus.subscribe(Subscription.of(CONSUMER, SOURCE, TYPE).retries(RETRIES), this);
+    bus.subscribe(Subscription.of(CONSUMER, SOURCE, TYPE).retries(RetryPolicy.FOR_HOURS), this);
   }
 
   @Override

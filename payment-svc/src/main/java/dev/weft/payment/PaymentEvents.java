@@ -2,6 +2,7 @@ package dev.weft.payment;
 
 import dev.weft.events.EventGrants;
 import dev.weft.events.EventLog;
+import dev.weft.mesh.TraceLink;
 import io.opentelemetry.context.Scope;
 import org.jdbi.v3.core.Handle;
 
@@ -29,7 +30,7 @@ final class PaymentEvents {
    * @param payment as it is since then
    */
   void refunded(Handle tx, Payment payment, Refund refund) {
-    try (Scope _ = RefundTrace.of(refund).makeCurrent()) {
+    try (Scope _ = TraceLink.of(refund.traceparent()).makeCurrent()) {
       log.publish(
           tx,
           payment.id().toString(),

@@ -1,6 +1,7 @@
 package dev.weft.payment;
 
 import dev.weft.durable.UuidV7;
+import dev.weft.mesh.TraceLink;
 import java.util.UUID;
 import org.jdbi.v3.core.Handle;
 
@@ -20,7 +21,7 @@ final class Refunds {
 
   /** Wants so much of a captured payment given back. */
   Payment begin(Handle tx, Payment payment, UUID refundId, String cause, long minor) {
-    store.insert(tx, Refund.requested(refundId, payment.id(), cause, minor, RefundTrace.current()));
+    store.insert(tx, Refund.requested(refundId, payment.id(), cause, minor, TraceLink.current()));
     return store.save(tx, payment.refunding(minor));
   }
 
