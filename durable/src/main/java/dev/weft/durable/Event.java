@@ -72,11 +72,6 @@ public record Event(
     public static Origin request(String correlationId, Optional<String> traceparent) {
       return new Origin(correlationId, Optional.empty(), traceparent);
     }
-
-    /** Another event led to it. */
-    public static Origin event(Event cause, Optional<String> traceparent) {
-      return new Origin(cause.origin().correlationId(), Optional.of(cause.id()), traceparent);
-    }
   }
 
   /** Stands for a message that is no event, so that it can be kept and looked at. */

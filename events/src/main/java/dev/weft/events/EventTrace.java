@@ -12,10 +12,12 @@ import io.opentelemetry.context.Scope;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 
-/** What leads from one event to the next: the trace, and the event that is being handled. */
+/** What leads from one event to the next: the trace, and what is being answered. */
 final class EventTrace {
-  private static final ScopedValue<Event> HANDLED = ScopedValue.newInstance();
+  /** The event that is being handled, or what led to what is being done later. */
+  private static final ScopedValue<Cause> CAUSE = ScopedValue.newInstance();
 
   private final Tracer tracer;
 
@@ -25,11 +27,17 @@ final class EventTrace {
 
   /** What leads to an event that is said on this thread now. */
   static Event.Origin origin() {
-    Optional<String> traceparent = traceparent();
-    if (HANDLED.isBound()) {
-      return Event.Origin.event(HANDLED.get(), traceparent);
+    Optional<String> traceparent = Optional.of(TraceLink.current()).filter(one -> !one.isEmpty());
+    if (CAUSE.isBound()) {
+      Cause cause = CAUSE.get();
+      return new Event.Origin(cause.correlationId(), cause.eventId(), traceparent);
     }
     return Event.Origin.request(correlation(), traceparent);
+  }
+
+  /** Does something that a cause led to. */
+  static <T> T because(Cause cause, Supplier<T> what) {
+    return ScopedValue.where(CAUSE, cause).call(what::get);
   }
 
   /** The trace's id: the same in every service, and in a saga that goes on after a restart. */
@@ -52,7 +60,7 @@ final class EventTrace {
             .setAttribute("messaging.message.id", event.id().toString())
             .startSpan();
     try (Scope _ = span.makeCurrent()) {
-      return ScopedValue.where(HANDLED, event).call(handling::call);
+      return ScopedValue.where(CAUSE, of(event)).call(handling::call);
     } catch (Exception e) {
       span.setStatus(StatusCode.ERROR);
       throw e;
@@ -61,7 +69,9 @@ final class EventTrace {
     }
   }
 
-  private static Optional<String> traceparent() {
-    return Optional.of(TraceLink.current()).filter(trace -> !trace.isEmpty());
+  private static Cause of(Event event) {
+    Event.Origin origin = event.origin();
+    return new Cause(
+        origin.correlationId(), Optional.of(event.id()), origin.traceparent().orElse(""));
   }
 }

@@ -2,7 +2,6 @@ package dev.weft.order;
 
 import dev.weft.durable.Database;
 import dev.weft.order.KnownUserStore.Farewell;
-import io.opentelemetry.context.Scope;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -98,11 +97,13 @@ final class Farewells implements AutoCloseable {
   }
 
   private void someOrders(Handle tx, Farewell farewell) {
-    List<UUID> calledOff;
-    try (Scope _ = TraceLink.of(farewell.traceparent()).makeCurrent()) {
-      calledOff =
-          orders.requestCancels(tx, farewell.userId(), CancelReason.USER_NOT_ACTIVE, AT_ONCE);
-    }
+    List<UUID> calledOff =
+        farewell
+            .cause()
+            .lead(
+                () ->
+                    orders.requestCancels(
+                        tx, farewell.userId(), CancelReason.USER_NOT_ACTIVE, AT_ONCE));
     if (calledOff.size() < AT_ONCE) {
       users.remove(tx, farewell);
     }

@@ -1,5 +1,6 @@
 package dev.weft.order;
 
+import dev.weft.events.Cause;
 import java.util.Optional;
 import java.util.UUID;
 import org.jdbi.v3.core.Handle;
@@ -10,9 +11,9 @@ final class KnownUserStore {
   /**
    * A deleted person whose PENDING orders are still to be called off.
    *
-   * @param traceparent of the deletion
+   * @param cause the deletion
    */
-  record Farewell(UUID userId, String traceparent) {}
+  record Farewell(UUID userId, Cause cause) {}
 
   /** Notes where an account stands. */
   void put(Handle tx, UUID id, UserState state) {
@@ -28,9 +29,14 @@ final class KnownUserStore {
   /** Notes that the orders of a deleted person are to be called off. */
   void add(Handle tx, Farewell farewell) {
     tx.execute(
-        "INSERT INTO farewell (user_id, traceparent) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        """
+        INSERT INTO farewell (user_id, correlation_id, event_id, traceparent) VALUES (?, ?, ?, ?)
+        ON CONFLICT DO NOTHING
+        """,
         farewell.userId(),
-        farewell.traceparent());
+        farewell.cause().correlationId(),
+        farewell.cause().eventId().orElse(null),
+        farewell.cause().traceparent());
   }
 
   /**
@@ -38,14 +44,15 @@ final class KnownUserStore {
    * holds up no other.
    */
   Optional<Farewell> lockAny(Handle tx) {
-    return tx.createQuery(
-            """
-            SELECT user_id, traceparent FROM farewell ORDER BY random() LIMIT 1
-            FOR UPDATE SKIP LOCKED
-            """)
+    return tx.createQuery("SELECT * FROM farewell ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED")
         .map(
             (row, _) ->
-                new Farewell(row.getObject("user_id", UUID.class), row.getString("traceparent")))
+                new Farewell(
+                    row.getObject("user_id", UUID.class),
+                    new Cause(
+                        row.getString("correlation_id"),
+                        Optional.ofNullable(row.getObject("event_id", UUID.class)),
+                        row.getString("traceparent"))))
         .findOne();
   }
 

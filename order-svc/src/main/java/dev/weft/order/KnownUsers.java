@@ -2,6 +2,7 @@ package dev.weft.order;
 
 import dev.weft.durable.Database;
 import dev.weft.durable.Event;
+import dev.weft.events.Cause;
 import dev.weft.events.EventHandler;
 import dev.weft.events.EventPayloads;
 import dev.weft.events.Subscription;
@@ -39,7 +40,7 @@ final class KnownUsers implements EventHandler {
     UserState state = state(user);
     store.put(tx, id, state);
     if (state == UserState.DELETED) {
-      store.add(tx, new Farewell(id, TraceLink.current()));
+      store.add(tx, new Farewell(id, Cause.current()));
       database.afterCommit(farewells::wake);
     }
   }

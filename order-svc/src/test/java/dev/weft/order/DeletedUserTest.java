@@ -8,6 +8,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.weft.durable.Database;
 import dev.weft.durable.UuidV7;
+import dev.weft.events.Cause;
 import dev.weft.order.Faults.Hold;
 import dev.weft.order.Faults.When;
 import dev.weft.order.KnownUserStore.Farewell;
@@ -24,6 +25,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
@@ -74,9 +76,12 @@ final class DeletedUserTest {
     for (Order one : List.of(confirmed, capturing, pending, bobs)) {
       shop.assertBooksAgree(shop.get(one.getOrderId()));
     }
-    // It was called off in the trace of the deletion.
-    assertThat(said(pending).get(1).type()).isEqualTo("shop.order.cancellation_requested");
-    assertThat(said(pending).get(1).origin().correlationId()).isEqualTo(FakeUserLog.TRACE);
+    dev.weft.durable.Event called = said(pending).get(1);
+    assertThat(called.type()).isEqualTo("shop.order.cancellation_requested");
+    assertThat(called.origin().causationId())
+        .contains(UUID.fromString(event(ann, 2, State.STATE_DELETED).getEventId()));
+    assertThat(called.origin().correlationId()).isEqualTo(FakeUserLog.TRACE);
+    assertThat(called.origin().traceparent()).get().asString().contains(FakeUserLog.TRACE);
   }
 
   @Test
@@ -216,16 +221,25 @@ final class DeletedUserTest {
     pendingOrders(ann, 2);
     Database database = postgres.database();
     KnownUserStore users = new KnownUserStore();
+    UUID deletion = UUID.randomUUID();
 
     // As a process leaves it that dies right after it took the event in.
     database.inTransactionVoid(
         tx -> {
           users.put(tx, ann, UserState.DELETED);
-          users.add(tx, new Farewell(ann, ""));
+          users.add(tx, new Farewell(ann, new Cause("request", Optional.of(deletion), "")));
         });
 
     await().atMost(MAX).until(() -> count("farewell") == 0);
     assertThat(count("customer_order WHERE cancel_requested_for = 'USER_NOT_ACTIVE'")).isEqualTo(2);
+    await()
+        .atMost(MAX)
+        .until(
+            () ->
+                count(
+                        "event WHERE correlation_id = 'request' AND causation_id = '%s'"
+                            .formatted(deletion))
+                    == 2);
   }
 
   @Test
