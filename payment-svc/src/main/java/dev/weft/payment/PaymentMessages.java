@@ -139,7 +139,7 @@ final class PaymentMessages {
         .build();
   }
 
-  private static dev.weft.shop.payment.v1.Refund refund(PaymentStore.ListedRefund listed) {
+  static dev.weft.shop.payment.v1.Refund refund(PaymentStore.ListedRefund listed) {
     Refund refund = listed.refund();
     return dev.weft.shop.payment.v1.Refund.newBuilder()
         .setRefundId(refund.id().toString())

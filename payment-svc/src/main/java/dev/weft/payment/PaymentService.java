@@ -20,6 +20,8 @@ import dev.weft.shop.payment.v1.RefundPaymentRequest;
 import dev.weft.shop.payment.v1.RefundPaymentResponse;
 import dev.weft.shop.payment.v1.RefundRequest;
 import dev.weft.shop.payment.v1.RefundResponse;
+import dev.weft.shop.payment.v1.RetryRefundRequest;
+import dev.weft.shop.payment.v1.RetryRefundResponse;
 import dev.weft.shop.payment.v1.VoidRequest;
 import dev.weft.shop.payment.v1.VoidResponse;
 import io.grpc.stub.StreamObserver;
@@ -84,6 +86,14 @@ final class PaymentService extends PaymentServiceGrpc.PaymentServiceImplBase {
                 PaymentMessages.state(request.getState()),
                 PAYMENTS.of(request.getPageSize()),
                 request.getPageToken())));
+  }
+
+  @Override
+  public void retryRefund(RetryRefundRequest request, StreamObserver<RetryRefundResponse> reply) {
+    PaymentStore.ListedRefund refund =
+        payments.retryRefund(UuidText.parse("refund_id", request.getRefundId()));
+    answer(
+        reply, RetryRefundResponse.newBuilder().setRefund(PaymentMessages.refund(refund)).build());
   }
 
   @Override

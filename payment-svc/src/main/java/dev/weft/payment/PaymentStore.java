@@ -22,6 +22,9 @@ final class PaymentStore {
   /** How long a payment is left alone after tries that learned nothing. */
   private static final Duration POSTPONED_MAX = Duration.ofSeconds(30);
 
+  private static final String LISTED_REFUND =
+      "SELECT refund.*, order_id, currency FROM refund JOIN payment USING (payment_id) WHERE ";
+
   /**
    * Makes this the only transaction that decides about the order, also when there is no row of it
    * yet.
@@ -318,23 +321,18 @@ final class PaymentStore {
     StringBuilder where = new StringBuilder("true");
     state.ifPresent(_ -> where.append(" AND refund.state = :state"));
     before.ifPresent(_ -> where.append(" AND refund_id < :before"));
-    var query =
-        tx.createQuery(
-            "SELECT refund.*, order_id, currency FROM refund JOIN payment USING (payment_id) WHERE "
-                + where
-                + " ORDER BY refund_id DESC LIMIT :limit");
+    var query = tx.createQuery(LISTED_REFUND + where + " ORDER BY refund_id DESC LIMIT :limit");
     state.ifPresent(one -> query.bind("state", one.name()));
     bindIfPresent(query, "before", before);
-    return query
-        .bind("limit", limit)
-        .map(
-            (row, _) ->
-                new ListedRefund(
-                    refund(row),
-                    uuid(row, "order_id"),
-                    new Amount(row.getLong("amount_minor"), row.getString("currency")),
-                    Objects.requireNonNull(time(row, "create_time"))))
-        .list();
+    return query.bind("limit", limit).map((row, _) -> listedRefund(row)).list();
+  }
+
+  /** A refund as it is listed. */
+  Optional<ListedRefund> findListedRefund(Handle tx, UUID refundId) {
+    return tx.createQuery(LISTED_REFUND + "refund_id = :id")
+        .bind("id", refundId)
+        .map((row, _) -> listedRefund(row))
+        .findOne();
   }
 
   /** Notes that all of a payment is owed back, whatever becomes of single refunds. */
@@ -363,6 +361,14 @@ final class PaymentStore {
         .bind("id", paymentId)
         .mapTo(Long.class)
         .one();
+  }
+
+  private static ListedRefund listedRefund(ResultSet row) throws SQLException {
+    return new ListedRefund(
+        refund(row),
+        uuid(row, "order_id"),
+        new Amount(row.getLong("amount_minor"), row.getString("currency")),
+        Objects.requireNonNull(time(row, "create_time")));
   }
 
   private static void bindIfPresent(SqlStatement<?> query, String name, Optional<UUID> value) {

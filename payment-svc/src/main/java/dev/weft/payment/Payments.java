@@ -145,6 +145,21 @@ final class Payments {
     };
   }
 
+  /** Asks the card network for a refund that it has not made, now. */
+  PaymentStore.ListedRefund retryRefund(UUID refundId) {
+    Payment payment =
+        database.read(
+            tx -> {
+              Refund refund = store.findRefund(tx, refundId).orElseThrow(Payments::noRefund);
+              if (refund.ended()) {
+                throw Rejection.wrongState("REFUND_ENDED", "the refund is " + refund.state());
+              }
+              return store.find(tx, refund.paymentId()).orElseThrow();
+            });
+    settlement.settle(payment);
+    return database.read(tx -> store.findListedRefund(tx, refundId)).orElseThrow();
+  }
+
   /** Gives back all that is left of an order's payment. */
   Payment refundOrder(UUID orderId) {
     Payment payment =
@@ -410,6 +425,10 @@ final class Payments {
 
   private static Rejection notFound() {
     return Rejection.notFound("PAYMENT_NOT_FOUND", "no such payment");
+  }
+
+  private static Rejection noRefund() {
+    return Rejection.notFound("REFUND_NOT_FOUND", "no such refund");
   }
 
   private static Rejection ofOtherContent() {

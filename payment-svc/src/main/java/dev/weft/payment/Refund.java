@@ -63,6 +63,11 @@ record Refund(
     return "request:" + principal + ":" + requestId;
   }
 
+  /** Whether the card network is asked for it no more. */
+  boolean ended() {
+    return state == State.DONE || state == State.REFUSED;
+  }
+
   /** Whether it has to be made, whatever the card network says. */
   boolean owed() {
     return cause.startsWith(OF_ORDER);

@@ -235,6 +235,25 @@ final class CalledOffOrdersTest {
   }
 
   @Test
+  void anAdministratorHasAStalledRefundAskedForAtOnce() {
+    UUID order = paid();
+    network.refuseRefunds(1_000);
+    process.deliver(refundRequested(order));
+    await().until(() -> refunds(order).equals(List.of(State.STALLED)));
+    UUID refund = listed(order).getFirst().refund().id();
+
+    assertThat(process.payments.retryRefund(refund).refund().state()).isEqualTo(State.STALLED);
+    network.refuseRefunds(0);
+    assertThat(process.payments.retryRefund(refund).refund().state()).isEqualTo(State.DONE);
+
+    assertThat(payment(order).state()).isEqualTo(PaymentState.REFUNDED);
+    assertThat(books(order)).hasSize(4);
+    assertThatThrownBy(() -> process.payments.retryRefund(refund))
+        .isInstanceOfSatisfying(
+            Rejection.class, e -> assertThat(e.reason()).isEqualTo("REFUND_ENDED"));
+  }
+
+  @Test
   void isGivenBackByAnotherProcessWhenTheOneThatHeardOfItDies() {
     UUID order = paid();
     Instance dying = new Instance(postgres.anotherDatabase(), NOBODY);
@@ -312,9 +331,12 @@ final class CalledOffOrdersTest {
   }
 
   private List<State> refunds(UUID order) {
+    return listed(order).stream().map(listed -> listed.refund().state()).toList();
+  }
+
+  private List<PaymentStore.ListedRefund> listed(UUID order) {
     return process.payments.listRefunds(Optional.empty(), 100, "").rows().stream()
         .filter(listed -> listed.orderId().equals(order))
-        .map(listed -> listed.refund().state())
         .toList();
   }
 

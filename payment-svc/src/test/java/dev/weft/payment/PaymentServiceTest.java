@@ -22,6 +22,7 @@ import dev.weft.shop.payment.v1.PaymentServiceGrpc.PaymentServiceBlockingStub;
 import dev.weft.shop.payment.v1.PaymentServiceProto;
 import dev.weft.shop.payment.v1.RefundPaymentRequest;
 import dev.weft.shop.payment.v1.RefundRequest;
+import dev.weft.shop.payment.v1.RetryRefundRequest;
 import dev.weft.shop.payment.v1.VoidRequest;
 import dev.weft.testkit.InProcessMesh;
 import dev.weft.testkit.PostgresExtension;
@@ -121,6 +122,19 @@ final class PaymentServiceTest {
             "IDEMPOTENCY_KEY_REUSED",
             () -> admin.refundPayment(part.toBuilder().setAmount(euros(6, 0)).build()));
     assertThat(reused.metadata()).containsEntry("http_status", "422");
+  }
+
+  @Test
+  void letsAdminsAloneHaveARefundAskedForAtOnce() {
+    RetryRefundRequest unknown =
+        RetryRefundRequest.newBuilder().setRefundId(UuidV7.next().toString()).build();
+
+    refused(
+        Status.Code.PERMISSION_DENIED, "ROLE_REQUIRED", () -> asUser(user).retryRefund(unknown));
+    refused(
+        Status.Code.NOT_FOUND,
+        "REFUND_NOT_FOUND",
+        () -> asUser(UuidV7.next().toString(), "admin").retryRefund(unknown));
   }
 
   @ParameterizedTest
