@@ -78,6 +78,17 @@ public final class OrderThroughput {
   }
 
   /**
+   * What the read model of orders has done so far.
+   *
+   * @param events each taken in by a transaction of its own
+   */
+  private record ReadModel(long events, long rows) {
+    ReadModel since(ReadModel before) {
+      return new ReadModel(events - before.events, rows - before.rows);
+    }
+  }
+
+  /**
    * Orders of one measurement.
    *
    * @param millis from accepted to CONFIRMED, sorted
@@ -155,6 +166,7 @@ public final class OrderThroughput {
     double rateBefore = commitRate(connections);
     TimeUnit.NANOSECONDS.sleep(COUNTED.toNanos());
     Work before = work();
+    ReadModel viewBefore = readModel();
     Map<String, Duration> timeBefore = shop.processorTime();
     String since = now();
     Orders orders = order(size, length);
@@ -181,6 +193,12 @@ public final class OrderThroughput {
         rate,
         100 * orders.perSecond * commits / rate,
         load);
+    ReadModel view = readModel().since(viewBefore);
+    System.out.printf(
+        Locale.ROOT,
+        "           read model: %.1f transactions and %.1f rows written an order%n",
+        (double) view.events / count,
+        (double) view.rows / count);
     StringBuilder time = new StringBuilder("           processor ms/order:");
     timeAfter.forEach(
         (process, after) ->
@@ -272,6 +290,22 @@ public final class OrderThroughput {
                 """)) {
       row.next();
       return new Work(System.nanoTime(), row.getLong(1), row.getLong(2), row.getLong(3));
+    }
+  }
+
+  private ReadModel readModel() throws IOException, SQLException {
+    try (Connection orders = shop.connect("order_svc");
+        Statement statement = orders.createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                """
+                SELECT (SELECT count(*) FROM inbox WHERE consumer = 'order-view'),
+                       (SELECT sum(n_tup_ins + n_tup_upd) FROM pg_stat_user_tables
+                         WHERE relname IN ('order_view', 'order_view_change', 'order_view_count',
+                                           'inbox', 'inbox_aggregate'))
+                """)) {
+      row.next();
+      return new ReadModel(row.getLong(1), row.getLong(2));
     }
   }
 
