@@ -42,7 +42,18 @@ final class BrokerTest {
       awaitEvents(tap, during);
       awaitEvents(tap, after);
       await().atMost(LIMIT).until(() -> readiness(weft), ready -> ready.contains("\"ready\""));
+      calledOffIsRefunded(customer, during);
     }
+  }
+
+  /** By events of three services, there and back. */
+  private static void calledOffIsRefunded(Visitor customer, String order) {
+    Answer called =
+        customer.post("/v1/orders/" + order + ":cancel", UUID.randomUUID().toString(), Map.of());
+    assertThat(called.status()).as("%s", called).isEqualTo(200);
+    await("the refund of " + order)
+        .atMost(LIMIT)
+        .until(() -> customer.get("/v1/orders/" + order).text("state").equals("STATE_REFUNDED"));
   }
 
   private static String confirmed(Weft weft, Visitor customer) {
