@@ -150,6 +150,23 @@ final class CalledOffOrdersTest {
   }
 
   @Test
+  void noGoodsComeBackThatCannotBeSaid() {
+    String mug = shop.stocked(10);
+    UUID order = sold(Map.of(mug, 3));
+    Event event = refundRequested(order);
+    try (var _ = postgres.refuse("outbox")) {
+      assertThatThrownBy(() -> deliver(event)).hasMessageContaining("no rows for outbox");
+      shop.hasStock(mug, 10, 7, 0, 3);
+      assertThat(state(order)).isEqualTo(Reservation.State.STATE_CONFIRMED);
+    }
+
+    deliver(event);
+
+    shop.hasStock(mug, 10, 10, 0, 0);
+    await().until(() -> said(order).size() == 1);
+  }
+
+  @Test
   void whatWasNotSoldDoesNotComeBack() {
     String mug = shop.stocked(10);
     UUID order = UuidV7.next();

@@ -163,6 +163,28 @@ final class RefundTest {
   }
 
   @Test
+  void nothingHappensToAnOrderThatCannotBeSaid() {
+    Order order = confirmed();
+    try (var _ = postgres.refuse("outbox")) {
+      assertThatThrownBy(() -> shop.ordersAs(ann).cancelOrder(cancel(order)))
+          .hasMessageContaining("INTERNAL");
+    }
+    assertThat(shop.get(order.getOrderId())).isEqualTo(order);
+    Order called = shop.ordersAs(ann).cancelOrder(cancel(order)).getOrder();
+    deliver(moneyBack(called));
+    Said last = goodsBack(called);
+    try (var _ = postgres.refuse("outbox")) {
+      assertThatThrownBy(() -> deliver(last)).hasMessageContaining("no rows for outbox");
+      assertThat(shop.get(order.getOrderId()).getState()).isEqualTo(State.STATE_REFUNDING);
+    }
+
+    deliver(last);
+
+    assertThat(shop.get(order.getOrderId()).getState()).isEqualTo(State.STATE_REFUNDED);
+    assertThat(instance.said(order, 5).getLast().type()).isEqualTo("shop.order.refunded");
+  }
+
+  @Test
   void whatCannotBeIsNotTakenIn() {
     Order confirmed = confirmed();
     Order cancelled = shop.ended(shop.place(ann, order("card_declined", product)));

@@ -267,6 +267,23 @@ final class CalledOffOrdersTest {
   }
 
   @Test
+  void theBooksHoldNoRefundThatCannotBeSaid() {
+    UUID order = paid();
+    try (var _ = postgres.refuse("outbox")) {
+      assertThatThrownBy(() -> process.payments.refundOrder(order))
+          .hasStackTraceContaining("no rows for outbox");
+      assertThat(books(order)).hasSize(2);
+      assertThat(payment(order).state()).isEqualTo(PaymentState.CAPTURED);
+    }
+
+    takeUpLater(PaymentStore.LEASE.plusSeconds(1));
+
+    awaitRefunded(order);
+    assertThat(books(order)).hasSize(4);
+    assertThat(said(order, 1)).hasSize(1);
+  }
+
+  @Test
   void nothingIsGivenBackOfWhatWasNotTaken() {
     UUID order = UuidV7.next();
     assertThatThrownBy(() -> process.deliver(refundRequested(order)))

@@ -72,6 +72,28 @@ public final class PostgresExtension implements BeforeAllCallback, AfterAllCallb
     return Objects.requireNonNull(url, "available from @BeforeAll on");
   }
 
+  /** Refuses new rows of a table, in every transaction and process, as long as it is open. */
+  public Refusal refuse(String table) {
+    database()
+        .inTransactionVoid(
+            tx -> {
+              tx.execute(
+                  """
+                  CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+                  BEGIN RAISE EXCEPTION 'no rows for %, the test has it so', TG_TABLE_NAME; END $$
+                  """);
+              tx.execute(
+                  "CREATE TRIGGER refuse BEFORE INSERT ON " + table + " EXECUTE FUNCTION refuse()");
+            });
+    return () -> database().inTransactionVoid(tx -> tx.execute("DROP TRIGGER refuse ON " + table));
+  }
+
+  /** A table that takes no rows. */
+  public interface Refusal extends AutoCloseable {
+    @Override
+    void close();
+  }
+
   /** The server with a database that holds everything a copy needs; closed with the test run. */
   private record Template(LocalPostgres server) implements AutoCloseable {
     static Template make() {
