@@ -16,10 +16,13 @@ import java.util.Set;
 record Cors(Set<String> origins) {
   private static final String REQUEST_HEADERS =
       "authorization, content-type, accept, accept-language, idempotency-key, if-match,"
-          + " if-none-match, if-range, prefer, range, x-request-id, traceparent, tracestate";
+          + " if-none-match, if-range, prefer, range, x-request-id, traceparent, tracestate,"
+          + " connect-protocol-version, connect-timeout-ms, connect-content-encoding, grpc-timeout,"
+          + " grpc-encoding, x-grpc-web, x-user-agent";
   private static final String RESPONSE_HEADERS =
       "location, link, etag, retry-after, x-request-id, x-response-time, deprecation, sunset,"
-          + " accept-ranges, content-range, preference-applied, server-timing";
+          + " accept-ranges, content-range, preference-applied, server-timing, grpc-status,"
+          + " grpc-message, grpc-status-details-bin";
 
   Cors {
     origins = Set.copyOf(origins);

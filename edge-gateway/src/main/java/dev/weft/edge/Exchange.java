@@ -220,7 +220,9 @@ final class Exchange {
   void content(ByteBuf content) {
     int length = content.readableBytes();
     if (parts != null && !ended) {
-      parts.part(content);
+      if (length > 0) {
+        parts.part(content);
+      }
       return;
     }
     if (begun) {

@@ -93,7 +93,7 @@ final class Gateway {
           RouteTable routes = services.routes();
           Route named = routes.named(target.path());
           if (named != null) {
-            named(exchange, named);
+            named(exchange, named, target);
             return;
           }
           switch (routes.match(exchange.method(), target)) {
@@ -163,10 +163,10 @@ final class Gateway {
   }
 
   /** A path that names an RPC. */
-  private void named(Exchange exchange, Route route) {
+  private void named(Exchange exchange, Route route, RequestTarget target) {
     List<String> methods = RpcRequests.methods(route);
-    if (methods.contains(exchange.method())) {
-      rpcs.serve(exchange, route);
+    if (methods.contains(exchange.method()) && !exchange.method().equals("OPTIONS")) {
+      rpcs.serve(exchange, route, target);
     } else {
       wrongMethod(exchange, methods);
     }

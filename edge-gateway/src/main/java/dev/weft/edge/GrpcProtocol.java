@@ -21,11 +21,6 @@ final class GrpcProtocol implements RpcProtocol {
   }
 
   @Override
-  public boolean streams() {
-    return true;
-  }
-
-  @Override
   public Optional<Duration> timeout() {
     return Timeouts.grpc(headers.getAll("grpc-timeout"));
   }

@@ -14,9 +14,6 @@ import java.util.function.Consumer;
  * <p>All that has to do with the call itself is {@link RpcCall}'s.
  */
 interface RpcProtocol {
-  /** Whether calls with more than one message either way can be made in it. */
-  boolean streams();
-
   /** How long the client waits. Throws {@link Refused} with what is wrong with how it says so. */
   Optional<Duration> timeout();
 

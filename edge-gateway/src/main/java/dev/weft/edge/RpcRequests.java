@@ -5,12 +5,19 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The way of a request that calls an RPC by its name: protocol, time, identity, call. Thread-safe.
  */
 final class RpcRequests {
+  private static final String GRPC = GrpcProtocol.CONTENT_TYPE;
+  private static final String GRPC_WEB = GrpcWebProtocol.CONTENT_TYPE;
+  private static final String GRPC_WEB_TEXT = GrpcWebProtocol.TEXT;
+  private static final String CONNECT_JSON = "application/connect+json";
+  private static final String CONNECT_PROTO = "application/connect+proto";
+  private static final String JSON = "application/json";
+  private static final String PROTO = "application/proto";
+
   private final Identity identity;
   private final Calls calls;
 
@@ -27,14 +34,11 @@ final class RpcRequests {
   }
 
   /** Answers the request, now or later. */
-  void serve(Exchange exchange, Route route) {
+  void serve(Exchange exchange, Route route, RequestTarget target) {
     exchange.route(route);
     route.rpc().endOfLife().forEach(exchange::alsoAnswer);
     exchange.holdBody();
-    RpcProtocol protocol = protocol(exchange, route);
-    if (protocol == null) {
-      throw new Refused(Problems.protocolUnknown());
-    }
+    RpcProtocol protocol = protocol(exchange, route, target);
     exchange.refusals(protocol::refusal);
     Optional<Duration> timeout = protocol.timeout();
     identity.authorise(
@@ -45,28 +49,77 @@ final class RpcRequests {
 
   /** Whether this is a call by name, though of nothing that is known; it is refused as one then. */
   boolean isOne(Exchange exchange) {
-    boolean grpc =
-        mediaType(exchange.request().headers()).equals(GrpcProtocol.CONTENT_TYPE)
-            && exchange.hasTrailers();
-    if (grpc) {
-      exchange.refusals(GrpcProtocol::refused);
+    String type = mediaType(exchange.request().headers());
+    boolean one =
+        switch (type) {
+          case GRPC, GRPC_WEB, GRPC_WEB_TEXT, CONNECT_JSON, CONNECT_PROTO, PROTO -> true;
+          default -> false;
+        };
+    if (one) {
+      refuseAs(type, exchange);
     }
-    return grpc;
+    return one;
   }
 
-  private static @Nullable RpcProtocol protocol(Exchange exchange, Route route) {
+  /** Throws {@link Refused} if the RPC cannot be called in the way that is asked for. */
+  private static RpcProtocol protocol(Exchange exchange, Route route, RequestTarget target) {
     HttpHeaders headers = exchange.request().headers();
+    Rpc rpc = route.rpc();
+    if (exchange.method().equals("GET")) {
+      refuseAs(JSON, exchange);
+      ConnectQuery query = ConnectQuery.of(target.query());
+      ConnectCodec codec =
+          ConnectCodec.of(query.encoding())
+              .orElseThrow(() -> new Refused(Problems.protocolUnknown()));
+      return new ConnectUnaryProtocol(headers, route, codec, Optional.of(query));
+    }
     String type = mediaType(headers);
+    refuseAs(type, exchange);
     return switch (type) {
-      case GrpcProtocol.CONTENT_TYPE -> {
+      case GRPC -> new GrpcProtocol(headers, rpc);
+      case GRPC_WEB -> new GrpcWebProtocol(headers, rpc, false);
+      case GRPC_WEB_TEXT -> new GrpcWebProtocol(headers, rpc, true);
+      case CONNECT_JSON, CONNECT_PROTO -> {
+        check(!rpc.unary());
+        yield new ConnectStreamProtocol(headers, route, codec(type));
+      }
+      case JSON, PROTO -> {
+        check(rpc.unary());
+        yield new ConnectUnaryProtocol(headers, route, codec(type), Optional.empty());
+      }
+      default -> throw new Refused(Problems.protocolUnknown());
+    };
+  }
+
+  private static void check(boolean fits) {
+    if (!fits) {
+      throw new Refused(Problems.protocolUnknown());
+    }
+  }
+
+  /** From now on failures are told as the protocol with this content type has it. */
+  private static void refuseAs(String type, Exchange exchange) {
+    switch (type) {
+      case GRPC -> {
         if (!exchange.hasTrailers()) {
           throw new Refused(Problems.needsHttp2());
         }
         exchange.refusals(GrpcProtocol::refused);
-        yield new GrpcProtocol(headers, route.rpc());
       }
-      default -> null;
-    };
+      case GRPC_WEB, GRPC_WEB_TEXT ->
+          exchange.refusals(
+              problem -> GrpcWebProtocol.refused(problem, type.equals(GRPC_WEB_TEXT)));
+      case CONNECT_JSON, CONNECT_PROTO ->
+          exchange.refusals(problem -> ConnectStreamProtocol.refused(problem, codec(type)));
+      case JSON, PROTO -> exchange.refusals(ConnectUnaryProtocol::refused);
+      default -> {
+        // A problem says it to everybody.
+      }
+    }
+  }
+
+  private static ConnectCodec codec(String type) {
+    return type.endsWith("json") ? ConnectCodec.JSON : ConnectCodec.PROTO;
   }
 
   /** Lower-case, without parameters, and without the {@code +proto} that says nothing new. */
@@ -76,7 +129,7 @@ final class RpcRequests {
       return "";
     }
     String type = values.getFirst().split(";", 2)[0].strip().toLowerCase(Locale.ROOT);
-    return type.startsWith(GrpcProtocol.CONTENT_TYPE) && type.endsWith("+proto")
+    return type.startsWith(GRPC) && type.endsWith("+proto")
         ? type.substring(0, type.length() - "+proto".length())
         : type;
   }

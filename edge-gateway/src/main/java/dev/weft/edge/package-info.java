@@ -1,7 +1,7 @@
 /**
- * The edge: REST/JSON or gRPC in, gRPC out, for every service that is healthy in the registry,
- * answers reflection and states {@code google.api.http} rules. No service needs to be known when
- * the edge is built or started, and the edge depends on no domain contract.
+ * The edge: REST/JSON, gRPC, gRPC-Web or Connect in, gRPC out, for every service that is healthy in
+ * the registry, answers reflection and states {@code google.api.http} rules. No service needs to be
+ * known when the edge is built or started, and the edge depends on no domain contract.
  *
  * <p>Open {@link dev.weft.edge.Gateway} first: it is the way of one request, in order. What may be
  * called stands in {@link dev.weft.edge.RouteTable}, an immutable table that {@link
