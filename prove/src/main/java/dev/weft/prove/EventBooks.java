@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * What services said and what became of it, read back when all is quiet: the logs as an operator
@@ -106,11 +107,34 @@ record EventBooks(
     return memories;
   }
 
+  private static long number(Databases databases, String service, String sql) {
+    AtomicLong number = new AtomicLong();
+    databases.read(service, sql, row -> number.set(row.getLong(1)));
+    return number.get();
+  }
+
   private static Map<String, Long> waiting(Databases databases) {
     Map<String, Long> waiting = new TreeMap<>();
     for (String service : Tap.SOURCES) {
       databases.read(
           service, WAITING, row -> waiting.put(service + ": " + row.getString(1), row.getLong(2)));
+    }
+    for (Flow flow : Flow.values()) {
+      long said =
+          number(
+              databases,
+              flow.source,
+              "SELECT count(*) FROM event WHERE type LIKE '%s'".formatted(flow.types()));
+      long known =
+          number(
+              databases,
+              flow.handler,
+              """
+              SELECT (SELECT count(*) FROM inbox WHERE consumer = '%1$s')
+                + (SELECT count(*) FROM event_parked WHERE consumer = '%1$s')
+              """
+                  .formatted(flow.consumer));
+      waiting.put(flow.handler + ": on their way to " + flow.consumer, Math.max(0, said - known));
     }
     return waiting;
   }

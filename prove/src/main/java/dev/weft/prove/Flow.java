@@ -42,6 +42,11 @@ enum Flow {
     return name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
+  /** As SQL likes a type. */
+  String types() {
+    return type.replace('*', '%');
+  }
+
   boolean wants(Event event) {
     return type.endsWith("*")
         ? event.getType().startsWith(type.substring(0, type.length() - 1))

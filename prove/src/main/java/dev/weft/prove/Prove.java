@@ -2,6 +2,7 @@ package dev.weft.prove;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.weft.durable.RabbitNode;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -78,6 +79,11 @@ final class Prove implements Callable<Integer> {
   private String only = ALL;
 
   @Option(
+      names = "--broker",
+      description = "With --faults or --soak: events go by a RabbitMQ, which breaks, too.")
+  private boolean withBroker;
+
+  @Option(
       names = "--seeds",
       paramLabel = "N",
       defaultValue = "3",
@@ -109,6 +115,9 @@ final class Prove implements Callable<Integer> {
     boolean crashes = grid || !breaks;
     List<Cell> chosen = crashes ? chosen() : List.of();
     Predicate<String> named = pattern("--only", only);
+    if (withBroker && !breaks) {
+      throw usage("--broker: only with --faults or --soak");
+    }
     long root = seed == null ? ThreadLocalRandom.current().nextInt(1_000_000) : seed;
     String run = System.getenv("WEFT_RUN");
     String home = System.getenv("WEFT_ROOT");
@@ -120,9 +129,15 @@ final class Prove implements Callable<Integer> {
     Path folder = Path.of(home, ".weft", "proof");
     Shop.clear(folder, Path.of(run));
     DiskFaults disks = breaks ? DiskFaults.in(folder) : new DiskFaults();
+    Optional<String> noBroker = noBroker();
     try (Lines lines = new Lines();
+        @Nullable Broker broker = noBroker.isEmpty() ? Broker.in(folder.resolve("broker")) : null;
         Shop shop =
-            Shop.open(folder, Path.of(run), breaks ? Optional.of(lines) : Optional.empty());
+            Shop.open(
+                folder,
+                Path.of(run),
+                broker == null ? "" : broker.url(),
+                breaks ? Optional.of(lines) : Optional.empty());
         History history = new History(folder.resolve("history.jsonl"));
         Meters meters = new Meters(shop)) {
       report.say("a system of its own is up; the history: " + folder.resolve("history.jsonl"));
@@ -156,11 +171,15 @@ final class Prove implements Callable<Integer> {
         }
         if (breaks) {
           disks.omitted().forEach(report::omitted);
+          noBroker.ifPresent(why -> BrokerFaults.omitted(why).forEach(report::omitted));
           List<Fault> wanted = new ArrayList<>();
           wanted.addAll(new ProcessFaults(shop, history, meters).all());
           wanted.addAll(new NetworkFaults(lines, new Databases(shop)).all());
           wanted.addAll(new EventFaults(shop, history, lines, goods.getFirst(), root).all());
           wanted.addAll(disks.all(shop, history));
+          if (broker != null) {
+            wanted.addAll(new BrokerFaults(new Databases(shop), broker).all());
+          }
           wanted.removeIf(fault -> !named.test(fault.name()));
           inflicted =
               new Nemesis(
@@ -199,11 +218,21 @@ final class Prove implements Callable<Integer> {
           history,
           outcomes,
           inflicted,
-          disks.omitted().size(),
+          disks.omitted().size() + noBroker.map(BrokerFaults::omitted).orElse(List.of()).size(),
           verdict,
           new Story(history, books),
           needed(disks));
     }
+  }
+
+  /** Why events go without a broker; empty if they go by one. */
+  private Optional<String> noBroker() {
+    if (!withBroker) {
+      return Optional.of("events go by gRPC; a broker is there with --broker");
+    }
+    return RabbitNode.installed()
+        ? Optional.empty()
+        : Optional.of("no RabbitMQ: install the package rabbitmq-server");
   }
 
   /** Those that --cells names; none is a mistake. */

@@ -26,16 +26,18 @@ final class Shop implements AutoCloseable {
 
   private final StateFolder folder;
   private final Path run;
+  private final String broker;
   private final Thread hook = new Thread(this::end, "down");
 
-  private Shop(Path folder, Path run) {
+  private Shop(Path folder, Path run, String broker) {
     this.folder = new StateFolder(folder);
     this.run = run;
+    this.broker = broker;
   }
 
   /** Stops and removes what an earlier run left. */
   static void clear(Path folder, Path run) {
-    new Shop(folder, run).end();
+    new Shop(folder, run, "").end();
     new StateFolder(folder).delete();
   }
 
@@ -44,10 +46,11 @@ final class Shop implements AutoCloseable {
    *
    * @param folder for its data; what is in it is kept
    * @param run the staged build it runs from
+   * @param broker the address of the RabbitMQ by which its events go; empty for none
    * @param lines by which its processes reach each other; none if they do so directly
    */
-  static Shop open(Path folder, Path run, Optional<Lines> lines) {
-    Shop shop = new Shop(folder, run);
+  static Shop open(Path folder, Path run, String broker, Optional<Lines> lines) {
+    Shop shop = new Shop(folder, run, broker);
     // Who interrupts a proof wants nothing left of it either.
     Runtime.getRuntime().addShutdownHook(shop.hook);
     try {
@@ -142,6 +145,7 @@ final class Shop implements AutoCloseable {
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().put("WEFT_RUN", run.toString());
     builder.environment().put("WEFT_FAIL_POINTS", failPoints().toString());
+    builder.environment().put("WEFT_EVENTS_URL", broker);
     builder.redirectOutput(ProcessBuilder.Redirect.DISCARD);
     builder.redirectError(
         arguments[0].equals("up")
