@@ -176,7 +176,9 @@ final class Gateway {
     exchange.route(found.route());
     found.route().rpc().endOfLife().forEach(exchange::alsoAnswer);
     MethodType type = found.route().rpc().grpc().getType();
-    if (type != MethodType.UNARY && type != MethodType.SERVER_STREAMING) {
+    boolean upload =
+        type == MethodType.CLIENT_STREAMING && found.route().transcoder().takesAnything();
+    if (type != MethodType.UNARY && type != MethodType.SERVER_STREAMING && !upload) {
       throw new Refused(Problems.streamingRequests());
     }
     HttpHeaders headers = exchange.request().headers();
@@ -197,10 +199,19 @@ final class Gateway {
       exchange.timed();
     }
     checkRepresentation(exchange, asked);
+    if (upload) {
+      exchange.holdBody();
+    }
     identity.authorise(
         exchange,
         asked.rpc().access(),
-        () -> exchange.readBody(body -> guarded(exchange, () -> transcode(exchange, asked, body))));
+        () -> {
+          if (upload) {
+            new Upload(exchange, asked, calls, threads, limits.bodyWithin()).start();
+          } else {
+            exchange.readBody(body -> guarded(exchange, () -> transcode(exchange, asked, body)));
+          }
+        });
   }
 
   private void checkRepresentation(Exchange exchange, Asked asked) {
@@ -213,9 +224,11 @@ final class Gateway {
       throw new Refused(Problems.notAcceptable("application/json"));
     }
     HttpHeaders headers = exchange.request().headers();
-    if (exchange.contentLength() > asked.rpc().requestBytesMax()) {
+    long most =
+        asked.rpc().oneRequest() ? asked.rpc().requestBytesMax() : asked.rpc().uploadBytesMax();
+    if (exchange.contentLength() > most) {
       exchange.closeAfterThis();
-      throw new Refused(Problems.bodyTooLong(asked.rpc().requestBytesMax()));
+      throw new Refused(Problems.bodyTooLong(most));
     }
     if (transcoder.takesBody()
         && !transcoder.takesAnything()
@@ -246,8 +259,11 @@ final class Gateway {
         || !exchange.announcesBody()) {
       return Optional.empty();
     }
+    // What is passed on in parts would have to be decoded in parts.
     Optional<ContentCoding> coding =
-        said.size() == 1 ? ContentCoding.named(said.getFirst().strip()) : Optional.empty();
+        said.size() == 1 && route.rpc().oneRequest()
+            ? ContentCoding.named(said.getFirst().strip())
+            : Optional.empty();
     if (coding.isEmpty()) {
       exchange.alsoAnswer("Accept-Encoding", ContentCoding.TAKEN);
       throw new Refused(Problems.contentCoding());

@@ -76,7 +76,7 @@ final class Problems {
         "If-Match is required, with the ETag of the resource that is to be changed");
   }
 
-  static Problem bodyTooLong(int bytesMax) {
+  static Problem bodyTooLong(long bytesMax) {
     return Problem.of(
         413, Code.INVALID_ARGUMENT, "BODY_TOO_LARGE", "the body may have " + bytesMax + " bytes");
   }

@@ -25,6 +25,7 @@ import java.util.Map;
  *     since whoever may repeat a write decides that nearer to it
  * @param successStatus of HTTP
  * @param requestBytesMax largest body
+ * @param uploadBytesMax largest body that is passed on in parts
  * @param fresh how long an answer may be reused, in whole seconds; zero means never
  * @param endOfLife headers that tell of it; mostly none
  */
@@ -35,6 +36,7 @@ record Rpc(
     CallPolicy policy,
     int successStatus,
     int requestBytesMax,
+    long uploadBytesMax,
     Duration fresh,
     Map<String, String> endOfLife) {
 

@@ -39,6 +39,7 @@ record ServiceSchema(
   private static final String OPTIONS_FILE = "weft/options/v1/options.proto";
 
   private static final int REQUEST_BYTES_DEFAULT = 64 * 1024;
+  private static final long UPLOAD_BYTES_DEFAULT = 100 * 1024 * 1024;
   private static final long FRESH_SECONDS_MAX = 24 * 3_600;
   private static final int REQUEST_BYTES_MAX = 10 * 1024 * 1024;
   private static final Duration READ_TIMEOUT = Duration.ofSeconds(2);
@@ -129,7 +130,7 @@ record ServiceSchema(
   /** Messages as they are, without any rule. */
   private static Transcoder whole(MethodDescriptor method, Schema types, boolean lenient) {
     return new Transcoder(
-        method, types, lenient, new Transcoder.Binding(false, List.of(), "*", ""));
+        method, types, lenient, new Transcoder.Binding(false, List.of(), "*", "", false));
   }
 
   private static Optional<Access> access(MethodPolicy policy, Access defaultAccess) {
@@ -183,8 +184,17 @@ record ServiceSchema(
         new CallPolicy(timeout, grpc.isSafe(), stated.streamIdle(), stated.streamMaxAge()),
         status,
         bytes == 0 ? REQUEST_BYTES_DEFAULT : (int) bytes,
+        uploadBytes(policy),
         fresh(policy, grpc.isSafe()),
         EndOfLife.headers(method, policy.getRetirement()));
+  }
+
+  private static long uploadBytes(MethodPolicy policy) {
+    long bytes = policy.getMaxUploadBytes();
+    if (bytes < 0) {
+      throw new InvalidRule("max_upload_bytes: " + bytes + " (expected: not below 0)");
+    }
+    return bytes == 0 ? UPLOAD_BYTES_DEFAULT : bytes;
   }
 
   /** What has effects is called each time, whatever its contract says. */
@@ -244,7 +254,8 @@ record ServiceSchema(
                 httpMethod.equals("PATCH"),
                 template.variables(),
                 rule.getBody(),
-                rule.getResponseBody()));
+                rule.getResponseBody(),
+                true));
     return new Route(httpMethod, template, rpc, transcoder, Optional.empty());
   }
 

@@ -26,6 +26,7 @@ import java.util.Optional;
  */
 final class Transcoder {
   private final Schema schema;
+  private final boolean raw;
   private final RequestPlan request;
   private final ReplyPlan reply;
   private final Optional<ReplyText> version;
@@ -38,9 +39,14 @@ final class Transcoder {
    * @param patch whether an absent update mask is to be filled from the body
    * @param body {@code *}, the name of a field, or empty
    * @param responseBody the name of a field, or empty
+   * @param raw whether a google.api.HttpBody stands for its bytes; else it is a message as others
    */
   record Binding(
-      boolean patch, List<PathTemplate.Variable> variables, String body, String responseBody) {}
+      boolean patch,
+      List<PathTemplate.Variable> variables,
+      String body,
+      String responseBody,
+      boolean raw) {}
 
   /**
    * What headers say of the request message.
@@ -62,6 +68,7 @@ final class Transcoder {
   /** Throws {@link InvalidRule} if the rule does not fit the method. */
   Transcoder(MethodDescriptor method, Schema schema, boolean lenient, Binding binding) {
     this.schema = schema;
+    this.raw = binding.raw();
     try {
       request =
           RequestPlan.of(
@@ -109,7 +116,7 @@ final class Transcoder {
 
   /** Whether the body of the request is bytes of any kind, and no JSON. */
   boolean takesAnything() {
-    return request.isRaw();
+    return raw && request.isRaw();
   }
 
   /** Whether a request can say what version it is meant for. */
@@ -129,7 +136,7 @@ final class Transcoder {
       List<String> path, List<RequestTarget.Parameter> query, byte[] body, Headers headers) {
     try {
       RequestBytes bytes =
-          request.isRaw()
+          takesAnything()
               ? request.body(new RawBody(headers.contentType, body))
               : request.body(body);
       bytes.path(path);
@@ -144,6 +151,11 @@ final class Transcoder {
     } catch (BadInput e) {
       throw refused(e);
     }
+  }
+
+  /** The bytes of a request message that is a further part of a body. */
+  byte[] part(byte[] body) {
+    return request.part(body);
   }
 
   private static Refused refused(BadInput bad) {
@@ -167,7 +179,7 @@ final class Transcoder {
 
   /** Whether the answer is bytes of any kind, and no JSON. */
   boolean answersAnything() {
-    return reply.isRaw();
+    return raw && reply.isRaw();
   }
 
   /** The bytes that are the answer, of a method that answers anything. */

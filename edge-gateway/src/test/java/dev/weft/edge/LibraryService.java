@@ -46,6 +46,8 @@ import dev.weft.edge.library.UpdateBookRequest;
 import dev.weft.edge.library.UpdateBookResponse;
 import dev.weft.edge.library.UpdateShelfRequest;
 import dev.weft.edge.library.UpdateShelfResponse;
+import dev.weft.edge.library.UploadRequest;
+import dev.weft.edge.library.UploadResponse;
 import dev.weft.edge.library.WatchBookRequest;
 import dev.weft.edge.library.WatchBookResponse;
 import io.grpc.Context;
@@ -62,6 +64,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.zip.CRC32;
 
 /** A library without books: it answers from the request alone. */
 final class LibraryService extends LibraryGrpc.LibraryImplBase {
@@ -229,6 +232,44 @@ final class LibraryService extends LibraryGrpc.LibraryImplBase {
             }
           }
         });
+  }
+
+  /** Takes everything, but for a book called "shut" nothing behind the first part. */
+  @Override
+  public StreamObserver<UploadRequest> upload(StreamObserver<UploadResponse> out) {
+    ServerCallStreamObserver<UploadResponse> observer =
+        (ServerCallStreamObserver<UploadResponse>) out;
+    observer.disableAutoRequest();
+    observer.setOnCancelHandler(givenUp::incrementAndGet);
+    observer.request(1);
+    UploadResponse.Builder seen = UploadResponse.newBuilder();
+    CRC32 crc = new CRC32();
+    return new StreamObserver<>() {
+      @Override
+      public void onNext(UploadRequest request) {
+        byte[] data = request.getPart().getData().toByteArray();
+        crc.update(data);
+        if (seen.getMessages() == 0) {
+          seen.setBookId(request.getBookId())
+              .setTitle(request.getTitle())
+              .setContentType(request.getPart().getContentType());
+        }
+        seen.setMessages(seen.getMessages() + 1).setLength(seen.getLength() + data.length);
+        if (seen.getBookId().equals("refused")) {
+          observer.onError(Status.RESOURCE_EXHAUSTED.asRuntimeException());
+        } else if (!seen.getBookId().equals("shut")) {
+          observer.request(1);
+        }
+      }
+
+      @Override
+      public void onError(Throwable t) {}
+
+      @Override
+      public void onCompleted() {
+        answer(out, seen.setCrc(Long.toString(crc.getValue())).build());
+      }
+    };
   }
 
   private static boolean isOfThisVersion(String etag, StreamObserver<?> out) {

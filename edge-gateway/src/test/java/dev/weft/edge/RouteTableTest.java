@@ -182,6 +182,7 @@ class RouteTableTest {
             CallPolicy.DEFAULT,
             200,
             65_536,
+            0,
             Duration.ZERO,
             Map.of());
     Transcoder transcoder =
@@ -189,7 +190,7 @@ class RouteTableTest {
             METHOD,
             Problem.STANDARD_DETAILS,
             false,
-            new Transcoder.Binding(false, path.variables(), "", ""));
+            new Transcoder.Binding(false, path.variables(), "", "", true));
     return new Route(method, path, rpc, transcoder, Optional.empty());
   }
 }

@@ -17,6 +17,9 @@ import org.jspecify.annotations.Nullable;
 public final class RequestPlan {
   static final String WHOLE = "*";
 
+  /** Two tags and two lengths. */
+  private static final int PART_FRAME = 20;
+
   final Schema schema;
   final MessagePlan type;
   final Rule rule;
@@ -121,9 +124,16 @@ public final class RequestPlan {
     return raw.isPresent();
   }
 
-  /** Begins a request with its body, of a plan that {@link #isRaw()}. */
+  /** Begins a request with its body, or the first part of it, of a plan that {@link #isRaw()}. */
   public RequestBytes body(RawBody body) {
     return new RequestBytes(this, body);
+  }
+
+  /** A message that holds nothing but a further part of a body. */
+  public byte[] part(byte[] data) {
+    WireBytes out = new WireBytes(data.length + PART_FRAME);
+    raw.orElseThrow().write(new RawBody("", data), out);
+    return out.toByteArray();
   }
 
   /** Where in the request's JSON a field of the request message stands. */
