@@ -267,6 +267,21 @@ final class CalledOffOrdersTest {
   }
 
   @Test
+  void aPartWhoseAnswersAreLostIsGivenBackOnce() throws Exception {
+    UUID order = paid();
+    network.loseAnswers(true);
+    assertThatThrownBy(() -> process.payments.refund(wish(order, 500)))
+        .isInstanceOf(Rejection.class);
+    network.loseAnswers(false);
+
+    takeUpLater(PaymentStore.LEASE.plusSeconds(1));
+
+    await().until(() -> refunds(order).equals(List.of(State.DONE)));
+    assertThat(books(order)).containsExactly(1999L, -1999L, -500L, 500L);
+    assertThat(atTheNetwork(order)).contains("\"refundedAmount\":500");
+  }
+
+  @Test
   void theBooksHoldNoRefundThatCannotBeSaid() {
     UUID order = paid();
     try (var _ = postgres.refuse("outbox")) {

@@ -15,7 +15,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** Stands before a card network and refuses refunds as long as it is told to. */
+/**
+ * Stands before a card network and refuses refunds, or keeps its answers for itself, as long as it
+ * is told to.
+ */
 final class StubbornNetwork implements AutoCloseable {
   private static final byte[] REFUSAL =
       "{\"error\":{\"code\":\"refund_exceeds_capture\",\"message\":\"no\"}}"
@@ -26,6 +29,7 @@ final class StubbornNetwork implements AutoCloseable {
   private final HttpClient http = HttpClient.newHttpClient();
   private final AtomicInteger refusals = new AtomicInteger();
   private final AtomicInteger refused = new AtomicInteger();
+  private volatile boolean answersLost;
 
   StubbornNetwork(URI network) throws IOException {
     this.network = network;
@@ -44,6 +48,11 @@ final class StubbornNetwork implements AutoCloseable {
     refusals.set(times);
   }
 
+  /** Passes requests on and answers none, until told otherwise. */
+  void loseAnswers(boolean all) {
+    answersLost = all;
+  }
+
   /** How many it has refused. */
   int refused() {
     return refused.get();
@@ -59,6 +68,9 @@ final class StubbornNetwork implements AutoCloseable {
         return;
       }
       HttpResponse<byte[]> answer = passOn(exchange);
+      if (answersLost) {
+        return;
+      }
       exchange.sendResponseHeaders(answer.statusCode(), answer.body().length);
       exchange.getResponseBody().write(answer.body());
     }
