@@ -20,7 +20,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Objects;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -71,7 +71,7 @@ final class Aftermath {
 
   /**
    * Asks services again for what order-svc asked them long ago, in its name: the stock of orders
-   * that were cancelled, under the same command; the money of confirmed ones, under another. And
+   * that were called off, under the same command; the money of confirmed ones, under another. And
    * for goods whose release comes first.
    */
   void late(Books books) {
@@ -79,10 +79,13 @@ final class Aftermath {
     Collections.shuffle(orders, random);
     try (Calls calls = Calls.to(shop, Shop.INVENTORY, Shop.ORDER)) {
       var inventory = InventoryServiceGrpc.newBlockingStub(calls.channel());
-      for (Order order : orders.stream().filter(one -> !one.confirmed()).limit(SAMPLE).toList()) {
-        Optional.ofNullable(books.sagas().get(order.id()))
-            .map(Saga::id)
-            .ifPresent(saga -> reserve(inventory, order.id(), order.items(), saga));
+      for (Order order :
+          orders.stream()
+              .filter(one -> !one.confirmed() && inventoryKnows(books, one))
+              .limit(SAMPLE)
+              .toList()) {
+        Saga saga = Objects.requireNonNull(books.sagas().get(order.id()));
+        reserve(inventory, order.id(), order.items(), saga.id());
       }
       if (!orders.isEmpty()) {
         reserveAfterRelease(inventory, orders.getFirst().items());
@@ -146,6 +149,16 @@ final class Aftermath {
           Answer now = shopper.get("/v1/orders/" + order);
           return now.ok() && !now.text("state").equals("STATE_PENDING");
         });
+  }
+
+  /**
+   * Whether a reserve or its release was answered once. A reserve that was never sent is nobody's
+   * repetition: its goods would be held, and rightly.
+   */
+  private static boolean inventoryKnows(Books books, Order order) {
+    Saga saga = books.sagas().get(order.id());
+    return saga != null
+        && saga.steps().stream().anyMatch(step -> step.name().equals("reserve") && step.done());
   }
 
   private void reserveAfterRelease(
