@@ -97,9 +97,22 @@ public final class Database implements Transactions, AutoCloseable {
    */
   @Override
   public <T> T inTransaction(Work<T> work) {
+    return transaction(work, false);
+  }
+
+  /**
+   * As {@link #inTransaction}, for work that is a single statement: it commits by itself, in one
+   * round trip where a transaction takes two.
+   */
+  @Override
+  public <T> T inOneStatement(Work<T> work) {
+    return transaction(work, true);
+  }
+
+  private <T> T transaction(Work<T> work, boolean oneStatement) {
     for (int failures = 1; ; failures++) {
       try {
-        return transaction(work);
+        return attempt(work, oneStatement);
       } catch (RuntimeException e) {
         Optional<Duration> pause = pause(e, failures);
         if (pause.isEmpty()) {
@@ -209,11 +222,19 @@ public final class Database implements Transactions, AutoCloseable {
     return "Database[" + config + "]";
   }
 
-  private <T> T transaction(Work<T> work) {
+  private <T> T attempt(Work<T> work, boolean oneStatement) {
     Hooks hooks = new Hooks(true);
     boolean committed = false;
+    // A clock that was moved is moved for a transaction.
+    boolean bare = oneStatement && clockOffset.isZero();
     try {
-      T result = alone(hooks, () -> jdbi.inTransaction(handle -> work.run(onTheClock(handle))));
+      T result =
+          alone(
+              hooks,
+              () ->
+                  bare
+                      ? jdbi.withHandle(work::run)
+                      : jdbi.inTransaction(handle -> work.run(onTheClock(handle))));
       committed = true;
       return result;
     } finally {

@@ -26,6 +26,21 @@ public final class EventGroups {
          WHERE group_name = :group AND owner = :member ORDER BY bucket FOR UPDATE)
       """;
 
+  // Nobody waits for the disk: what is forgotten in a crash of the server is read and acknowledged
+  // again.
+  private static final Sql ACKNOWLEDGE =
+      Sql.of(
+          MINE
+              + """
+              , unhurried AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+              UPDATE event_group_bucket b
+                 SET position = greatest(b.position, done.position)
+                FROM unhurried, mine, unnest(:buckets, :generations, :positions)
+                  AS done (bucket, generation, position)
+               WHERE b.group_name = :group AND b.bucket = mine.bucket
+                 AND b.bucket = done.bucket AND b.generation = done.generation
+              """);
+
   private final Database database;
 
   public EventGroups(Database database) {
@@ -190,25 +205,16 @@ public final class EventGroups {
    * @return how many of them count; the others have new owners
    */
   public int acknowledge(String group, UUID member, Collection<Share> done) {
-    return database.inTransaction(
+    return database.inOneStatement(
         tx ->
-            tx.createUpdate(
-                    MINE
-                        + """
-                        UPDATE event_group_bucket b
-                           SET position = greatest(b.position, done.position)
-                          FROM mine,
-                            unnest(:buckets::int[], :generations::bigint[], :positions::bigint[])
-                              AS done (bucket, generation, position)
-                         WHERE b.group_name = :group AND b.bucket = mine.bucket
-                           AND b.bucket = done.bucket AND b.generation = done.generation
-                        """)
-                .bind("buckets", done.stream().map(Share::bucket).toArray(Integer[]::new))
-                .bind("generations", done.stream().map(Share::generation).toArray(Long[]::new))
-                .bind("positions", done.stream().map(Share::position).toArray(Long[]::new))
-                .bind("group", group)
-                .bind("member", member)
-                .execute());
+            ACKNOWLEDGE
+                .on(tx)
+                .set("buckets", done.stream().map(Share::bucket).toArray(Integer[]::new))
+                .set("generations", done.stream().map(Share::generation).toArray(Long[]::new))
+                .set("positions", done.stream().map(Share::position).toArray(Long[]::new))
+                .set("group", group)
+                .set("member", member)
+                .update());
   }
 
   /**

@@ -16,6 +16,13 @@ import org.jdbi.v3.core.Handle;
 public final class EventStore {
   private static final List<Integer> ALL = IntStream.range(0, Event.BUCKETS).boxed().toList();
 
+  private static final Sql READ =
+      Sql.of(
+          "SELECT position, "
+              + EventRows.COLUMNS
+              + " FROM event WHERE position > :after AND bucket = ANY (:buckets)"
+              + " ORDER BY position LIMIT :atMost");
+
   private final Database database;
 
   public EventStore(Database database) {
@@ -38,16 +45,11 @@ public final class EventStore {
   }
 
   private static List<Event> read(Handle tx, long after, Collection<Integer> buckets, int atMost) {
-    return tx.createQuery(
-            "SELECT position, "
-                + EventRows.COLUMNS
-                + " FROM event WHERE position > :after AND bucket = ANY (:buckets)"
-                + " ORDER BY position LIMIT :atMost")
-        .bind("after", after)
-        .bind("buckets", buckets.toArray(Integer[]::new))
-        .bind("atMost", atMost)
-        .map((row, _) -> EventRows.read(row))
-        .list();
+    return READ.on(tx)
+        .set("after", after)
+        .set("buckets", buckets.toArray(Integer[]::new))
+        .set("atMost", atMost)
+        .list(EventRows::read);
   }
 
   /** The events of one aggregate from a version on, in order. */

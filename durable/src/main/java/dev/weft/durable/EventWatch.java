@@ -7,7 +7,6 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
-import org.jdbi.v3.core.Handle;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
 import org.postgresql.PGNotification;
@@ -26,6 +25,10 @@ import org.slf4j.LoggerFactory;
 public final class EventWatch implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(EventWatch.class);
   private static final String CHANNEL = "weft_event";
+
+  /** Tells every process, once the transaction commits, what is {@code last} where it stands. */
+  static final String TELL = "pg_notify('" + CHANNEL + "', last::text)";
+
   private static final Duration AGAIN = Duration.ofSeconds(1);
 
   /** A connection that is silent for so long is asked whether it is still there. */
@@ -39,11 +42,6 @@ public final class EventWatch implements AutoCloseable {
 
   public EventWatch(Database database) {
     this.database = database;
-  }
-
-  /** Tells every process once the transaction commits. */
-  static void tell(Handle tx, long last) {
-    tx.execute("SELECT pg_notify(?, ?)", CHANNEL, Long.toString(last));
   }
 
   /** Listens from now on, in the background. */

@@ -13,6 +13,29 @@ final class FenceStore implements FenceTable {
   /** Kept beyond that, for clocks of hosts that make the ids of sagas. */
   private static final Duration SKEW = Duration.ofDays(1);
 
+  private static final Sql INSERT =
+      Sql.of(
+          """
+          INSERT INTO step_fence (command_id, state, request_hash, reply, at)
+          SELECT :step, :state, :requestHash, :reply, weft_now()
+           WHERE coalesce(:began > weft_now() - :kept * interval '1 s', true)
+          ON CONFLICT DO NOTHING
+          """);
+
+  private static final Sql LOCK =
+      Sql.of(
+          """
+          SELECT state, request_hash, reply FROM step_fence WHERE command_id = :step
+             FOR NO KEY UPDATE
+          """);
+
+  private static final Sql UPDATE =
+      Sql.of(
+          """
+          UPDATE step_fence SET state = :state, reply = :reply, at = weft_now()
+           WHERE command_id = :step
+          """);
+
   private final Handle tx;
 
   FenceStore(Handle tx) {
@@ -21,53 +44,38 @@ final class FenceStore implements FenceTable {
 
   @Override
   public boolean insert(CommandId step, FenceMemory memory) {
-    return tx.createUpdate(
-                """
-                INSERT INTO step_fence (command_id, state, request_hash, reply, at)
-                SELECT :step, :state, :requestHash, :reply, weft_now()
-                 WHERE coalesce(:began > weft_now() - :kept * interval '1 s', true)
-                ON CONFLICT DO NOTHING
-                """)
-            .bind("step", step.toString())
-            .bind("state", memory.state().name())
-            .bind("requestHash", memory.requestHash())
-            .bind("reply", memory.reply())
-            .bind("began", step.sagaBegan().map(at -> at.atOffset(ZoneOffset.UTC)).orElse(null))
-            .bind("kept", KEPT.toSeconds())
-            .execute()
+    return INSERT
+            .on(tx)
+            .set("step", step.toString())
+            .set("state", memory.state().name())
+            .set("requestHash", memory.requestHash())
+            .set("reply", memory.reply())
+            .set("began", step.sagaBegan().map(at -> at.atOffset(ZoneOffset.UTC)).orElse(null))
+            .set("kept", KEPT.toSeconds())
+            .update()
         == 1;
   }
 
   @Override
   public Optional<FenceMemory> lock(CommandId step) {
-    return tx.createQuery(
-            """
-            SELECT state, request_hash, reply FROM step_fence WHERE command_id = :step
-               FOR NO KEY UPDATE
-            """)
-        .bind("step", step.toString())
-        .map(
-            (row, _) ->
+    return LOCK.on(tx)
+        .set("step", step.toString())
+        .atMostOne(
+            row ->
                 new FenceMemory(
                     State.valueOf(row.getString("state")),
                     row.getBytes("request_hash"),
-                    row.getBytes("reply")))
-        .findOne();
+                    row.getBytes("reply")));
   }
 
   @Override
   public void update(CommandId step, FenceMemory memory) {
-    int updated =
-        tx.createUpdate(
-                """
-                UPDATE step_fence SET state = :state, reply = :reply, at = weft_now()
-                 WHERE command_id = :step
-                """)
-            .bind("state", memory.state().name())
-            .bind("reply", memory.reply())
-            .bind("step", step.toString())
-            .execute();
-    Rows.one(updated, "step fence");
+    UPDATE
+        .on(tx)
+        .set("state", memory.state().name())
+        .set("reply", memory.reply())
+        .set("step", step.toString())
+        .updateOne("step fence");
   }
 
   static int forget(Handle tx, int atMost) {

@@ -15,6 +15,14 @@ import org.jdbi.v3.core.Handle;
  * <p>Thread-safe.
  */
 public final class Outbox {
+  private static final Sql APPEND =
+      Sql.of(
+          "INSERT INTO outbox ("
+              + EventRows.COLUMNS
+              + ") VALUES (:id, :source, :type, :schemaVersion, :aggregateType, :aggregateId,"
+              + " :aggregateVersion, :bucket, :contentType, :dataSchema, :payload,"
+              + " :correlationId, :causationId, :traceparent, weft_now())");
+
   private final Database database;
   private final String source;
   private final Sequencer sequencer;
@@ -46,29 +54,23 @@ public final class Outbox {
   public UUID append(Handle tx, NewEvent event) {
     UUID id = UuidV7.next();
     Aggregate aggregate = event.aggregate();
-    int inserted =
-        tx.createUpdate(
-                "INSERT INTO outbox ("
-                    + EventRows.COLUMNS
-                    + ") VALUES (:id, :source, :type, :schemaVersion, :aggregateType, :aggregateId,"
-                    + " :aggregateVersion, :bucket, :contentType, :dataSchema, :payload,"
-                    + " :correlationId, :causationId::uuid, :traceparent, weft_now())")
-            .bind("id", id)
-            .bind("source", source)
-            .bind("type", event.type())
-            .bind("schemaVersion", event.schemaVersion())
-            .bind("aggregateType", aggregate.type())
-            .bind("aggregateId", aggregate.id())
-            .bind("aggregateVersion", aggregate.version())
-            .bind("bucket", aggregate.bucket())
-            .bind("contentType", event.content().type())
-            .bind("dataSchema", event.content().schema())
-            .bind("payload", event.content().bytes())
-            .bind("correlationId", event.origin().correlationId())
-            .bind("causationId", event.origin().causationId().orElse(null))
-            .bind("traceparent", event.origin().traceparent().orElse(null))
-            .execute();
-    Rows.one(inserted, "outbox");
+    APPEND
+        .on(tx)
+        .set("id", id)
+        .set("source", source)
+        .set("type", event.type())
+        .set("schemaVersion", event.schemaVersion())
+        .set("aggregateType", aggregate.type())
+        .set("aggregateId", aggregate.id())
+        .set("aggregateVersion", aggregate.version())
+        .set("bucket", aggregate.bucket())
+        .set("contentType", event.content().type())
+        .set("dataSchema", event.content().schema())
+        .set("payload", event.content().bytes())
+        .set("correlationId", event.origin().correlationId())
+        .set("causationId", event.origin().causationId().orElse(null))
+        .set("traceparent", event.origin().traceparent().orElse(null))
+        .updateOne("outbox");
     database.afterCommit(sequencer::wake);
     return id;
   }

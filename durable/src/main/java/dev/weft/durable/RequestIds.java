@@ -23,6 +23,35 @@ import org.jspecify.annotations.Nullable;
 public final class RequestIds {
   private static final Duration KEPT = Duration.ofDays(7);
 
+  // The lock tells a request that is being served from one that was: without it, the insert would
+  // wait for the other transaction and hold a connection meanwhile.
+  private static final Sql CLAIM =
+      Sql.of(
+          """
+          WITH lock AS MATERIALIZED (
+            SELECT pg_try_advisory_xact_lock(
+              hashtextextended(:principal || chr(1) || :method || chr(1) || :requestId, 7)) AS ok),
+          inserted AS (
+            INSERT INTO request_id (principal, method, request_id, request_hash, created_at)
+            SELECT :principal, :method, :requestId, :requestHash, weft_now() FROM lock WHERE ok
+            ON CONFLICT DO NOTHING RETURNING 1)
+          SELECT ok AS locked, EXISTS (SELECT FROM inserted) AS inserted FROM lock
+          """);
+
+  private static final Sql ANSWER =
+      Sql.of(
+          """
+          UPDATE request_id SET reply = :reply
+           WHERE principal = :principal AND method = :method AND request_id = :requestId
+          """);
+
+  private static final Sql MEMORY =
+      Sql.of(
+          """
+          SELECT request_hash, reply FROM request_id
+           WHERE principal = :principal AND method = :method AND request_id = :requestId
+          """);
+
   private RequestIds() {}
 
   /**
@@ -67,16 +96,7 @@ public final class RequestIds {
       return recall(tx, key, requestHash).orElseThrow();
     }
     byte[] reply = effect.get();
-    int updated =
-        tx.createUpdate(
-                """
-                UPDATE request_id SET reply = :reply
-                 WHERE principal = :principal AND method = :method AND request_id = :requestId
-                """)
-            .bind("reply", reply)
-            .bindMethods(key)
-            .execute();
-    Rows.one(updated, "request id");
+    about(key, ANSWER.on(tx)).set("reply", reply).updateOne("request id");
     return new Outcome.Fresh(reply);
   }
 
@@ -112,35 +132,21 @@ public final class RequestIds {
         .execute();
   }
 
-  // The lock tells a request that is being served from one that was: without it, the insert would
-  // wait for the other transaction and hold a connection meanwhile.
   private static Claim claim(Handle tx, Key key, byte[] requestHash) {
-    return tx.createQuery(
-            """
-            WITH lock AS MATERIALIZED (
-              SELECT pg_try_advisory_xact_lock(
-                hashtextextended(:principal || chr(1) || :method || chr(1) || :requestId, 7)) AS ok),
-            inserted AS (
-              INSERT INTO request_id (principal, method, request_id, request_hash, created_at)
-              SELECT :principal, :method, :requestId, :requestHash, weft_now() FROM lock WHERE ok
-              ON CONFLICT DO NOTHING RETURNING 1)
-            SELECT ok AS locked, EXISTS (SELECT FROM inserted) AS inserted FROM lock
-            """)
-        .bindMethods(key)
-        .bind("requestHash", requestHash)
-        .map((row, _) -> new Claim(row.getBoolean("locked"), row.getBoolean("inserted")))
-        .one();
+    return about(key, CLAIM.on(tx))
+        .set("requestHash", requestHash)
+        .one(row -> new Claim(row.getBoolean("locked"), row.getBoolean("inserted")));
   }
 
   private static Optional<Memory> memory(Handle tx, Key key) {
-    return tx.createQuery(
-            """
-            SELECT request_hash, reply FROM request_id
-             WHERE principal = :principal AND method = :method AND request_id = :requestId
-            """)
-        .bindMethods(key)
-        .map((row, _) -> new Memory(row.getBytes("request_hash"), row.getBytes("reply")))
-        .findOne();
+    return about(key, MEMORY.on(tx))
+        .atMostOne(row -> new Memory(row.getBytes("request_hash"), row.getBytes("reply")));
+  }
+
+  private static Sql.Call about(Key key, Sql.Call call) {
+    return call.set("principal", key.principal())
+        .set("method", key.method())
+        .set("requestId", key.requestId());
   }
 
   private record Claim(boolean locked, boolean inserted) {}

@@ -129,7 +129,11 @@ final class SagaDriver {
   /** Nothing when the saga is no longer ours. */
   private Optional<Written> write(SagaRun run, Move planned, Duration retryAfter) {
     try {
-      Written written = transactions.inTransaction(tx -> write(tx, run, planned, retryAfter));
+      Work<Written> writing = tx -> write(tx, run, planned, retryAfter);
+      Written written =
+          planned.alone()
+              ? transactions.inOneStatement(writing)
+              : transactions.inTransaction(writing);
       report(run, written);
       return Optional.of(written);
     } catch (TakenOver e) {

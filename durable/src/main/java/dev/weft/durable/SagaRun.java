@@ -89,7 +89,13 @@ record SagaRun(
       String lastError,
       Optional<StepRecord> record,
       boolean waits,
-      boolean guarded) {}
+      boolean guarded) {
+
+    /** Whether nothing else is written in its transaction, by a guard or at the saga's end. */
+    boolean alone() {
+      return !guarded && !state.ended();
+    }
+  }
 
   /** What stays of a step in one direction. */
   record StepRecord(

@@ -12,6 +12,47 @@ import org.jdbi.v3.core.Handle;
 
 /** The tables of sagas as one runner reads and writes them: SQL only. */
 final class SagaStore implements SagaTables {
+  private static final Sql INSERT =
+      Sql.of(
+          """
+          INSERT INTO saga (saga_id, definition, version, subject, data, state, step, reached,
+            failures, reason, last_error, owner, token, due_at, soft_limit_at, created_at,
+            updated_at)
+          VALUES (:id, :definition, :version, :subject, :data, 'RUNNING', 0, 0, 0, '', '',
+            :owner, 1, weft_now() + :lease * interval '1 ms',
+            weft_now() + :softLimit * interval '1 ms', weft_now(), weft_now())
+          """);
+
+  // One statement, and of the same types whatever the move: the server keeps its plan. A lease that
+  // is good for a while stays as it is, since it is renewed anyway: no index has to follow.
+  private static final Sql MOVE =
+      Sql.of(
+          """
+          WITH moved AS (
+            UPDATE saga
+               SET state = :state, step = :step, reached = :reached, failures = :failures,
+                   reason = :reason, last_error = :lastError,
+                   owner = CASE WHEN :given THEN NULL ELSE owner END,
+                   due_at = CASE
+                     WHEN :ended THEN NULL
+                     WHEN NOT :given AND due_at > weft_now() + :until * interval '0.5 ms'
+                       AND due_at <= weft_now() + :until * interval '1 ms' THEN due_at
+                     ELSE weft_now() + :until * interval '1 ms' END,
+                   -- Never further off than when it began, should the clock have been set back.
+                   soft_limit_at = LEAST(soft_limit_at, weft_now() + :softLimit * interval '1 ms'),
+                   updated_at = weft_now()
+             WHERE saga_id = :id AND token = :token AND owner = :owner
+            RETURNING soft_limit_at <= weft_now() AS overdue),
+          recorded AS (
+            INSERT INTO saga_step (saga_id, position, direction, name, state, attempts, result,
+              last_error, recorded_at)
+            SELECT :id, :position, :direction, :name, :outcome, :attempts, :result, :stepError,
+              weft_now() FROM moved WHERE :recorded
+            -- Written before by this owner, who did not hear of the commit.
+            ON CONFLICT (saga_id, position, direction) DO NOTHING)
+          SELECT overdue FROM moved
+          """);
+
   private final UUID owner;
   private final SagaDefinitions definitions;
   private final Duration furthest;
@@ -30,26 +71,17 @@ final class SagaStore implements SagaTables {
   public SagaRun insert(
       Handle tx, SagaDefinition definition, String subject, String data, Optional<Duration> lease) {
     UUID id = UuidV7.next();
-    int inserted =
-        tx.createUpdate(
-                """
-                INSERT INTO saga (saga_id, definition, version, subject, data, state, step, reached,
-                  failures, reason, last_error, owner, token, due_at, soft_limit_at, created_at,
-                  updated_at)
-                VALUES (:id, :definition, :version, :subject, :data, 'RUNNING', 0, 0, 0, '', '',
-                  :owner::uuid, 1, weft_now() + :lease * interval '1 ms',
-                  weft_now() + :softLimit * interval '1 ms', weft_now(), weft_now())
-                """)
-            .bind("id", id)
-            .bind("definition", definition.name())
-            .bind("version", definition.version())
-            .bind("subject", subject)
-            .bind("data", data)
-            .bind("owner", lease.map(_ -> owner).orElse(null))
-            .bind("lease", lease.orElse(headStart.negated()).toMillis())
-            .bind("softLimit", definition.softLimit().toMillis())
-            .execute();
-    Rows.one(inserted, "saga");
+    INSERT
+        .on(tx)
+        .set("id", id)
+        .set("definition", definition.name())
+        .set("version", definition.version())
+        .set("subject", subject)
+        .set("data", data)
+        .set("owner", lease.map(_ -> owner).orElse(null))
+        .set("lease", lease.orElse(headStart.negated()).toMillis())
+        .set("softLimit", definition.softLimit().toMillis())
+        .updateOne("saga");
     return SagaRun.begun(id, definition, subject, data);
   }
 
@@ -94,53 +126,29 @@ final class SagaStore implements SagaTables {
   @Override
   public Optional<Boolean> move(Handle tx, SagaRun run, Move move, Duration until) {
     Optional<StepRecord> record = move.record();
-    // One statement, and of the same types whatever the move: the server keeps its plan.
-    return tx.createQuery(
-            """
-            WITH moved AS (
-              UPDATE saga
-                 SET state = :state, step = :step, reached = :reached, failures = :failures,
-                     reason = :reason, last_error = :lastError,
-                     owner = CASE WHEN :given THEN NULL ELSE owner END,
-                     due_at = CASE WHEN :ended THEN NULL
-                                   ELSE weft_now() + :until * interval '1 ms' END,
-                     -- Never further off than when it began, should the clock have been set back.
-                     soft_limit_at = LEAST(soft_limit_at, weft_now() + :softLimit * interval '1 ms'),
-                     updated_at = weft_now()
-               WHERE saga_id = :id AND token = :token AND owner = :owner
-              RETURNING soft_limit_at <= weft_now() AS overdue),
-            recorded AS (
-              INSERT INTO saga_step (saga_id, position, direction, name, state, attempts, result,
-                last_error, recorded_at)
-              SELECT :id, :position, :direction, :name, :outcome, :attempts, :result, :stepError,
-                weft_now() FROM moved WHERE :recorded
-              -- Written before by this owner, who did not hear of the commit.
-              ON CONFLICT (saga_id, position, direction) DO NOTHING)
-            SELECT overdue FROM moved
-            """)
-        .bind("state", move.state().name())
-        .bind("step", move.step())
-        .bind("reached", move.reached())
-        .bind("failures", move.failures())
-        .bind("reason", move.reason())
-        .bind("lastError", move.lastError())
-        .bind("given", move.waits() || move.state().ended())
-        .bind("ended", move.state().ended())
-        .bind("until", until.toMillis())
-        .bind("softLimit", run.definition().softLimit().toMillis())
-        .bind("id", run.id())
-        .bind("token", run.token())
-        .bind("owner", owner)
-        .bind("recorded", record.isPresent())
-        .bind("position", record.map(StepRecord::position).orElse(0))
-        .bind("direction", record.map(one -> one.direction().name()).orElse(""))
-        .bind("name", record.map(StepRecord::name).orElse(""))
-        .bind("outcome", record.map(one -> one.state().name()).orElse(""))
-        .bind("attempts", record.map(StepRecord::attempts).orElse(0))
-        .bind("result", record.map(StepRecord::result).orElse(""))
-        .bind("stepError", record.map(StepRecord::lastError).orElse(""))
-        .mapTo(Boolean.class)
-        .findOne();
+    return MOVE.on(tx)
+        .set("state", move.state().name())
+        .set("step", move.step())
+        .set("reached", move.reached())
+        .set("failures", move.failures())
+        .set("reason", move.reason())
+        .set("lastError", move.lastError())
+        .set("given", move.waits() || move.state().ended())
+        .set("ended", move.state().ended())
+        .set("until", until.toMillis())
+        .set("softLimit", run.definition().softLimit().toMillis())
+        .set("id", run.id())
+        .set("token", run.token())
+        .set("owner", owner)
+        .set("recorded", record.isPresent())
+        .set("position", record.map(StepRecord::position).orElse(0))
+        .set("direction", record.map(one -> one.direction().name()).orElse(""))
+        .set("name", record.map(StepRecord::name).orElse(""))
+        .set("outcome", record.map(one -> one.state().name()).orElse(""))
+        .set("attempts", record.map(StepRecord::attempts).orElse(0))
+        .set("result", record.map(StepRecord::result).orElse(""))
+        .set("stepError", record.map(StepRecord::lastError).orElse(""))
+        .atMostOne(row -> row.getBoolean("overdue"));
   }
 
   @Override
@@ -148,7 +156,7 @@ final class SagaStore implements SagaTables {
     return tx.createUpdate(
             """
             WITH free AS (
-              -- Those that are being written get a new lease by that.
+              -- Those that are being written hold for half a lease, and it is their turn next time.
               SELECT saga_id FROM saga
                WHERE saga_id = ANY (:running) AND owner = :owner AND due_at IS NOT NULL
                  FOR NO KEY UPDATE SKIP LOCKED)

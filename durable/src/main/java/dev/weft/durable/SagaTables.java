@@ -23,6 +23,7 @@ interface SagaTables {
   /**
    * Writes a move and keeps the lease, or gives it up to wait.
    *
+   * @param until how long the lease is to hold, at least half of it; or how long the saga waits
    * @return whether the saga is past its soft limit; nothing if it is no longer ours
    */
   Optional<Boolean> move(Handle tx, SagaRun run, Move move, Duration until);

@@ -36,6 +36,49 @@ public final class Sequencer implements AutoCloseable {
 
   private static final Duration LAST_BATCH_MAX = Duration.ofSeconds(3);
 
+  private static final Sql LAST =
+      Sql.of(
+          """
+          SELECT last FROM event_counter
+           WHERE EXISTS (SELECT FROM outbox WHERE held IS NULL) FOR UPDATE
+          """);
+
+  private static final Sql MOVE =
+      Sql.of(
+          """
+          WITH picked AS (
+            SELECT ordinal, aggregate_type, aggregate_id, aggregate_version,
+                   row_number() OVER (
+                     PARTITION BY aggregate_type, aggregate_id ORDER BY ordinal) AS nth
+              FROM (SELECT * FROM outbox WHERE held IS NULL
+                     ORDER BY ordinal LIMIT :atMost) o),
+          judged AS (
+            SELECT ordinal, coalesce(a.last_version, 0) + nth AS expected,
+                   aggregate_version = coalesce(a.last_version, 0) + nth AS fits
+              FROM picked LEFT JOIN event_aggregate a USING (aggregate_type, aggregate_id)),
+          moved AS (
+            DELETE FROM outbox USING judged
+             WHERE outbox.ordinal = judged.ordinal AND judged.fits RETURNING outbox.*),
+          held AS (
+            UPDATE outbox SET held = 'expected version ' || judged.expected
+              FROM judged
+             WHERE outbox.ordinal = judged.ordinal AND NOT judged.fits RETURNING 1),
+          stored AS (
+            INSERT INTO event (position, %1$s)
+            SELECT :last + row_number() OVER (ORDER BY ordinal), %1$s FROM moved
+            RETURNING 1),
+          versions AS (
+            INSERT INTO event_aggregate (aggregate_type, aggregate_id, last_version)
+            SELECT aggregate_type, aggregate_id, max(aggregate_version)
+              FROM moved GROUP BY aggregate_type, aggregate_id
+            ON CONFLICT (aggregate_type, aggregate_id)
+              DO UPDATE SET last_version = excluded.last_version)
+          UPDATE event_counter SET last = last + (SELECT count(*) FROM stored)
+          RETURNING last - :last AS stored, (SELECT count(*) FROM held) AS held, last,
+            CASE WHEN last > :last THEN %2$s END
+          """
+              .formatted(EventRows.COLUMNS, EventWatch.TELL));
+
   private final Database database;
   private final String source;
   private final EventWatch watch;
@@ -149,65 +192,14 @@ public final class Sequencer implements AutoCloseable {
   // In two statements: the second one's snapshot is taken when the counter is ours, and so contains
   // whatever its last holder moved.
   private Moved move(Handle tx) {
-    Optional<Long> last =
-        tx.createQuery(
-                """
-                SELECT last FROM event_counter
-                 WHERE EXISTS (SELECT FROM outbox WHERE held IS NULL) FOR UPDATE
-                """)
-            .mapTo(Long.class)
-            .findOne();
+    Optional<Long> last = LAST.on(tx).atMostOne(row -> row.getLong("last"));
     if (last.isEmpty()) {
       return Moved.NOTHING;
     }
     FailPoint.hit("event.sequence.", source, ".before");
-    return move(tx, last.get());
-  }
-
-  private Moved move(Handle tx, long last) {
-    Moved moved =
-        tx.createQuery(
-                """
-                WITH picked AS (
-                  SELECT ordinal, aggregate_type, aggregate_id, aggregate_version,
-                         row_number() OVER (
-                           PARTITION BY aggregate_type, aggregate_id ORDER BY ordinal) AS nth
-                    FROM (SELECT * FROM outbox WHERE held IS NULL
-                           ORDER BY ordinal LIMIT :atMost) o),
-                judged AS (
-                  SELECT ordinal, coalesce(a.last_version, 0) + nth AS expected,
-                         aggregate_version = coalesce(a.last_version, 0) + nth AS fits
-                    FROM picked LEFT JOIN event_aggregate a USING (aggregate_type, aggregate_id)),
-                moved AS (
-                  DELETE FROM outbox USING judged
-                   WHERE outbox.ordinal = judged.ordinal AND judged.fits RETURNING outbox.*),
-                held AS (
-                  UPDATE outbox SET held = 'expected version ' || judged.expected
-                    FROM judged
-                   WHERE outbox.ordinal = judged.ordinal AND NOT judged.fits RETURNING 1),
-                stored AS (
-                  INSERT INTO event (position, %1$s)
-                  SELECT :last + row_number() OVER (ORDER BY ordinal), %1$s FROM moved
-                  RETURNING 1),
-                versions AS (
-                  INSERT INTO event_aggregate (aggregate_type, aggregate_id, last_version)
-                  SELECT aggregate_type, aggregate_id, max(aggregate_version)
-                    FROM moved GROUP BY aggregate_type, aggregate_id
-                  ON CONFLICT (aggregate_type, aggregate_id)
-                    DO UPDATE SET last_version = excluded.last_version)
-                UPDATE event_counter SET last = last + (SELECT count(*) FROM stored)
-                RETURNING last - :last AS stored, (SELECT count(*) FROM held) AS held, last
-                """
-                    .formatted(EventRows.COLUMNS))
-            .bind("atMost", BATCH)
-            .bind("last", last)
-            .map(
-                (row, _) ->
-                    new Moved(row.getInt("stored"), row.getInt("held"), row.getLong("last")))
-            .one();
-    if (moved.stored() > 0) {
-      EventWatch.tell(tx, moved.last());
-    }
-    return moved;
+    return MOVE.on(tx)
+        .set("atMost", BATCH)
+        .set("last", last.get())
+        .one(row -> new Moved(row.getInt("stored"), row.getInt("held"), row.getLong("last")));
   }
 }

@@ -64,6 +64,55 @@ class DatabaseTest {
     assertThat(amount(1)).isZero();
   }
 
+  @Test
+  void commitsASingleStatementByItself() {
+    List<String> ends = new ArrayList<>();
+
+    database.inOneStatement(
+        tx -> {
+          database.afterCommit(() -> ends.add("committed"));
+          add(tx, 1, 5);
+          assertThat(Jdbi.open(postgres.url())).satisfies(DatabaseTest::seesFive);
+          return true;
+        });
+
+    assertThat(ends).containsExactly("committed");
+  }
+
+  private static void seesFive(Handle another) {
+    try (another) {
+      assertThat(another.select("SELECT amount FROM account WHERE id = 1").mapTo(int.class).one())
+          .isEqualTo(5);
+    }
+  }
+
+  @Test
+  void runsASingleStatementAgainThatLostAConflict() {
+    AtomicInteger runs = new AtomicInteger();
+    assertThatThrownBy(
+            () ->
+                database.inOneStatement(
+                    tx -> {
+                      runs.incrementAndGet();
+                      return tx.execute(
+                          "DO $$ BEGIN RAISE 'conflict' USING ERRCODE = '40001'; END $$");
+                    }))
+        .hasRootCauseInstanceOf(SQLException.class);
+    assertThat(runs).hasValue(4);
+  }
+
+  @Test
+  void movesTheClockOfASingleStatementToo() {
+    database.shiftClock(Duration.ofDays(1));
+    try {
+      assertThat(
+              Duration.between(Instant.now(), database.inOneStatement(DatabaseTest::now)).toHours())
+          .isBetween(23L, 24L);
+    } finally {
+      database.shiftClock(Duration.ZERO);
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {

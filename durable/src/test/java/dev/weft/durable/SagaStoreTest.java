@@ -3,6 +3,7 @@ package dev.weft.durable;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -52,6 +53,31 @@ class SagaStoreTest {
     assertThat(moved(run, move)).hasValue(false);
 
     assertThat(records(run.id())).containsExactly("reserve DONE held");
+  }
+
+  @Test
+  void aMoveLeavesALeaseAsItIsUntilHalfOfItIsOver() {
+    SagaRun run = begun();
+    Instant before = dueAt(run);
+
+    moved(run, run.next(new StepOutcome.Done("held")));
+    assertThat(dueAt(run)).isEqualTo(before);
+
+    database.shiftClock(LEASE.dividedBy(2).plusSeconds(1));
+    moved(run, run.next(new StepOutcome.Done("held")));
+    assertThat(dueAt(run)).isAfter(before.plus(LEASE.dividedBy(2)));
+  }
+
+  @Test
+  void aMoveShortensALeaseFromBeforeTheClockWasSetBack() {
+    database.shiftClock(Duration.ofHours(1));
+    SagaRun run = begun();
+    Instant before = dueAt(run);
+    database.shiftClock(Duration.ZERO);
+
+    moved(run, run.next(new StepOutcome.Done("held")));
+
+    assertThat(dueAt(run)).isBefore(before.minus(Duration.ofMinutes(59)));
   }
 
   @Test
@@ -142,6 +168,14 @@ class SagaStoreTest {
 
   private Optional<Boolean> moved(SagaRun run, SagaRun.Move move) {
     return database.inTransaction(tx -> store.move(tx, run, move, LEASE));
+  }
+
+  private Instant dueAt(SagaRun run) {
+    return database.read(
+        tx ->
+            tx.select("SELECT due_at FROM saga WHERE saga_id = ?", run.id())
+                .mapTo(Instant.class)
+                .one());
   }
 
   private List<String> records(UUID saga) {

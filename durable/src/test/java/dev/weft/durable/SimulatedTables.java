@@ -132,7 +132,7 @@ final class SimulatedTables implements SagaTables {
             move.lastError(),
             move.waits() || move.state().ended() ? null : owner,
             before.token(),
-            database.now() + until.toNanos(),
+            dueAt(before, move, until.toNanos()),
             Math.min(
                 before.softLimitAt(), database.now() + run.definition().softLimit().toNanos()));
     database.put(after);
@@ -152,6 +152,13 @@ final class SimulatedTables implements SagaTables {
                       : " " + run.definition().steps().get(move.step()).name()));
     }
     return Optional.of(overdue(after));
+  }
+
+  /** A lease that is good for a while stays as it is. */
+  private long dueAt(SagaEntry before, Move move, long until) {
+    long left = before.dueAt() - database.now();
+    boolean stays = !move.waits() && !move.state().ended() && left > until / 2 && left <= until;
+    return stays ? before.dueAt() : database.now() + until;
   }
 
   @Override
