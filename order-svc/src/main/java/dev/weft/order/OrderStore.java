@@ -1,5 +1,6 @@
 package dev.weft.order;
 
+import dev.weft.durable.Sql;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -7,20 +8,103 @@ import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.jdbi.v3.core.Handle;
-import org.jdbi.v3.core.statement.PreparedBatch;
-import org.jdbi.v3.core.statement.Query;
 
 /** The SQL of orders; decides nothing. Whatever changes an order also says so, in one go. */
 final class OrderStore {
+  /** What a row has of a line. Lines never change, so that reading them with it is no race. */
+  private static final String LINE = "l.product_id, l.title, l.quantity, l.unit_price_minor";
+
+  private static final String SELECT =
+      "SELECT o.*, " + LINE + " FROM customer_order o LEFT JOIN order_line l USING (order_id) ";
+
+  private static final Sql FIND = Sql.of(SELECT + "WHERE order_id = :id ORDER BY l.position");
+
+  private static final Sql LOCK =
+      Sql.of(SELECT + "WHERE order_id = :id ORDER BY l.position FOR UPDATE OF o");
+
+  private static final Sql INSERT =
+      Sql.of(
+          """
+          WITH lines AS (
+            INSERT INTO order_line (order_id, position, product_id, title, quantity,
+              unit_price_minor)
+            SELECT :id, n - 1, product_id, title, quantity, unit_minor
+              FROM unnest(:products, :titles, :quantities, :unitMinors) WITH ORDINALITY
+                AS line (product_id, title, quantity, unit_minor, n))
+          INSERT INTO customer_order (order_id, user_id, state, total_minor, currency,
+            payment_method, ship_name, ship_line1, ship_line2, ship_city, ship_postal_code,
+            ship_country, event_version, create_time, update_time)
+          VALUES (:id, :userId, 'PENDING', :minor, :currency, :method, :name, :line1, :line2,
+            :city, :postalCode, :country, 1, weft_now(), weft_now())
+          RETURNING *
+          """);
+
+  private static final Sql STANDING =
+      Sql.of(
+          """
+          SELECT (SELECT count(*) FROM (
+                   SELECT FROM customer_order
+                    WHERE user_id = :userId AND state = 'PENDING' LIMIT :limit) p) AS pending,
+                 coalesce((SELECT state FROM known_user WHERE user_id = :userId), 'ACTIVE')
+                   AS state
+          """);
+
+  private static final Sql REQUEST_CANCEL =
+      change(
+          "cancel_requested = true",
+          """
+          order_id = :id AND state = 'PENDING' AND NOT cancel_requested AND payment_id IS NULL
+          """);
+
+  private static final Sql REQUEST_CANCELS =
+      change(
+          "cancel_requested = true, cancel_requested_for = :why",
+          """
+          order_id = ANY (ARRAY(
+            SELECT order_id FROM customer_order
+             WHERE user_id = :userId AND state = 'PENDING' AND NOT cancel_requested
+               AND payment_id IS NULL
+             ORDER BY order_id LIMIT :atMost FOR UPDATE))
+          """);
+
+  private static final Sql BEGIN_CAPTURE =
+      change(
+          "payment_id = :paymentId",
+          "order_id = :id AND state = 'PENDING' AND NOT cancel_requested");
+
+  private static final Sql CANCEL =
+      change(
+          """
+          state = 'CANCELLED', cancel_reason = :reason,
+          payment_id = coalesce(:paymentId, payment_id)""",
+          "order_id = :id AND state = 'PENDING'");
+
+  private static final Sql MOVE = change("state = :to", "order_id = :id AND state = :from");
+
   private final OrderEvents events;
 
   OrderStore(OrderEvents events) {
     this.events = events;
+  }
+
+  /** Changes orders, each with one event more, and reads them as they are then. */
+  private static Sql change(String what, String where) {
+    return Sql.of(
+        """
+        WITH o AS (
+          UPDATE customer_order
+             SET %s, version = version + 1, event_version = event_version + 1,
+                 update_time = weft_now()
+           WHERE %s RETURNING *)
+        SELECT o.*, %s FROM o LEFT JOIN order_line l USING (order_id) ORDER BY order_id, l.position
+        """
+            .formatted(what, where, LINE));
   }
 
   /** What a new order is made of. */
@@ -29,79 +113,38 @@ final class OrderStore {
   Order insert(Handle tx, NewOrder order) {
     Amount total = order.quote().total();
     Address address = order.address();
-    Row row =
-        tx.createQuery(
-                """
-                INSERT INTO customer_order (order_id, user_id, state, total_minor, currency,
-                  payment_method, ship_name, ship_line1, ship_line2, ship_city, ship_postal_code,
-                  ship_country, event_version, create_time, update_time)
-                VALUES (:id, :userId, 'PENDING', :minor, :currency, :method, :name, :line1, :line2,
-                  :city, :postalCode, :country, 1, weft_now(), weft_now())
-                RETURNING *
-                """)
-            .bind("id", order.id())
-            .bind("userId", order.userId())
-            .bind("minor", total.minor())
-            .bind("currency", total.currency())
-            .bind("method", order.paymentMethod())
-            .bind("name", address.name())
-            .bind("line1", address.line1())
-            .bind("line2", address.line2())
-            .bind("city", address.city())
-            .bind("postalCode", address.postalCode())
-            .bind("country", address.country())
-            .map((result, _) -> Row.of(result))
-            .one();
     List<OrderLine> lines = order.quote().lines();
-    insertLines(tx, order.id(), lines);
-    Order inserted = row.toOrder(lines);
+    Order inserted =
+        INSERT
+            .on(tx)
+            .set("id", order.id())
+            .set("userId", order.userId())
+            .set("minor", total.minor())
+            .set("currency", total.currency())
+            .set("method", order.paymentMethod())
+            .set("name", address.name())
+            .set("line1", address.line1())
+            .set("line2", address.line2())
+            .set("city", address.city())
+            .set("postalCode", address.postalCode())
+            .set("country", address.country())
+            .set("products", lines.stream().map(OrderLine::productId).toArray(UUID[]::new))
+            .set("titles", lines.stream().map(OrderLine::title).toArray(String[]::new))
+            .set("quantities", lines.stream().map(OrderLine::quantity).toArray(Integer[]::new))
+            .set("unitMinors", lines.stream().map(OrderLine::unitMinor).toArray(Long[]::new))
+            .one(Row::of)
+            .toOrder(lines);
     events.created(tx, inserted);
     return inserted;
   }
 
-  private static void insertLines(Handle tx, UUID orderId, List<OrderLine> lines) {
-    PreparedBatch batch =
-        tx.prepareBatch(
-            """
-            INSERT INTO order_line (order_id, position, product_id, title, quantity,
-              unit_price_minor)
-            VALUES (:orderId, :position, :productId, :title, :quantity, :unitMinor)
-            """);
-    for (int i = 0; i < lines.size(); i++) {
-      OrderLine line = lines.get(i);
-      batch
-          .bind("orderId", orderId)
-          .bind("position", i)
-          .bind("productId", line.productId())
-          .bind("title", line.title())
-          .bind("quantity", line.quantity())
-          .bind("unitMinor", line.unitMinor())
-          .add();
-    }
-    batch.execute();
-  }
-
   Optional<Order> find(Handle tx, UUID id) {
-    return orders(
-            tx,
-            tx.createQuery("SELECT * FROM customer_order WHERE order_id = :id")
-                .bind("id", id)
-                .map((row, _) -> Row.of(row))
-                .list())
-        .stream()
-        .findFirst();
+    return read(FIND.on(tx).set("id", id)).stream().findFirst();
   }
 
   /** The order, locked until the transaction ends. */
   Optional<Order> lock(Handle tx, UUID id) {
-    return orders(
-            tx,
-            tx.createQuery("SELECT * FROM customer_order WHERE order_id = :id FOR UPDATE")
-                .bind("id", id)
-                .map((row, _) -> Row.of(row))
-                .list())
-        .stream()
-        .findFirst();
+    return read(LOCK.on(tx).set("id", id)).stream().findFirst();
   }
 
   /**
@@ -128,36 +171,16 @@ final class OrderStore {
   record Standing(int pending, UserState user) {}
 
   Standing standing(Handle tx, UUID userId, int limit) {
-    return tx.createQuery(
-            """
-            SELECT (SELECT count(*) FROM (
-                     SELECT FROM customer_order
-                      WHERE user_id = :userId AND state = 'PENDING' LIMIT :limit) p) AS pending,
-                   coalesce((SELECT state FROM known_user WHERE user_id = :userId), 'ACTIVE')
-                     AS state
-            """)
-        .bind("userId", userId)
-        .bind("limit", limit)
-        .map(
-            (row, _) ->
-                new Standing(row.getInt("pending"), UserState.valueOf(row.getString("state"))))
-        .one();
+    return STANDING
+        .on(tx)
+        .set("userId", userId)
+        .set("limit", limit)
+        .one(row -> new Standing(row.getInt("pending"), UserState.valueOf(row.getString("state"))));
   }
 
   /** Notes that a PENDING order, whose capture has not begun, was called off. */
   void requestCancel(Handle tx, UUID id) {
-    Query update =
-        tx.createQuery(
-                """
-                UPDATE customer_order
-                   SET cancel_requested = true, version = version + 1,
-                       event_version = event_version + 1, update_time = weft_now()
-                 WHERE order_id = :id AND state = 'PENDING' AND NOT cancel_requested
-                   AND payment_id IS NULL
-                RETURNING *
-                """)
-            .bind("id", id);
-    events.cancellationRequested(tx, only(changed(tx, update), id));
+    events.cancellationRequested(tx, only(REQUEST_CANCEL.on(tx).set("id", id), id));
   }
 
   /**
@@ -165,44 +188,22 @@ final class OrderStore {
    * says which.
    */
   List<UUID> requestCancels(Handle tx, UUID userId, CancelReason why, int atMost) {
-    Query update =
-        tx.createQuery(
-                """
-                UPDATE customer_order
-                   SET cancel_requested = true, cancel_requested_for = :why,
-                       version = version + 1, event_version = event_version + 1,
-                       update_time = weft_now()
-                 WHERE order_id = ANY (ARRAY(
-                   SELECT order_id FROM customer_order
-                    WHERE user_id = :userId AND state = 'PENDING' AND NOT cancel_requested
-                      AND payment_id IS NULL
-                    ORDER BY order_id LIMIT :atMost FOR UPDATE))
-                RETURNING *
-                """)
-            .bind("why", why.name())
-            .bind("userId", userId)
-            .bind("atMost", atMost);
-    List<Order> calledOff = orders(tx, update.map((row, _) -> Row.of(row)).list());
+    List<Order> calledOff =
+        read(
+            REQUEST_CANCELS
+                .on(tx)
+                .set("why", why.name())
+                .set("userId", userId)
+                .set("atMost", atMost));
     calledOff.forEach(order -> events.cancellationRequested(tx, order));
     return calledOff.stream().map(Order::id).toList();
   }
 
   /** Names the payment of an order whose money is about to be taken; false if it was called off. */
   boolean beginCapture(Handle tx, UUID id, UUID paymentId) {
-    Query update =
-        tx.createQuery(
-                """
-                UPDATE customer_order
-                   SET payment_id = :paymentId, version = version + 1,
-                       event_version = event_version + 1, update_time = weft_now()
-                 WHERE order_id = :id AND state = 'PENDING' AND NOT cancel_requested
-                RETURNING *
-                """)
-            .bind("paymentId", paymentId)
-            .bind("id", id);
-    Optional<Order> order = changed(tx, update);
-    order.ifPresent(one -> events.captureBegun(tx, one));
-    return order.isPresent();
+    List<Order> order = read(BEGIN_CAPTURE.on(tx).set("paymentId", paymentId).set("id", id));
+    order.forEach(one -> events.captureBegun(tx, one));
+    return !order.isEmpty();
   }
 
   void confirm(Handle tx, UUID id) {
@@ -211,21 +212,13 @@ final class OrderStore {
 
   /** Ends an order; what is known of its payment stays. */
   void cancel(Handle tx, UUID id, CancelReason reason, Optional<UUID> paymentId) {
-    Query update =
-        tx.createQuery(
-                """
-                UPDATE customer_order
-                   SET state = 'CANCELLED', cancel_reason = :reason,
-                       payment_id = coalesce(:paymentId::uuid, payment_id),
-                       version = version + 1, event_version = event_version + 1,
-                       update_time = weft_now()
-                 WHERE order_id = :id AND state = 'PENDING'
-                RETURNING *
-                """)
-            .bind("reason", reason.name())
-            .bind("paymentId", paymentId.orElse(null))
-            .bind("id", id);
-    events.cancelled(tx, only(changed(tx, update), id));
+    Sql.Call cancel =
+        CANCEL
+            .on(tx)
+            .set("reason", reason.name())
+            .set("paymentId", paymentId.orElse(null))
+            .set("id", id);
+    events.cancelled(tx, only(cancel, id));
   }
 
   /** Begins to give back money and goods of a CONFIRMED order. */
@@ -239,28 +232,41 @@ final class OrderStore {
   }
 
   private static Order move(Handle tx, UUID id, OrderState from, OrderState to) {
-    Query update =
-        tx.createQuery(
-                """
-                UPDATE customer_order
-                   SET state = :to, version = version + 1, event_version = event_version + 1,
-                       update_time = weft_now()
-                 WHERE order_id = :id AND state = :from
-                RETURNING *
-                """)
-            .bind("from", from.name())
-            .bind("to", to.name())
-            .bind("id", id);
-    return only(changed(tx, update), id);
+    return only(MOVE.on(tx).set("from", from.name()).set("to", to.name()).set("id", id), id);
   }
 
-  private static Optional<Order> changed(Handle tx, Query update) {
-    return orders(tx, update.map((row, _) -> Row.of(row)).list()).stream().findFirst();
+  private static Order only(Sql.Call change, UUID id) {
+    return read(change).stream()
+        .findFirst()
+        .orElseThrow(
+            () -> new IllegalStateException("order " + id + ": no row changed (expected: 1)"));
   }
 
-  private static Order only(Optional<Order> changed, UUID id) {
-    return changed.orElseThrow(
-        () -> new IllegalStateException("order " + id + ": no row changed (expected: 1)"));
+  /** The orders of a statement that has a row for each of their lines. */
+  private static List<Order> read(Sql.Call statement) {
+    Map<UUID, Row> rows = new LinkedHashMap<>();
+    Map<UUID, List<OrderLine>> lines = new HashMap<>();
+    statement.list(
+        row -> {
+          UUID id = row.getObject("order_id", UUID.class);
+          if (!rows.containsKey(id)) {
+            rows.put(id, Row.of(row));
+          }
+          return lines.computeIfAbsent(id, _ -> new ArrayList<>()).add(line(row));
+        });
+    return orders(rows.values(), lines);
+  }
+
+  private static List<Order> orders(Collection<Row> rows, Map<UUID, List<OrderLine>> lines) {
+    return rows.stream().map(row -> row.toOrder(lines.getOrDefault(row.id(), List.of()))).toList();
+  }
+
+  private static OrderLine line(ResultSet row) throws SQLException {
+    return new OrderLine(
+        row.getObject("product_id", UUID.class),
+        row.getString("title"),
+        row.getInt("quantity"),
+        row.getLong("unit_price_minor"));
   }
 
   /** The time, by the clock that every row is stamped with. */
@@ -291,14 +297,9 @@ final class OrderStore {
             (row, _) ->
                 lines
                     .computeIfAbsent(row.getObject("order_id", UUID.class), _ -> new ArrayList<>())
-                    .add(
-                        new OrderLine(
-                            row.getObject("product_id", UUID.class),
-                            row.getString("title"),
-                            row.getInt("quantity"),
-                            row.getLong("unit_price_minor"))))
+                    .add(line(row)))
         .list();
-    return rows.stream().map(row -> row.toOrder(lines.getOrDefault(row.id(), List.of()))).toList();
+    return orders(rows, lines);
   }
 
   /** A row of the table, without its lines. */

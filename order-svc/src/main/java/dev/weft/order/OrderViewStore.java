@@ -1,5 +1,6 @@
 package dev.weft.order;
 
+import dev.weft.durable.Sql;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -32,6 +33,44 @@ final class OrderViewStore {
         FROM customer_order o, order_view_state
       """;
 
+  private static final Sql JOIN = Sql.of("SELECT pg_advisory_xact_lock_shared" + LOCK);
+
+  // The counts are in order, so that all who move orders of a user lock them in the same one.
+  private static final Sql APPLY =
+      Sql.of(
+          """
+          WITH target AS (
+            SELECT coalesce(nullif(:generation, 0), live) AS generation FROM order_view_state),
+          before AS (
+            SELECT v.state FROM order_view v JOIN target USING (generation)
+             WHERE v.order_id = :orderId),
+          told AS (
+            INSERT INTO order_view_change (generation, order_id, event_version, event_id, type,
+              state, cancel_reason, version, change_time)
+            SELECT generation, :orderId, :eventVersion, :eventId, :type, :state, :reason, :version,
+                   :time FROM target
+            ON CONFLICT DO NOTHING),
+          moved AS (
+            INSERT INTO order_view AS v (generation, order_id, user_id, state, cancel_reason,
+              payment_id, total_minor, currency, version, event_version, create_time, update_time)
+            SELECT generation, :orderId, :userId, :state, :reason, :paymentId, :minor,
+                   :currency, :version, :eventVersion, :createTime, :updateTime FROM target
+            ON CONFLICT (generation, order_id) DO UPDATE
+              SET state = excluded.state, cancel_reason = excluded.cancel_reason,
+                  payment_id = excluded.payment_id, version = excluded.version,
+                  event_version = excluded.event_version, update_time = excluded.update_time
+              WHERE v.event_version < excluded.event_version
+            RETURNING v.generation)
+          INSERT INTO order_view_count AS c (generation, user_id, state, orders)
+          SELECT moved.generation, :userId, s.state, sum(s.n)
+            FROM moved, (SELECT :state::text AS state, 1 AS n
+                         UNION ALL SELECT state, -1 FROM before) s
+           GROUP BY moved.generation, s.state HAVING sum(s.n) <> 0
+           ORDER BY s.state
+          ON CONFLICT (generation, user_id, state)
+            DO UPDATE SET orders = c.orders + excluded.orders
+          """);
+
   /**
    * A generation that is being made.
    *
@@ -47,7 +86,7 @@ final class OrderViewStore {
 
   /** Holds off that another generation takes the place of this one until the transaction ends. */
   void join(Handle tx) {
-    tx.execute("SELECT pg_advisory_xact_lock_shared" + LOCK);
+    JOIN.on(tx).run();
   }
 
   /** Waits until nobody is {@link #join joined}, and lets nobody in until the transaction ends. */
@@ -60,59 +99,27 @@ final class OrderViewStore {
    * remains is the last one's order and the history of all; of one order they do not come at the
    * same time.
    *
-   * @param generation in this one; empty for the one that is read
+   * @param generation in this one; empty for the one that is read. They count from 1
    */
   void apply(Handle tx, Optional<Integer> generation, OrderChange change) {
-    // The counts are in order, so that all who move orders of a user lock them in the same one.
-    tx.createUpdate(
-            """
-            WITH target AS (
-              SELECT coalesce(:generation::int, live) AS generation FROM order_view_state),
-            before AS (
-              SELECT v.state FROM order_view v JOIN target USING (generation)
-               WHERE v.order_id = :orderId),
-            told AS (
-              INSERT INTO order_view_change (generation, order_id, event_version, event_id, type,
-                state, cancel_reason, version, change_time)
-              SELECT generation, :orderId, :eventVersion, :eventId, :type, :state, :reason, :version,
-                     :time FROM target
-              ON CONFLICT DO NOTHING),
-            moved AS (
-              INSERT INTO order_view AS v (generation, order_id, user_id, state, cancel_reason,
-                payment_id, total_minor, currency, version, event_version, create_time, update_time)
-              SELECT generation, :orderId, :userId, :state, :reason, :paymentId::uuid, :minor,
-                     :currency, :version, :eventVersion, :createTime, :updateTime FROM target
-              ON CONFLICT (generation, order_id) DO UPDATE
-                SET state = excluded.state, cancel_reason = excluded.cancel_reason,
-                    payment_id = excluded.payment_id, version = excluded.version,
-                    event_version = excluded.event_version, update_time = excluded.update_time
-                WHERE v.event_version < excluded.event_version
-              RETURNING v.generation)
-            INSERT INTO order_view_count AS c (generation, user_id, state, orders)
-            SELECT moved.generation, :userId::uuid, s.state, sum(s.n)
-              FROM moved, (SELECT :state::text AS state, 1 AS n
-                           UNION ALL SELECT state, -1 FROM before) s
-             GROUP BY moved.generation, s.state HAVING sum(s.n) <> 0
-             ORDER BY s.state
-            ON CONFLICT (generation, user_id, state)
-              DO UPDATE SET orders = c.orders + excluded.orders
-            """)
-        .bind("generation", generation.orElse(null))
-        .bind("orderId", change.orderId())
-        .bind("eventVersion", change.eventVersion())
-        .bind("eventId", change.eventId())
-        .bind("type", change.type())
-        .bind("state", change.state().name())
-        .bind("reason", change.shownReason().map(CancelReason::name).orElse(null))
-        .bind("version", change.version())
-        .bind("time", change.time().atOffset(ZoneOffset.UTC))
-        .bind("userId", change.userId())
-        .bind("paymentId", change.paymentId().map(UUID::toString).orElse(null))
-        .bind("minor", change.total().minor())
-        .bind("currency", change.total().currency())
-        .bind("createTime", change.createTime().atOffset(ZoneOffset.UTC))
-        .bind("updateTime", change.updateTime().atOffset(ZoneOffset.UTC))
-        .execute();
+    APPLY
+        .on(tx)
+        .set("generation", generation.orElse(0))
+        .set("orderId", change.orderId())
+        .set("eventVersion", change.eventVersion())
+        .set("eventId", change.eventId())
+        .set("type", change.type())
+        .set("state", change.state().name())
+        .set("reason", change.shownReason().map(CancelReason::name).orElse(null))
+        .set("version", change.version())
+        .set("time", change.time().atOffset(ZoneOffset.UTC))
+        .set("userId", change.userId())
+        .set("paymentId", change.paymentId().orElse(null))
+        .set("minor", change.total().minor())
+        .set("currency", change.total().currency())
+        .set("createTime", change.createTime().atOffset(ZoneOffset.UTC))
+        .set("updateTime", change.updateTime().atOffset(ZoneOffset.UTC))
+        .update();
   }
 
   /**
