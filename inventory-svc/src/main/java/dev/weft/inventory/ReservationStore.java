@@ -1,12 +1,14 @@
 package dev.weft.inventory;
 
 import dev.weft.durable.Rows;
+import dev.weft.durable.Sql;
 import dev.weft.inventory.Reservation.Shortage;
 import dev.weft.inventory.Reservation.State;
 import java.sql.Array;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.List;
 import java.util.Optional;
@@ -18,47 +20,89 @@ import org.jspecify.annotations.Nullable;
 
 /** The SQL of reservations. */
 final class ReservationStore {
-  private static final String SELECT =
+  private static final String WHOLE =
       """
-      SELECT order_id, state, expire_time, short_of_product_id, short_of_available,
+      order_id, state, expire_time, short_of_product_id, short_of_available,
         expire_time IS NOT NULL AND expire_time <= weft_now() AS overdue,
         ARRAY(SELECT product_id FROM reservation_line AS line
                WHERE line.order_id = reservation.order_id ORDER BY product_id) AS products,
         ARRAY(SELECT quantity FROM reservation_line AS line
                WHERE line.order_id = reservation.order_id ORDER BY product_id) AS quantities
-      FROM reservation
       """;
 
+  private static final String SELECT = "SELECT " + WHOLE + " FROM reservation ";
+
+  private static final Sql FIND = Sql.of(SELECT + "WHERE order_id = :order");
+
+  private static final Sql LOCK = Sql.of(SELECT + "WHERE order_id = :order FOR NO KEY UPDATE");
+
+  private static final Sql INSERT_HELD =
+      Sql.of(
+          """
+          INSERT INTO reservation
+            (order_id, state, expire_time, reserve_command, create_time, update_time)
+          VALUES (:order, 'HELD', weft_now() + :life * interval '1 ms', :command,
+            weft_now(), weft_now())
+          ON CONFLICT DO NOTHING
+          RETURNING expire_time
+          """);
+
+  private static final Sql INSERT_LINES =
+      Sql.of(
+          """
+          INSERT INTO reservation_line (order_id, product_id, quantity)
+          SELECT :order, * FROM unnest(:products, :quantities)
+          """);
+
+  private static final Sql PIN =
+      Sql.of(
+          """
+          UPDATE reservation SET state = 'PINNED', expire_time = NULL, pin_command = :command,
+            update_time = weft_now()
+           WHERE order_id = :order AND state = 'HELD' AND expire_time > weft_now()
+          RETURNING
+          """
+              + WHOLE);
+
+  private static final Sql SELL =
+      Sql.of(
+          """
+          UPDATE reservation SET state = 'CONFIRMED', expire_time = NULL, end_command = :command,
+            update_time = weft_now()
+           WHERE order_id = :order
+             AND (state = 'PINNED' OR state = 'HELD' AND expire_time > weft_now())
+          RETURNING
+          """
+              + WHOLE);
+
+  private static final Sql END =
+      Sql.of(
+          """
+          UPDATE reservation SET state = :state, expire_time = NULL, end_command = :command,
+            update_time = weft_now()
+          WHERE order_id = :order AND state IN ('HELD', 'PINNED')
+          """);
+
   /**
-   * Begins a reservation, without lines; false if the order has one. Waits for another transaction
-   * that begins one for the same order.
+   * Begins a reservation, without lines; says when it expires, or nothing if the order has one.
+   * Waits for another transaction that begins one for the same order.
    */
-  boolean insertHeld(Handle tx, UUID orderId, Duration life, String commandId) {
-    return tx.createUpdate(
-                """
-                INSERT INTO reservation
-                  (order_id, state, expire_time, reserve_command, create_time, update_time)
-                VALUES (:order, 'HELD', weft_now() + :life * interval '1 ms', :command,
-                  weft_now(), weft_now())
-                ON CONFLICT DO NOTHING
-                """)
-            .bind("order", orderId)
-            .bind("life", life.toMillis())
-            .bind("command", commandId)
-            .execute()
-        == 1;
+  Optional<Instant> insertHeld(Handle tx, UUID orderId, Duration life, String commandId) {
+    return INSERT_HELD
+        .on(tx)
+        .set("order", orderId)
+        .set("life", life.toMillis())
+        .set("command", commandId)
+        .atMostOne(row -> row.getObject("expire_time", OffsetDateTime.class).toInstant());
   }
 
   void insertLines(Handle tx, UUID orderId, SortedMap<UUID, Integer> lines) {
-    tx.createUpdate(
-            """
-            INSERT INTO reservation_line (order_id, product_id, quantity)
-            SELECT :order, * FROM unnest(:products, :quantities)
-            """)
-        .bind("order", orderId)
-        .bindArray("products", UUID.class, lines.keySet())
-        .bindArray("quantities", Integer.class, lines.values())
-        .execute();
+    INSERT_LINES
+        .on(tx)
+        .set("order", orderId)
+        .set("products", lines.keySet().toArray(UUID[]::new))
+        .set("quantities", lines.values().toArray(Integer[]::new))
+        .update();
   }
 
   /** Remembers that an order is not to hold anything; false if it has a reservation. */
@@ -76,12 +120,12 @@ final class ReservationStore {
   }
 
   Optional<Reservation> find(Handle tx, UUID orderId) {
-    return find(tx, orderId, "");
+    return FIND.on(tx).set("order", orderId).atMostOne(ReservationStore::reservation);
   }
 
   /** The order's reservation, locked until the transaction ends. */
   Optional<Reservation> lock(Handle tx, UUID orderId) {
-    return find(tx, orderId, " FOR NO KEY UPDATE");
+    return LOCK.on(tx).set("order", orderId).atMostOne(ReservationStore::reservation);
   }
 
   /** Locks reservations that are held beyond their time, those that nobody is at. */
@@ -97,19 +141,20 @@ final class ReservationStore {
         .list();
   }
 
-  /** Takes the expiry off a locked reservation. */
-  void pin(Handle tx, UUID orderId, String commandId) {
-    int changed =
-        tx.createUpdate(
-                """
-                UPDATE reservation SET state = 'PINNED', expire_time = NULL, pin_command = :command,
-                  update_time = weft_now()
-                WHERE order_id = :order AND state = 'HELD'
-                """)
-            .bind("command", commandId)
-            .bind("order", orderId)
-            .execute();
-    Rows.one(changed, "pinned reservation");
+  /** Takes the expiry off a reservation that is held and not overdue, if it is. */
+  Optional<Reservation> pin(Handle tx, UUID orderId, String commandId) {
+    return PIN.on(tx)
+        .set("command", commandId)
+        .set("order", orderId)
+        .atMostOne(ReservationStore::reservation);
+  }
+
+  /** Confirms a reservation that is pinned, or held and not overdue, if it is. */
+  Optional<Reservation> sell(Handle tx, UUID orderId, String commandId) {
+    return SELL.on(tx)
+        .set("command", commandId)
+        .set("order", orderId)
+        .atMostOne(ReservationStore::reservation);
   }
 
   /**
@@ -118,18 +163,11 @@ final class ReservationStore {
    * @param commandId null when nobody asked for it
    */
   void end(Handle tx, UUID orderId, State state, @Nullable String commandId) {
-    int changed =
-        tx.createUpdate(
-                """
-                UPDATE reservation SET state = :state, expire_time = NULL, end_command = :command,
-                  update_time = weft_now()
-                WHERE order_id = :order AND state IN ('HELD', 'PINNED')
-                """)
-            .bind("state", state.name())
-            .bind("command", commandId)
-            .bind("order", orderId)
-            .execute();
-    Rows.one(changed, "ended reservation");
+    END.on(tx)
+        .set("state", state.name())
+        .set("command", commandId)
+        .set("order", orderId)
+        .updateOne("ended reservation");
   }
 
   /**
@@ -163,13 +201,6 @@ final class ReservationStore {
             .bind("order", orderId)
             .execute();
     Rows.one(changed, "refused reservation");
-  }
-
-  private static Optional<Reservation> find(Handle tx, UUID orderId, String lock) {
-    return tx.createQuery(SELECT + "WHERE order_id = :order" + lock)
-        .bind("order", orderId)
-        .map((row, _) -> reservation(row))
-        .findOne();
   }
 
   private static Reservation reservation(ResultSet row) throws SQLException {

@@ -12,12 +12,15 @@ import dev.weft.inventory.Reservation.State;
 import dev.weft.inventory.StockStore.Line;
 import dev.weft.mesh.Rejection;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jdbi.v3.core.Handle;
 
 /**
@@ -47,6 +50,8 @@ final class Reservations {
   /** More: what is reserved must be sold or given back, however many want to reserve. */
   private static final int ENDING_MAX = 2 * RESERVING_MAX;
 
+  private static final int KNOWN_MAX = 1_000;
+
   /** What a fence need not keep. */
   private static final byte[] IN_THE_RESERVATION = {};
 
@@ -57,6 +62,8 @@ final class Reservations {
   private final Duration life;
   private final Runnable tooLate;
   private final Turns turns = new Turns(TURN);
+  // The products of orders that this process reserved them for: they never change.
+  private final Map<UUID, Set<UUID>> known = new ConcurrentHashMap<>();
 
   /**
    * @param life how long goods are held that nobody pins
@@ -102,8 +109,12 @@ final class Reservations {
   private Reservation reserve(
       Handle tx, UUID orderId, SortedMap<UUID, Integer> lines, CommandId command) {
     byte[] hash = InventoryMessages.sha256(orderId + " " + lines);
-    return switch (Fence.attempt(tx, command, hash, () -> hold(tx, orderId, lines, command))) {
-      case Attempt.Answered _ -> store.find(tx, orderId).orElseThrow();
+    AtomicReference<Reservation> begun = new AtomicReference<>();
+    Attempt attempt =
+        Fence.attempt(tx, command, hash, () -> hold(tx, orderId, lines, command, begun));
+    return switch (attempt) {
+      case Attempt.Answered _ ->
+          Optional.ofNullable(begun.get()).or(() -> store.find(tx, orderId)).orElseThrow();
       case Attempt.Cancelled() -> {
         tooLate.run();
         throw released();
@@ -112,8 +123,14 @@ final class Reservations {
     };
   }
 
-  private Answer hold(Handle tx, UUID orderId, SortedMap<UUID, Integer> lines, CommandId command) {
-    if (!store.insertHeld(tx, orderId, life, command.toString())) {
+  private Answer hold(
+      Handle tx,
+      UUID orderId,
+      SortedMap<UUID, Integer> lines,
+      CommandId command,
+      AtomicReference<Reservation> begun) {
+    Optional<Instant> expires = store.insertHeld(tx, orderId, life, command.toString());
+    if (expires.isEmpty()) {
       // By another command: there is one reservation for an order.
       return new Answer.Done(IN_THE_RESERVATION);
     }
@@ -125,6 +142,11 @@ final class Reservations {
     }
     store.insertLines(tx, orderId, lines);
     stock.move(tx, Kind.RESERVE, Line.of(orderId, lines));
+    begun.set(new Reservation(orderId, State.HELD, lines, expires, false, Optional.empty()));
+    if (known.size() >= KNOWN_MAX) {
+      known.clear();
+    }
+    known.put(orderId, lines.keySet());
     return new Answer.Done(IN_THE_RESERVATION);
   }
 
@@ -139,40 +161,41 @@ final class Reservations {
 
   /** Takes the expiry off a reservation. */
   Reservation pin(UUID orderId, String commandId) {
-    return database.inTransaction(
-        tx -> {
-          Reservation reservation = store.lock(tx, orderId).orElseThrow(Reservations::notFound);
-          return switch (reservation.state()) {
-            case HELD -> {
-              if (reservation.overdue()) {
-                throw ended();
-              }
-              store.pin(tx, orderId, commandId);
-              yield reservation.in(State.PINNED);
-            }
-            case PINNED, CONFIRMED, RETURNED -> reservation;
-            case RELEASED, EXPIRED -> throw ended();
-          };
-        });
+    Optional<Reservation> pinned = database.inOneStatement(tx -> store.pin(tx, orderId, commandId));
+    return pinned.orElseGet(() -> database.inTransaction(tx -> pin(tx, orderId, commandId)));
+  }
+
+  private Reservation pin(Handle tx, UUID orderId, String commandId) {
+    Reservation reservation = store.lock(tx, orderId).orElseThrow(Reservations::notFound);
+    return switch (reservation.state()) {
+      // Unless it is overdue.
+      case HELD -> store.pin(tx, orderId, commandId).orElseThrow(Reservations::ended);
+      case PINNED, CONFIRMED, RETURNED -> reservation;
+      case RELEASED, EXPIRED -> throw ended();
+    };
   }
 
   /** Sells what is reserved. */
   Reservation confirm(UUID orderId, String commandId) {
-    return inTurn(
-        orderId,
-        tx -> {
-          Reservation reservation = store.lock(tx, orderId).orElseThrow(Reservations::notFound);
-          return switch (reservation.state()) {
-            case HELD, PINNED -> {
-              if (reservation.overdue()) {
-                throw ended();
-              }
-              yield end(tx, reservation, State.CONFIRMED, commandId);
-            }
-            case CONFIRMED, RETURNED -> reservation;
-            case RELEASED, EXPIRED -> throw ended();
-          };
-        });
+    return inTurn(orderId, tx -> confirm(tx, orderId, commandId));
+  }
+
+  private Reservation confirm(Handle tx, UUID orderId, String commandId) {
+    Optional<Reservation> sold = store.sell(tx, orderId, commandId);
+    if (sold.isEmpty()) {
+      Reservation reservation = store.lock(tx, orderId).orElseThrow(Reservations::notFound);
+      switch (reservation.state()) {
+        case CONFIRMED, RETURNED -> {
+          return reservation;
+        }
+        // Held beyond its time, unless it came after the first look.
+        case HELD, PINNED -> sold = store.sell(tx, orderId, commandId);
+        case RELEASED, EXPIRED -> {}
+      }
+    }
+    Reservation confirmed = sold.orElseThrow(Reservations::ended);
+    stock.move(tx, Kind.CONFIRM, Line.of(confirmed));
+    return confirmed;
   }
 
   /** Gives back what is reserved, or makes sure that nothing will be. */
@@ -188,7 +211,7 @@ final class Reservations {
           }
           Reservation reservation = store.lock(tx, orderId).orElseThrow();
           return switch (reservation.state()) {
-            case HELD, PINNED -> end(tx, reservation, State.RELEASED, commandId);
+            case HELD, PINNED -> giveBack(tx, reservation, commandId);
             case RELEASED, EXPIRED -> reservation;
             case CONFIRMED, RETURNED ->
                 throw Rejection.notAllowedNow("RESERVATION_CONFIRMED", "the goods are sold");
@@ -240,11 +263,14 @@ final class Reservations {
 
   /** A transaction in turn for what the order holds; its lines never change. */
   private Reservation inTurn(UUID orderId, Work<Reservation> work) {
-    Set<UUID> products =
-        database
-            .read(tx -> store.find(tx, orderId))
-            .map(reservation -> reservation.lines().keySet())
-            .orElse(Set.of());
+    Set<UUID> products = known.remove(orderId);
+    if (products == null) {
+      products =
+          database
+              .read(tx -> store.find(tx, orderId))
+              .map(reservation -> reservation.lines().keySet())
+              .orElse(Set.of());
+    }
     return inTurn(products, ENDING_MAX, work);
   }
 
@@ -264,11 +290,10 @@ final class Reservations {
         });
   }
 
-  private Reservation end(Handle tx, Reservation reservation, State state, String commandId) {
-    Kind kind = state == State.CONFIRMED ? Kind.CONFIRM : Kind.RELEASE;
-    store.end(tx, reservation.orderId(), state, commandId);
-    stock.move(tx, kind, Line.of(reservation));
-    return reservation.in(state);
+  private Reservation giveBack(Handle tx, Reservation reservation, String commandId) {
+    store.end(tx, reservation.orderId(), State.RELEASED, commandId);
+    stock.move(tx, Kind.RELEASE, Line.of(reservation));
+    return reservation.in(State.RELEASED);
   }
 
   private static Rejection outOfStock(Shortage shortage) {

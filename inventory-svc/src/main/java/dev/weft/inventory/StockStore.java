@@ -1,6 +1,7 @@
 package dev.weft.inventory;
 
 import dev.weft.durable.AppendOnlyTable;
+import dev.weft.durable.Sql;
 import dev.weft.inventory.Movement.Kind;
 import dev.weft.mesh.Rejection;
 import java.sql.ResultSet;
@@ -31,6 +32,45 @@ final class StockStore {
   private static final String LOCK_NOT_AVAILABLE = "55P03";
 
   static final AppendOnlyTable MOVEMENTS = new AppendOnlyTable("stock_movement", "movement_id");
+
+  private static final Sql MOVE =
+      Sql.of(
+          """
+          WITH patience AS MATERIALIZED (
+            SELECT set_config('lock_timeout', '100ms', true)),
+          line AS (
+            SELECT * FROM unnest(:orders, :products, :quantities)
+              AS line (order_id, product_id, quantity)),
+          total AS (
+            SELECT product_id, sum(quantity) AS quantity FROM line GROUP BY product_id),
+          locked AS MATERIALIZED (
+            SELECT product_id FROM patience CROSS JOIN stock
+             WHERE product_id = ANY (:products)
+             ORDER BY product_id FOR NO KEY UPDATE OF stock),
+          changed AS (
+            UPDATE stock
+               SET received = received + :received * total.quantity,
+                   available = available + :available * total.quantity,
+                   reserved = reserved + :reserved * total.quantity,
+                   sold = sold + :sold * total.quantity
+              FROM locked JOIN total USING (product_id)
+             WHERE stock.product_id = locked.product_id
+            RETURNING stock.product_id)
+          INSERT INTO stock_movement (product_id, kind, quantity, order_id, create_time)
+          SELECT product_id, :kind, quantity, order_id, weft_now()
+            FROM line JOIN changed USING (product_id) ORDER BY product_id
+          """);
+
+  private static final Sql LOCK_AVAILABLE =
+      Sql.of(
+          """
+          WITH patience AS MATERIALIZED (
+            SELECT set_config('lock_timeout', '100ms', true))
+          SELECT product_id, available
+            FROM patience CROSS JOIN stock JOIN product USING (product_id)
+           WHERE product_id = ANY (:products) AND delete_time IS NULL
+           ORDER BY product_id FOR NO KEY UPDATE OF stock
+          """);
 
   /** Each part is in an index that is there to keep an order from moving twice. */
   static final String OF_ORDERS =
@@ -71,43 +111,16 @@ final class StockStore {
     int moved =
         unlessBusy(
             () ->
-                tx.createUpdate(
-                        """
-                        WITH patience AS MATERIALIZED (
-                          SELECT set_config('lock_timeout', '100ms', true)),
-                        line AS (
-                          SELECT * FROM unnest(:orders, :products, :quantities)
-                            AS line (order_id, product_id, quantity)),
-                        total AS (
-                          SELECT product_id, sum(quantity) AS quantity FROM line GROUP BY product_id),
-                        locked AS MATERIALIZED (
-                          SELECT product_id FROM patience CROSS JOIN stock
-                           WHERE product_id = ANY (:products)
-                           ORDER BY product_id FOR NO KEY UPDATE OF stock),
-                        changed AS (
-                          UPDATE stock
-                             SET received = received + :received * total.quantity,
-                                 available = available + :available * total.quantity,
-                                 reserved = reserved + :reserved * total.quantity,
-                                 sold = sold + :sold * total.quantity
-                            FROM locked JOIN total USING (product_id)
-                           WHERE stock.product_id = locked.product_id
-                          RETURNING stock.product_id)
-                        INSERT INTO stock_movement (product_id, kind, quantity, order_id, create_time)
-                        SELECT product_id, :kind, quantity, order_id, weft_now()
-                          FROM line JOIN changed USING (product_id) ORDER BY product_id
-                        """)
-                    .bindArray("orders", UUID.class, lines.stream().map(Line::orderId).toArray())
-                    .bindArray(
-                        "products", UUID.class, lines.stream().map(Line::productId).toArray())
-                    .bindArray(
-                        "quantities", Integer.class, lines.stream().map(Line::quantity).toArray())
-                    .bind("received", kind.received)
-                    .bind("available", kind.available)
-                    .bind("reserved", kind.reserved)
-                    .bind("sold", kind.sold)
-                    .bind("kind", kind.name())
-                    .execute());
+                MOVE.on(tx)
+                    .set("orders", lines.stream().map(Line::orderId).toArray(UUID[]::new))
+                    .set("products", lines.stream().map(Line::productId).toArray(UUID[]::new))
+                    .set("quantities", lines.stream().map(Line::quantity).toArray(Integer[]::new))
+                    .set("received", kind.received)
+                    .set("available", kind.available)
+                    .set("reserved", kind.reserved)
+                    .set("sold", kind.sold)
+                    .set("kind", kind.name())
+                    .update());
     if (moved != lines.size()) {
       throw new IllegalStateException(
           kind + ": " + moved + " lines moved (expected: " + lines.size() + ")");
@@ -123,20 +136,14 @@ final class StockStore {
   Map<UUID, Long> lockAvailable(Handle tx, Collection<UUID> productIds) {
     return unlessBusy(
         () ->
-            tx.createQuery(
-                    """
-                    WITH patience AS MATERIALIZED (
-                      SELECT set_config('lock_timeout', '100ms', true))
-                    SELECT product_id, available
-                      FROM patience CROSS JOIN stock JOIN product USING (product_id)
-                     WHERE product_id = ANY (:products) AND delete_time IS NULL
-                     ORDER BY product_id FOR NO KEY UPDATE OF stock
-                    """)
-                .bindArray("products", UUID.class, productIds)
-                .map(
-                    (row, _) ->
+            LOCK_AVAILABLE
+                .on(tx)
+                .set("products", productIds.toArray(UUID[]::new))
+                .list(
+                    row ->
                         Map.entry(
                             row.getObject("product_id", UUID.class), row.getLong("available")))
+                .stream()
                 .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue)));
   }
 
