@@ -199,16 +199,8 @@ public final class OrderThroughput {
         "           read model: %.1f transactions and %.1f rows written an order%n",
         (double) view.events / count,
         (double) view.rows / count);
-    StringBuilder time = new StringBuilder("           processor ms/order:");
-    timeAfter.forEach(
-        (process, after) ->
-            time.append(
-                String.format(
-                    Locale.ROOT,
-                    " %s %.1f",
-                    process,
-                    after.minus(timeBefore.getOrDefault(process, after)).toNanos() / 1e6 / count)));
-    System.out.println(time);
+    System.out.println(
+        "           processor ms/order:" + RunningShop.millisEach(count, timeBefore, timeAfter));
   }
 
   /** Lets so many customers order, each one order after the other. */

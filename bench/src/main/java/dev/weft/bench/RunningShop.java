@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
@@ -95,6 +96,20 @@ final class RunningShop implements AutoCloseable {
           .ifPresent(handle -> all.put(process.path("name").asText(), processorTime(handle)));
     }
     return all;
+  }
+
+  /** What each process used between two looks at {@link #processorTime}, by so many. */
+  static String millisEach(int count, Map<String, Duration> before, Map<String, Duration> after) {
+    StringBuilder text = new StringBuilder();
+    after.forEach(
+        (process, time) ->
+            text.append(
+                String.format(
+                    Locale.ROOT,
+                    " %s %.1f",
+                    process,
+                    time.minus(before.getOrDefault(process, time)).toNanos() / 1e6 / count)));
+    return text.toString();
   }
 
   private static Duration processorTime(ProcessHandle root) {
