@@ -48,7 +48,7 @@ final class Entrance extends ByteToMessageDecoder {
     pipeline
         .addLast(decoder)
         .addLast(new HttpResponseEncoder())
-        .addLast(new Http1Connection(gateway, limits, decoder, refusal));
+        .addLast(new Http1Connection(pipeline.channel(), gateway, limits, decoder, refusal));
   }
 
   @Override

@@ -5,18 +5,14 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import dev.weft.mesh.Caller;
 import dev.weft.transcoder.Schema;
 import io.grpc.Metadata;
-import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.HttpRequest;
-import io.netty.handler.codec.http.HttpUtil;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -27,34 +23,14 @@ import org.jspecify.annotations.Nullable;
  * <p>Used on the connection's event loop only, which must never wait.
  */
 final class Exchange {
-  /** A body nobody reads is read to its end up to here, so that the connection can be kept. */
-  private static final int DISCARD_MAX = 64 * 1024;
-
   private static final JsonFactory JSON = new JsonFactory();
-
-  /** Who takes a body as it comes. */
-  interface Parts {
-    void part(ByteBuf part);
-
-    /** The body is complete. */
-    void end();
-
-    /** Whether what was taken is passed on at once, and not kept until the end. */
-    boolean passesOn();
-  }
 
   private final Carrier connection;
   private final HttpRequest request;
   private final Observation observation;
+  private final Body body;
 
-  private @Nullable Consumer<byte[]> onBody;
-  private @Nullable Parts parts;
-  private boolean bodyHeld;
   private @Nullable Function<Problem, Answer> refusals;
-  private ByteArrayOutputStream body = new ByteArrayOutputStream(0);
-  private int bodyMax;
-  private int discarded;
-  private boolean bodyEnded;
   private boolean begun;
   private boolean ended;
   private Runnable onGone = () -> {};
@@ -71,6 +47,7 @@ final class Exchange {
     this.connection = connection;
     this.request = request;
     this.observation = observation;
+    this.body = new Body(this, connection);
   }
 
   // What is asked.
@@ -107,7 +84,7 @@ final class Exchange {
 
   void route(Route found) {
     route = found;
-    bodyMax = found.rpc().requestBytesMax();
+    body.atMost(found.rpc().requestBytesMax());
     observation.route(found);
   }
 
@@ -148,132 +125,8 @@ final class Exchange {
     timing = new ServerTiming();
   }
 
-  // The body.
-
-  /** Whether the request says that it has a body. */
-  boolean announcesBody() {
-    return HttpUtil.isTransferEncodingChunked(request) || contentLength() > 0;
-  }
-
-  /** As announced; 0 when nothing is. */
-  long contentLength() {
-    return HttpUtil.getContentLength(request, 0L);
-  }
-
-  /** Has the body read, and handed over when it is complete; one that is too long is refused. */
-  void readBody(Consumer<byte[]> complete) {
-    onBody = complete;
-    if (bodyEnded) {
-      handOver();
-      return;
-    }
-    if (HttpUtil.is100ContinueExpected(request)) {
-      connection.sendContinue();
-    }
-    connection.expectBody(bodyMax);
-  }
-
-  /** Has no more of the body read than is on its way, until somebody takes it in parts. */
-  void holdBody() {
-    bodyHeld = true;
-    connection.pauseBody(true);
-  }
-
-  /** Has the body read, and handed over as it comes. One that is held is let come. */
-  void readParts(Parts to) {
-    parts = to;
-    if (HttpUtil.is100ContinueExpected(request) && !bodyEnded) {
-      connection.sendContinue();
-    }
-    byte[] there = body.toByteArray();
-    body = new ByteArrayOutputStream(0);
-    if (there.length > 0) {
-      to.part(Unpooled.wrappedBuffer(there));
-    }
-    pauseBody(false);
-    if (bodyEnded) {
-      parts = null;
-      if (!ended) {
-        to.end();
-      }
-    } else if (to.passesOn()) {
-      connection.expectNoBody();
-    } else if (!ended) {
-      connection.expectBody(bodyMax);
-    }
-  }
-
-  /** Has no more of the body read, or goes on. */
-  void pauseBody(boolean paused) {
-    if (bodyHeld != paused && !(paused && bodyEnded)) {
-      bodyHeld = paused;
-      connection.pauseBody(paused);
-    }
-  }
-
-  /** Whether what comes of the body takes room until it is complete. */
-  boolean keepsBody() {
-    return !ended && (parts == null || !parts.passesOn());
-  }
-
-  /** Called by the connection. */
-  void content(ByteBuf content) {
-    int length = content.readableBytes();
-    if (parts != null && !ended) {
-      if (length > 0) {
-        parts.part(content);
-      }
-      return;
-    }
-    if (begun) {
-      discarded += length;
-      if (discarded > DISCARD_MAX) {
-        connection.closeAfterThis();
-      }
-      return;
-    }
-    if (!bodyHeld && body.size() + length > bodyMax) {
-      refuseTooLong();
-      return;
-    }
-    try {
-      content.readBytes(body, length);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  /** Called by the connection. */
-  void bodyEnd() {
-    bodyEnded = true;
-    Parts to = parts;
-    parts = null;
-    if (to != null && !ended) {
-      to.end();
-    } else if (begun) {
-      doneIfBoth();
-    } else if (onBody != null) {
-      handOver();
-    }
-  }
-
-  boolean bodyEnded() {
-    return bodyEnded;
-  }
-
-  private void handOver() {
-    Consumer<byte[]> to = onBody;
-    onBody = null;
-    byte[] bytes = body.toByteArray();
-    body = new ByteArrayOutputStream(0);
-    if (to != null) {
-      to.accept(bytes);
-    }
-  }
-
-  private void refuseTooLong() {
-    connection.closeAfterThis();
-    refuse(Problems.bodyTooLong(bodyMax));
+  Body body() {
+    return body;
   }
 
   /** The connection will be closed after this answer. */
@@ -282,6 +135,11 @@ final class Exchange {
   }
 
   // The answer.
+
+  /** Whether the answer has begun. */
+  boolean begun() {
+    return begun;
+  }
 
   /** Whether there is nothing left to do: it was answered, or nobody waits for the answer. */
   boolean over() {
@@ -463,19 +321,23 @@ final class Exchange {
 
   private void begin() {
     begun = true;
-    onBody = null;
-    body = new ByteArrayOutputStream(0);
+    body.forget();
   }
 
   private void end() {
     ended = true;
-    pauseBody(false);
+    body.pause(false);
+    if (!body.ended()) {
+      // Its rest says nothing any more, and is not waited for as long as it might take.
+      connection.expectBody(0);
+    }
     observation.end(connection.written());
     doneIfBoth();
   }
 
-  private void doneIfBoth() {
-    if (ended && bodyEnded) {
+  /** Called by the body. */
+  void doneIfBoth() {
+    if (ended && body.ended()) {
       connection.done();
     }
   }

@@ -200,7 +200,7 @@ final class Gateway {
     }
     checkRepresentation(exchange, asked);
     if (upload) {
-      exchange.holdBody();
+      exchange.body().hold();
     }
     identity.authorise(
         exchange,
@@ -209,7 +209,7 @@ final class Gateway {
           if (upload) {
             new Upload(exchange, asked, calls, threads, limits.bodyWithin()).start();
           } else {
-            exchange.readBody(body -> guarded(exchange, () -> transcode(exchange, asked, body)));
+            exchange.body().read(body -> guarded(exchange, () -> transcode(exchange, asked, body)));
           }
         });
   }
@@ -226,13 +226,13 @@ final class Gateway {
     HttpHeaders headers = exchange.request().headers();
     long most =
         asked.rpc().oneRequest() ? asked.rpc().requestBytesMax() : asked.rpc().uploadBytesMax();
-    if (exchange.contentLength() > most) {
+    if (exchange.body().length() > most) {
       exchange.closeAfterThis();
       throw new Refused(Problems.bodyTooLong(most));
     }
     if (transcoder.takesBody()
         && !transcoder.takesAnything()
-        && exchange.announcesBody()
+        && exchange.body().announced()
         && !isJson(headers.getAll("content-type"))) {
       throw new Refused(Problems.mediaType());
     }
@@ -256,7 +256,7 @@ final class Gateway {
     if (said.isEmpty()
         || said.equals(List.of("identity"))
         || !route.transcoder().takesBody()
-        || !exchange.announcesBody()) {
+        || !exchange.body().announced()) {
       return Optional.empty();
     }
     // What is passed on in parts would have to be decoded in parts.

@@ -7,33 +7,21 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelPipeline;
 import io.netty.channel.EventLoop;
-import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.codec.DecoderException;
 import io.netty.handler.codec.DecoderResult;
-import io.netty.handler.codec.http.DefaultFullHttpResponse;
-import io.netty.handler.codec.http.DefaultHttpContent;
 import io.netty.handler.codec.http.DefaultHttpRequest;
-import io.netty.handler.codec.http.DefaultHttpResponse;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpRequest;
-import io.netty.handler.codec.http.HttpResponse;
-import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
-import io.netty.handler.codec.http.TooLongHttpHeaderException;
-import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.util.ReferenceCountUtil;
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -48,45 +36,21 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
 
   private static final int DEFAULT_BODY = 64 * 1024;
 
-  /** How long a closed connection still reads, so that the client gets to read our last answer. */
-  private static final Duration LINGER = Duration.ofSeconds(1);
-
-  /** What comes behind the last request is thrown away up to here. */
-  private static final long THROWN_AWAY_MAX = 1024 * 1024;
-
+  private final Channel channel;
   private final Gateway gateway;
   private final HttpLimits limits;
   private final StrictRequestDecoder decoder;
   private final Optional<Problem> refusal;
-
-  /**
-   * What was read and is not worked on yet: parts of requests, and problems with reading more.
-   * Nothing more is read while something waits here, so it holds what came in one packet at most.
-   */
-  private final Deque<Object> inbox = new ArrayDeque<>();
-
-  private @Nullable ChannelHandlerContext context;
-  private @Nullable DeadlineTimer reading;
-  private @Nullable DeadlineTimer stalled;
-  private @Nullable DeadlineTimer waiting;
+  private final Http1Answers answers;
+  private final String scheme;
+  private final Inbox inbox;
+  private final Awaited awaited;
+  private final DeadlineTimer stalled;
+  private @Nullable LastWords lastWords;
   private @Nullable Exchange current;
-  private String scheme = "http";
-  private Awaiting awaiting = Awaiting.NOTHING;
   private State state = State.OPEN;
-  private boolean paused;
-  private boolean bodyPaused;
   private int requests;
   private boolean draining;
-  private boolean flushing;
-  private long written;
-  private long thrownAway;
-
-  private enum Awaiting {
-    NOTHING,
-    REQUEST,
-    HEAD,
-    BODY
-  }
 
   private enum State {
     /** As many requests as the client likes. */
@@ -101,11 +65,21 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
    * @param refusal why it may not ask for anything; it is told so, and closed
    */
   Http1Connection(
-      Gateway gateway, HttpLimits limits, StrictRequestDecoder decoder, Optional<Problem> refusal) {
+      Channel channel,
+      Gateway gateway,
+      HttpLimits limits,
+      StrictRequestDecoder decoder,
+      Optional<Problem> refusal) {
+    this.channel = channel;
     this.gateway = gateway;
     this.limits = limits;
     this.decoder = decoder;
     this.refusal = refusal;
+    this.answers = new Http1Answers(channel);
+    this.scheme = scheme(channel.pipeline());
+    this.inbox = new Inbox(channel, limits.idle(), this::waitedTooLong);
+    this.awaited = new Awaited(channel.eventLoop(), this::tooSlow);
+    this.stalled = new DeadlineTimer(channel.eventLoop(), this::abort);
   }
 
   /** What the requests of a connection with this pipeline come by. */
@@ -117,18 +91,14 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
 
   @Override
   public void handlerAdded(ChannelHandlerContext ctx) {
-    context = ctx;
-    scheme = scheme(ctx.pipeline());
-    reading = new DeadlineTimer(ctx.channel().eventLoop(), this::tooSlow);
-    stalled = new DeadlineTimer(ctx.channel().eventLoop(), this::abort);
-    waiting = new DeadlineTimer(ctx.channel().eventLoop(), this::waitedTooLong);
-    refusal.ifPresentOrElse(this::refuse, () -> await(Awaiting.REQUEST, limits.idle()));
+    refusal.ifPresentOrElse(this::refuse, () -> awaited.await(Awaited.Part.REQUEST, limits.idle()));
   }
 
   @Override
   public void channelRead(ChannelHandlerContext ctx, Object message) {
     if (state == State.LINGERING || isBehindTheLast()) {
-      throwAway(message);
+      ReferenceCountUtil.release(message);
+      lastWords().deafen();
       return;
     }
     inbox.add(message);
@@ -137,39 +107,37 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
 
   /** Whether all of the last request was read, so that nobody will ever work on what comes now. */
   private boolean isBehindTheLast() {
-    return state == State.LAST && current != null && current.bodyEnded();
-  }
-
-  private void throwAway(Object message) {
-    thrownAway += message instanceof HttpContent content ? content.content().readableBytes() : 1;
-    ReferenceCountUtil.release(message);
-    if (thrownAway > THROWN_AWAY_MAX) {
-      abort();
-    }
+    return state == State.LAST && current != null && current.body().ended();
   }
 
   @Override
   public void channelReadComplete(ChannelHandlerContext ctx) {
+    awaitMore();
+  }
+
+  private void awaitMore() {
     if (current == null && state == State.OPEN && inbox.isEmpty()) {
       if (!decoder.inHead()) {
-        await(Awaiting.REQUEST, limits.idle());
+        awaited.await(Awaited.Part.REQUEST, limits.idle());
       } else {
-        await(Awaiting.HEAD, limits.headerWithin());
+        awaited.await(Awaited.Part.HEAD, limits.headerWithin());
       }
     }
   }
 
   /** Works on what was read, as far as the order of the answers allows. */
   private void work() {
-    while (!inbox.isEmpty() && state != State.LINGERING) {
-      Object next = inbox.peek();
+    for (Object next = inbox.peek();
+        next != null && state != State.LINGERING;
+        next = inbox.peek()) {
       if (next instanceof HttpContent content && !(next instanceof HttpRequest)) {
         inbox.remove();
         content(content);
         continue;
       }
       if (current != null || !writable()) {
-        pause();
+        // It waits for the answer to another.
+        inbox.pause();
         return;
       }
       inbox.remove();
@@ -179,24 +147,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
         refuse(problem);
       }
     }
-    resume();
-  }
-
-  /** A request waits for the answer to another: what the client sends meanwhile would pile up. */
-  private void pause() {
-    if (waiting != null) {
-      paused = true;
-      channel().config().setAutoRead(false);
-      waiting.set(limits.idle());
-    }
-  }
-
-  private void resume() {
-    if (paused && waiting != null) {
-      paused = false;
-      waiting.clear();
-      channel().config().setAutoRead(!bodyPaused);
-    }
+    inbox.resume();
   }
 
   /**
@@ -209,15 +160,14 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
       return;
     }
     closeAfterThis();
-    inbox.forEach(this::throwAway);
-    inbox.clear();
-    resume();
+    inbox.forget();
+    inbox.resume();
   }
 
   private void begin(HttpRequest request) {
     DecoderResult result = request.decoderResult();
     if (result.isFailure()) {
-      refuse(problemOf(result.cause()));
+      refuse(decoder.problem(result.cause()));
       return;
     }
     requests++;
@@ -227,7 +177,6 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
         || !HttpUtil.isKeepAlive(request)) {
       state = State.LAST;
     }
-    written = 0;
     Exchange exchange = new Exchange(this, request, gateway.observe(request, scheme()));
     current = exchange;
     expectBody(DEFAULT_BODY);
@@ -242,14 +191,14 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
       }
       if (content.decoderResult().isFailure()) {
         state = State.LAST;
-        exchange.refuse(problemOf(content.decoderResult().cause()));
-        exchange.bodyEnd();
+        exchange.refuse(decoder.problem(content.decoderResult().cause()));
+        exchange.body().end();
         return;
       }
-      exchange.content(content.content());
+      exchange.body().content(content.content());
       if (content instanceof LastHttpContent) {
-        clear();
-        exchange.bodyEnd();
+        awaited.clear();
+        exchange.body().end();
       }
     } finally {
       content.release();
@@ -262,15 +211,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
     Exchange exchange = new Exchange(this, unknown, gateway.observeMalformed());
     current = exchange;
     exchange.refuse(problem);
-    exchange.bodyEnd();
-  }
-
-  private Problem problemOf(Throwable cause) {
-    return switch (cause) {
-      case TooLongHttpLineException _ -> Problems.targetTooLong(limits.uriBytes());
-      case TooLongHttpHeaderException _ -> Problems.headerTooLong();
-      default -> Problems.malformedHttp();
-    };
+    exchange.body().end();
   }
 
   @Override
@@ -278,7 +219,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
     switch (cause) {
       case DecoderException e -> {
         if (state != State.LINGERING && !isBehindTheLast()) {
-          inbox.add(problemOf(e.getCause() == null ? e : e.getCause()));
+          inbox.add(decoder.problem(e.getCause() == null ? e : e.getCause()));
           work();
         }
       }
@@ -294,14 +235,10 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
 
   @Override
   public void channelWritabilityChanged(ChannelHandlerContext ctx) {
-    if (stalled != null) {
-      if (writable()) {
-        stalled.clear();
-      } else {
-        stalled.set(limits.stalled());
-      }
-    }
-    if (writable()) {
+    if (!writable()) {
+      stalled.set(limits.stalled());
+    } else {
+      stalled.clear();
       if (current != null) {
         current.writabilityChanged();
       }
@@ -311,55 +248,31 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
 
   @Override
   public void channelInactive(ChannelHandlerContext ctx) {
-    if (reading != null && stalled != null && waiting != null) {
-      reading.close();
-      stalled.close();
-      waiting.close();
-    }
-    inbox.forEach(ReferenceCountUtil::release);
-    inbox.clear();
+    awaited.close();
+    stalled.close();
+    inbox.close();
     if (current != null) {
       current.gone();
       current = null;
     }
   }
 
-  // Deadlines of reading.
-
-  private void await(Awaiting what, Duration within) {
-    if (awaiting != what && reading != null) {
-      awaiting = what;
-      reading.set(within);
-    }
-  }
-
-  private void clear() {
-    awaiting = Awaiting.NOTHING;
-    if (reading != null) {
-      reading.clear();
-    }
-  }
-
   @Override
   public void expectBody(int bytesMax) {
-    awaiting = Awaiting.NOTHING;
-    await(Awaiting.BODY, limits.bodyWithin(bytesMax));
+    awaited.awaitAnew(Awaited.Part.BODY, limits.bodyWithin(bytesMax));
   }
 
   @Override
   public void expectNoBody() {
-    clear();
+    awaited.clear();
   }
 
   @Override
   public void pauseBody(boolean pause) {
-    bodyPaused = pause;
-    channel().config().setAutoRead(!paused && !bodyPaused);
+    inbox.pauseBody(pause);
   }
 
-  private void tooSlow() {
-    Awaiting late = awaiting;
-    awaiting = Awaiting.NOTHING;
+  private void tooSlow(Awaited.Part late) {
     switch (late) {
       case NOTHING -> {}
       case REQUEST -> close();
@@ -370,7 +283,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
         if (exchange != null) {
           exchange.refuse(Problems.tooSlow());
           // What is missing of it is not waited for.
-          exchange.bodyEnd();
+          exchange.body().end();
         }
       }
     }
@@ -380,12 +293,12 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
 
   @Override
   public EventLoop loop() {
-    return channel().eventLoop();
+    return channel.eventLoop();
   }
 
   @Override
   public String peer() {
-    return channel().remoteAddress() instanceof InetSocketAddress address
+    return channel.remoteAddress() instanceof InetSocketAddress address
         ? address.getAddress().getHostAddress()
         : "";
   }
@@ -397,20 +310,17 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
 
   @Override
   public boolean writable() {
-    return channel().isWritable();
+    return channel.isWritable();
   }
 
   @Override
   public long written() {
-    return written;
+    return answers.written();
   }
 
   @Override
   public void sendContinue() {
-    send(
-        new DefaultFullHttpResponse(
-            HttpVersion.HTTP_1_1, HttpResponseStatus.CONTINUE, Unpooled.EMPTY_BUFFER));
-    channel().flush();
+    answers.sendContinue();
   }
 
   /** The answer being given is the last on this connection. */
@@ -423,48 +333,17 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
 
   @Override
   public void write(Exchange exchange, int status, Map<String, String> headers, byte[] body) {
-    boolean head = exchange.isHead();
-    DefaultFullHttpResponse response =
-        new DefaultFullHttpResponse(
-            HttpVersion.HTTP_1_1,
-            HttpResponseStatus.valueOf(status),
-            head ? Unpooled.EMPTY_BUFFER : Unpooled.wrappedBuffer(body));
-    setHeaders(response, headers);
-    // The head of an answer whose length nobody knows says nothing of it.
-    if (status != 204 && status != 304 && !(head && body.length == 0)) {
-      response.headers().setInt("Content-Length", body.length);
-    }
-    written = head ? 0 : body.length;
-    send(response);
-    channel().flush();
+    answers.whole(exchange, status, headers, body, state != State.OPEN);
   }
 
   @Override
   public void writeStreamHead(Exchange exchange, int status, Map<String, String> headers) {
-    HttpResponse response =
-        new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(status));
-    // HTTP/1.0 does not know chunks: there the end of the connection is the end of the answer.
-    if (!exchange.request().protocolVersion().equals(HttpVersion.HTTP_1_0)) {
-      response.headers().set("Transfer-Encoding", "chunked");
-    }
-    setHeaders(response, headers);
-    send(response);
+    answers.begin(exchange, status, headers, state != State.OPEN);
   }
 
   @Override
   public void writePart(byte[] part) {
-    written += part.length;
-    send(new DefaultHttpContent(Unpooled.wrappedBuffer(part)));
-    if (!flushing) {
-      flushing = true;
-      loop().execute(this::flush);
-    }
-  }
-
-  /** Once for all parts that came together. */
-  private void flush() {
-    flushing = false;
-    channel().flush();
+    answers.part(part);
   }
 
   @Override
@@ -474,21 +353,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
 
   @Override
   public void endStream(Map<String, String> trailers) {
-    send(LastHttpContent.EMPTY_LAST_CONTENT);
-    channel().flush();
-  }
-
-  /** What becomes of it shows in the connection itself: it closes when a write fails. */
-  private void send(Object part) {
-    var _ = channel().write(part);
-  }
-
-  private void setHeaders(HttpResponse response, Map<String, String> headers) {
-    response.headers().set("Date", HttpDate.now());
-    headers.forEach((name, value) -> response.headers().set(name, value));
-    if (state != State.OPEN) {
-      response.headers().set("Connection", "close");
-    }
+    answers.end();
   }
 
   @Override
@@ -503,15 +368,15 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
   }
 
   private void goOn() {
-    if (state == State.OPEN && channel().isActive()) {
+    if (state == State.OPEN && channel.isActive()) {
       work();
-      channelReadComplete(context());
+      awaitMore();
     }
   }
 
   @Override
   public void abort() {
-    var _ = channel().close();
+    var _ = channel.close();
   }
 
   /** Ends an idle connection now, a busy one with its answer, and a stream early. */
@@ -530,36 +395,30 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
     abort();
   }
 
-  /** Closing with unread input would reset the connection, and the client lose our answer. */
+  /** Closes when the answer was sent, and lets the client read it. */
   private void linger() {
     state = State.LINGERING;
-    clear();
+    awaited.clear();
+    LastWords words = lastWords();
+    words.deafen();
+    words.linger();
     var _ =
-        channel()
+        channel
             .writeAndFlush(Unpooled.EMPTY_BUFFER)
-            .addListener((ChannelFutureListener) _ -> endOutput());
-    inbox.forEach(ReferenceCountUtil::release);
-    inbox.clear();
-    resume();
+            .addListener((ChannelFutureListener) _ -> abort());
+    inbox.forget();
+    inbox.resume();
   }
 
-  private void endOutput() {
-    if (!(channel() instanceof DuplexChannel duplex) || !channel().isActive()) {
-      abort();
-      return;
+  /** Comes only now: as long as the connection is used, nothing stands in its way. */
+  private LastWords lastWords() {
+    if (lastWords == null) {
+      lastWords = new LastWords();
+      ChannelHandlerContext first = channel.pipeline().context(decoder);
+      if (first != null) {
+        channel.pipeline().addBefore(first.name(), null, lastWords);
+      }
     }
-    var _ = duplex.shutdownOutput();
-    var _ = loop().schedule(this::abort, LINGER.toMillis(), TimeUnit.MILLISECONDS);
-  }
-
-  private Channel channel() {
-    return context().channel();
-  }
-
-  private ChannelHandlerContext context() {
-    if (context == null) {
-      throw new IllegalStateException("the connection is not open yet");
-    }
-    return context;
+    return lastWords;
   }
 }

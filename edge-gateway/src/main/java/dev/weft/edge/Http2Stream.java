@@ -102,7 +102,7 @@ final class Http2Stream extends ChannelInboundHandlerAdapter implements Carrier 
     Exchange begun = new Exchange(this, request, gateway.observe(request, scheme()));
     exchange = begun;
     if (frame.isEndStream()) {
-      begun.bodyEnd();
+      begun.body().end();
     } else {
       expectBody(DEFAULT_BODY);
     }
@@ -115,11 +115,11 @@ final class Http2Stream extends ChannelInboundHandlerAdapter implements Carrier 
       return;
     }
     int length = data.content().readableBytes();
-    if (current.keepsBody() && !hold(length)) {
+    if (current.body().isKept() && !hold(length)) {
       closeAfterThis();
       current.refuse(Problems.overloaded());
     }
-    current.content(data.content());
+    current.body().content(data.content());
     if (data.isEndStream()) {
       bodyEnd(current);
     }
@@ -135,7 +135,7 @@ final class Http2Stream extends ChannelInboundHandlerAdapter implements Carrier 
 
   private void bodyEnd(Exchange current) {
     reading.clear();
-    current.bodyEnd();
+    current.body().end();
   }
 
   @Override
@@ -340,7 +340,7 @@ final class Http2Stream extends ChannelInboundHandlerAdapter implements Carrier 
   /** What still comes of a body after its answer is not worth more than a moment. */
   private void giveUpTheRest() {
     Exchange current = exchange;
-    if (!sent || current == null || current.bodyEnded()) {
+    if (!sent || current == null || current.body().ended()) {
       return;
     }
     if (last) {

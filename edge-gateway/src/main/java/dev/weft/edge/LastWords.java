@@ -1,5 +1,6 @@
 package dev.weft.edge;
 
+import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
@@ -17,8 +18,18 @@ final class LastWords extends ChannelDuplexHandler {
   /** How long a closed connection still reads. */
   private static final Duration LINGER = Duration.ofSeconds(1);
 
+  /** What comes meanwhile is thrown away up to here. */
+  private static final long THROWN_AWAY_MAX = 1024 * 1024;
+
+  private boolean deaf;
   private boolean linger;
   private boolean closing;
+  private long thrownAway;
+
+  /** From now on nothing that comes is worth looking at. */
+  void deafen() {
+    deaf = true;
+  }
 
   /** From now on the end of this connection is worth waiting for. */
   void linger() {
@@ -27,10 +38,14 @@ final class LastWords extends ChannelDuplexHandler {
 
   @Override
   public void channelRead(ChannelHandlerContext ctx, Object message) {
-    if (closing) {
-      ReferenceCountUtil.release(message);
-    } else {
+    if (!deaf) {
       ctx.fireChannelRead(message);
+      return;
+    }
+    thrownAway += message instanceof ByteBuf bytes ? bytes.readableBytes() : 0;
+    ReferenceCountUtil.release(message);
+    if (thrownAway > THROWN_AWAY_MAX) {
+      var _ = ctx.close();
     }
   }
 
@@ -48,6 +63,7 @@ final class LastWords extends ChannelDuplexHandler {
       return;
     }
     closing = true;
+    deaf = true;
     var _ = duplex.shutdownOutput();
     var _ =
         ctx.executor()

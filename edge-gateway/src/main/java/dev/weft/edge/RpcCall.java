@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Where a request is one message, the call starts when that is complete. Used on the event loop.
  */
-final class RpcCall extends ClientCall.Listener<byte[]> implements Exchange.Parts {
+final class RpcCall extends ClientCall.Listener<byte[]> implements Body.Parts {
   /** Replies on their way at once. */
   private static final int WINDOW = 16;
 
@@ -50,7 +50,7 @@ final class RpcCall extends ClientCall.Listener<byte[]> implements Exchange.Part
     if (!route.rpc().oneRequest()) {
       open();
     }
-    exchange.readParts(this);
+    exchange.body().readParts(this);
   }
 
   private ClientCall<byte[], byte[]> open() {
@@ -79,7 +79,7 @@ final class RpcCall extends ClientCall.Listener<byte[]> implements Exchange.Part
         () -> {
           protocol.read(part, this::message);
           if (call != null && !call.isReady()) {
-            exchange.pauseBody(true);
+            exchange.body().pause(true);
           }
         });
   }
@@ -133,7 +133,7 @@ final class RpcCall extends ClientCall.Listener<byte[]> implements Exchange.Part
 
   @Override
   public void onReady() {
-    exchange.pauseBody(false);
+    exchange.body().pause(false);
   }
 
   // To the client.

@@ -37,7 +37,7 @@ final class RpcRequests {
   void serve(Exchange exchange, Route route, RequestTarget target) {
     exchange.route(route);
     route.rpc().endOfLife().forEach(exchange::alsoAnswer);
-    exchange.holdBody();
+    exchange.body().hold();
     RpcProtocol protocol = protocol(exchange, route, target);
     exchange.refusals(protocol::refusal);
     Optional<Duration> timeout = protocol.timeout();

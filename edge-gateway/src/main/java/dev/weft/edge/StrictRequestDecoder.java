@@ -7,6 +7,8 @@ import io.netty.handler.codec.http.HttpMessage;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpRequestDecoder;
 import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.handler.codec.http.TooLongHttpHeaderException;
+import io.netty.handler.codec.http.TooLongHttpLineException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 
@@ -18,6 +20,7 @@ import java.util.List;
 final class StrictRequestDecoder extends HttpRequestDecoder {
   private static final int METHOD_AND_VERSION_BYTES = 32;
 
+  private final int uriBytes;
   private boolean requestLineRead;
   private boolean headRead;
   private boolean headBegun;
@@ -32,6 +35,16 @@ final class StrictRequestDecoder extends HttpRequestDecoder {
             .setUseRfc9112TransferEncoding(true)
             .setAllowDuplicateContentLengths(false)
             .setValidateHeaders(true));
+    uriBytes = limits.uriBytes();
+  }
+
+  /** What a client is told of something that was refused here. */
+  Problem problem(Throwable cause) {
+    return switch (cause) {
+      case TooLongHttpLineException _ -> Problems.targetTooLong(uriBytes);
+      case TooLongHttpHeaderException _ -> Problems.headerTooLong();
+      default -> Problems.malformedHttp();
+    };
   }
 
   /** Whether a part of a header was read and its end not yet. */

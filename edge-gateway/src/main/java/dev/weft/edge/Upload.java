@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * one with what path, query and headers say. No more of it is read than the service takes. Used on
  * the event loop.
  */
-final class Upload implements Exchange.Parts, Multipart.Reader {
+final class Upload implements Body.Parts, Multipart.Reader {
   private static final byte[] NOTHING = {};
 
   private final Exchange exchange;
@@ -49,7 +49,7 @@ final class Upload implements Exchange.Parts, Multipart.Reader {
   /** Begins to read what the client sends. */
   void start() {
     late.set(within);
-    exchange.readParts(this);
+    exchange.body().readParts(this);
   }
 
   // From the client.
@@ -71,7 +71,7 @@ final class Upload implements Exchange.Parts, Multipart.Reader {
           }
           late.set(within);
           if (call != null && !call.isReady()) {
-            exchange.pauseBody(true);
+            exchange.body().pause(true);
             late.clear();
           }
         });
@@ -159,7 +159,7 @@ final class Upload implements Exchange.Parts, Multipart.Reader {
           public void onReady() {
             if (!exchange.over()) {
               late.set(within);
-              exchange.pauseBody(false);
+              exchange.body().pause(false);
             }
           }
         },
