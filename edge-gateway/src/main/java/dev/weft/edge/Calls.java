@@ -10,7 +10,6 @@ import io.netty.handler.codec.http.HttpHeaders;
 import io.opentelemetry.context.Scope;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
@@ -26,20 +25,19 @@ final class Calls {
   private final Services services;
   private final Predicate<String> tokenServices;
   private final HttpLimits limits;
-  private final Executor threads;
+  private final LongWork work;
   private final AtomicInteger inFlight = new AtomicInteger();
   private final Slots streamsOfPrincipals;
   private final Slots streamsOfRoutes;
 
   /**
    * @param tokenServices services that users' tokens are passed on to
-   * @param threads for work that takes long
    */
-  Calls(Services services, Predicate<String> tokenServices, HttpLimits limits, Executor threads) {
+  Calls(Services services, Predicate<String> tokenServices, HttpLimits limits, LongWork work) {
     this.services = services;
     this.tokenServices = tokenServices;
     this.limits = limits;
-    this.threads = threads;
+    this.work = work;
     this.streamsOfPrincipals = new Slots(limits.streamsPerPrincipal());
     this.streamsOfRoutes = new Slots(limits.streamsPerRoute());
   }
@@ -65,15 +63,16 @@ final class Calls {
         asked.route(),
         asked.timeout(),
         (call, metadata, ended) -> {
-          if (asked.rpc().serverStreaming()) {
-            StreamFormat format = StreamFormat.of(asked);
-            new StreamCall(exchange, asked, format, call, ended).start(metadata, request);
-          } else {
-            call.start(new UnaryCall(exchange, asked, threads, ended), metadata);
+          if (asked.rpc().oneReply()) {
+            call.start(new UnaryCall(exchange, asked, work, ended), metadata);
             call.request(2);
-            call.sendMessage(request);
-            call.halfClose();
+          } else {
+            StreamFormat format = StreamFormat.of(asked);
+            call.start(new StreamCall(exchange, asked, format, call, ended).begin(), metadata);
+            call.request(format.window());
           }
+          call.sendMessage(request);
+          call.halfClose();
         });
   }
 

@@ -1,5 +1,6 @@
 package dev.weft.edge;
 
+import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
 import java.util.Map;
 
@@ -31,6 +32,9 @@ interface Carrier {
   /** The body may take as long as it likes: who reads it minds the time. */
   void expectNoBody();
 
+  /** Before the answer: says something that fails if the client has left without our notice. */
+  void probe();
+
   /** Reads no more of the body than was read, or goes on. */
   void pauseBody(boolean paused);
 
@@ -61,4 +65,12 @@ interface Carrier {
 
   /** Request and answer are both complete. */
   void done();
+
+  /**
+   * Steps aside for another protocol that the request asks for. Only HTTP/1.1 knows such requests.
+   *
+   * @return the connection, which still speaks HTTP
+   * @throws Refused if the client said more already: nobody knows in which of the two
+   */
+  Channel handOver();
 }

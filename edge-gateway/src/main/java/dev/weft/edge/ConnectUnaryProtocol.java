@@ -78,6 +78,12 @@ final class ConnectUnaryProtocol implements RpcProtocol {
   }
 
   @Override
+  public boolean endTakesLong() {
+    return coding.isPresent()
+        || (codec == ConnectCodec.JSON && body.size() > Gateway.INLINE_BYTES_MAX);
+  }
+
+  @Override
   public void begin(Exchange exchange, Map<String, String> headersOfIt) {
     said = headersOfIt;
   }

@@ -63,6 +63,22 @@ record Cors(Set<String> origins) {
         "600");
   }
 
+  /**
+   * Whether who names this origin may open a WebSocket, which browsers let any page do: a page of
+   * this host or of a listed origin, and who names none, since that is no page.
+   */
+  boolean mayConnect(HttpHeaders request) {
+    List<String> given = request.getAll("origin");
+    return given.isEmpty()
+        || allows(request)
+        || (given.size() == 1 && isOwn(given.getFirst(), String.valueOf(request.get("host"))));
+  }
+
+  /** By which scheme the page came is not known here, if a proxy before the edge ends TLS. */
+  private static boolean isOwn(String origin, String host) {
+    return origin.equalsIgnoreCase("https://" + host) || origin.equalsIgnoreCase("http://" + host);
+  }
+
   private boolean allows(HttpHeaders request) {
     List<String> given = request.getAll("origin");
     return given.size() == 1 && origins.contains(given.getFirst());

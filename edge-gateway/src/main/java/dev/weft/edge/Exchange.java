@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import dev.weft.mesh.Caller;
 import dev.weft.transcoder.Schema;
 import io.grpc.Metadata;
+import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.HttpRequest;
 import java.io.ByteArrayOutputStream;
@@ -178,7 +179,12 @@ final class Exchange {
       abort();
       return;
     }
-    observation.reason(problem.reason());
+    if (refusals == null) {
+      observation.reason(problem.reason());
+    } else {
+      // Of this form the status of HTTP may say nothing.
+      observation.called(Optional.of(problem));
+    }
     answer(refusals == null ? refusal(problem) : refusals.apply(problem));
   }
 
@@ -244,6 +250,34 @@ final class Exchange {
     }
   }
 
+  /**
+   * Hands the connection over to another protocol, which begins with an answer of this status and
+   * says {@link #finish} or {@link #gone} in the end.
+   *
+   * @throws Refused if it cannot be
+   */
+  Channel handOver(int status) {
+    Channel channel = connection.handOver();
+    begin();
+    observation.status(status);
+    return channel;
+  }
+
+  /** The protocol that the connection was handed over to has ended well. */
+  void finish(long written) {
+    if (!ended) {
+      ended = true;
+      observation.end(written);
+    }
+  }
+
+  /** Finds out whether the client is there although nothing of it is read; shows as it does. */
+  void probe() {
+    if (!begun && !ended) {
+      connection.probe();
+    }
+  }
+
   /** Whether an answer can end with trailers. */
   boolean hasTrailers() {
     return connection.hasTrailers();
@@ -270,10 +304,10 @@ final class Exchange {
 
   /** What to do when the edge is about to stop, for an answer that has no end of its own. */
   void onDrain(Runnable action) {
+    onDrain = action;
     if (draining) {
-      action.run();
-    } else {
-      onDrain = action;
+      // Not before whoever asks is through with what it begins.
+      loop().execute(this::drain);
     }
   }
 
@@ -342,7 +376,8 @@ final class Exchange {
     }
   }
 
-  private Map<String, String> headers(Answer answer) {
+  /** All that this answer has. */
+  Map<String, String> headers(Answer answer) {
     Map<String, String> headers = new LinkedHashMap<>();
     if (!answer.contentType().isEmpty()) {
       headers.put("Content-Type", answer.contentType());

@@ -1,12 +1,10 @@
 package dev.weft.edge;
 
-import io.grpc.MethodDescriptor.MethodType;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpVersion;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -43,10 +41,11 @@ final class Gateway {
   private final Identity identity;
   private final Calls calls;
   private final RpcRequests rpcs;
+  private final WebSockets webSockets;
   private final Cors cors;
   private final HttpLimits limits;
   private final HttpTelemetry telemetry;
-  private final Executor threads;
+  private final LongWork work;
 
   /**
    * @param caughtUp whether a path that is not known is nobody's
@@ -65,12 +64,13 @@ final class Gateway {
     this.services = services;
     this.caughtUp = caughtUp;
     this.identity = new Identity(tokens, threads);
-    this.calls = new Calls(services, tokenServices, limits, threads);
-    this.rpcs = new RpcRequests(identity, calls);
+    this.work = new LongWork(threads);
+    this.calls = new Calls(services, tokenServices, limits, work);
+    this.rpcs = new RpcRequests(identity, calls, work);
+    this.webSockets = new WebSockets(identity, calls, cors, limits);
     this.cors = cors;
     this.limits = limits;
     this.telemetry = telemetry;
-    this.threads = threads;
   }
 
   Observation observe(HttpRequest request, String scheme) {
@@ -93,16 +93,23 @@ final class Gateway {
           RouteTable routes = services.routes();
           Route named = routes.named(target.path());
           if (named != null) {
-            named(exchange, named, target);
+            if (named.rpc().unary() || !openedWebSocket(exchange, routes, target)) {
+              named(exchange, named, target);
+            }
             return;
           }
           switch (routes.match(exchange.method(), target)) {
             case RouteTable.Unknown() -> throw new Refused(unknown(exchange));
-            case RouteTable.WrongMethod(var allowed) -> wrongMethod(exchange, allowed);
+            case RouteTable.WrongMethod(var allowed) -> {
+              if (!openedWebSocket(exchange, routes, target)) {
+                wrongMethod(exchange, allowed);
+              }
+            }
             case RouteTable.Found found -> {
               if (Cors.isPreflight(exchange.method(), request.headers())) {
                 wrongMethod(exchange, List.of(found.route().httpMethod(), "OPTIONS"));
-              } else {
+              } else if (found.route().rpc().unary()
+                  || !openedWebSocket(exchange, routes, target)) {
                 found(exchange, found, target);
               }
             }
@@ -162,6 +169,25 @@ final class Gateway {
     exchange.answer(Answer.empty(204, Map.of()));
   }
 
+  /** Whether a WebSocket is asked for where there is a stream of messages: then it is answered. */
+  private boolean openedWebSocket(Exchange exchange, RouteTable routes, RequestTarget target) {
+    Optional<RouteTable.Found> stream =
+        WebSockets.areAskedFor(exchange.request())
+            ? WebSockets.stream(routes, target)
+            : Optional.empty();
+    stream.ifPresent(found -> webSockets.serve(exchange, found, target));
+    return stream.isPresent();
+  }
+
+  private static void webSocketRequired(Exchange exchange) {
+    // HTTP/2 has no such headers.
+    if (!exchange.hasTrailers()) {
+      exchange.alsoAnswer("Upgrade", "websocket");
+      exchange.alsoAnswer("Connection", "Upgrade");
+    }
+    throw new Refused(Problems.webSocketRequired());
+  }
+
   /** A path that names an RPC. */
   private void named(Exchange exchange, Route route, RequestTarget target) {
     List<String> methods = RpcRequests.methods(route);
@@ -175,11 +201,9 @@ final class Gateway {
   private void found(Exchange exchange, RouteTable.Found found, RequestTarget target) {
     exchange.route(found.route());
     found.route().rpc().endOfLife().forEach(exchange::alsoAnswer);
-    MethodType type = found.route().rpc().grpc().getType();
-    boolean upload =
-        type == MethodType.CLIENT_STREAMING && found.route().transcoder().takesAnything();
-    if (type != MethodType.UNARY && type != MethodType.SERVER_STREAMING && !upload) {
-      throw new Refused(Problems.streamingRequests());
+    boolean upload = !found.route().rpc().oneRequest();
+    if (upload && (exchange.method().equals("GET") || exchange.isHead())) {
+      webSocketRequired(exchange);
     }
     HttpHeaders headers = exchange.request().headers();
     Asked asked =
@@ -207,7 +231,7 @@ final class Gateway {
         asked.rpc().access(),
         () -> {
           if (upload) {
-            new Upload(exchange, asked, calls, threads, limits.bodyWithin()).start();
+            new Upload(exchange, asked, calls, work, limits.bodyWithin()).start();
           } else {
             exchange.body().read(body -> guarded(exchange, () -> transcode(exchange, asked, body)));
           }
@@ -218,7 +242,7 @@ final class Gateway {
     Transcoder transcoder = asked.route().transcoder();
     if (transcoder.answersAnything()) {
       // Of what type, the answer says.
-    } else if (asked.rpc().serverStreaming()) {
+    } else if (!asked.rpc().oneReply()) {
       StreamFormat.of(asked.accept());
     } else if (!asked.accept().takes("application/json")) {
       throw new Refused(Problems.notAcceptable("application/json"));
@@ -230,10 +254,12 @@ final class Gateway {
       exchange.closeAfterThis();
       throw new Refused(Problems.bodyTooLong(most));
     }
-    if (transcoder.takesBody()
-        && !transcoder.takesAnything()
-        && exchange.body().announced()
-        && !isJson(headers.getAll("content-type"))) {
+    if (!transcoder.takesBody() || transcoder.takesAnything() || !exchange.body().announced()) {
+      return;
+    }
+    if (!asked.rpc().oneRequest()) {
+      JsonElements.Form.of(headers);
+    } else if (!MediaTypes.isText(headers.getAll("content-type"), "application/json")) {
       throw new Refused(Problems.mediaType());
     }
   }
@@ -271,43 +297,15 @@ final class Gateway {
     return coding;
   }
 
-  private static boolean isJson(List<String> contentTypes) {
-    if (contentTypes.size() != 1) {
-      return false;
-    }
-    String[] parts = contentTypes.getFirst().toLowerCase(Locale.ROOT).split(";", -1);
-    if (!parts[0].strip().equals("application/json")) {
-      return false;
-    }
-    for (int i = 1; i < parts.length; i++) {
-      String parameter = parts[i].strip().replace("\"", "");
-      if (parameter.startsWith("charset=") && !parameter.equals("charset=utf-8")) {
-        return false;
-      }
-    }
-    return true;
-  }
-
   private void transcode(Exchange exchange, Asked asked, byte[] body) {
     if (body.length <= INLINE_BYTES_MAX && asked.coding().isEmpty()) {
       calls.start(exchange, asked, request(exchange, asked, body));
       return;
     }
-    threads.execute(
-        () -> {
-          Runnable then;
-          try {
-            byte[] request = request(exchange, asked, body);
-            then = () -> calls.start(exchange, asked, request);
-          } catch (RuntimeException e) {
-            then =
-                () -> {
-                  throw e;
-                };
-          }
-          Runnable next = then;
-          exchange.loop().execute(() -> guarded(exchange, next));
-        });
+    work.run(
+        exchange,
+        () -> request(exchange, asked, body),
+        request -> calls.start(exchange, asked, request));
   }
 
   private static byte[] request(Exchange exchange, Asked asked, byte[] body) {

@@ -267,6 +267,14 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
     awaited.clear();
   }
 
+  /** Any number of interim answers may come before the answer (RFC 9110, 15.2). */
+  @Override
+  public void probe() {
+    if (current != null && current.request().protocolVersion().equals(HttpVersion.HTTP_1_1)) {
+      sendContinue();
+    }
+  }
+
   @Override
   public void pauseBody(boolean pause) {
     inbox.pauseBody(pause);
@@ -365,6 +373,20 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
     } else {
       linger();
     }
+  }
+
+  @Override
+  public Channel handOver() {
+    if (!inbox.isEmpty() || decoder.inHead()) {
+      closeAfterThis();
+      throw new Refused(Problems.malformedHttp());
+    }
+    current = null;
+    awaited.close();
+    stalled.close();
+    inbox.close();
+    channel.pipeline().remove(this);
+    return channel;
   }
 
   private void goOn() {

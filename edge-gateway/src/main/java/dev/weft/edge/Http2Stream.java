@@ -150,6 +150,10 @@ final class Http2Stream extends ChannelInboundHandlerAdapter implements Carrier 
     reading.clear();
   }
 
+  /** The connection is read whatever becomes of this stream, and so its end is noticed. */
+  @Override
+  public void probe() {}
+
   @Override
   public void pauseBody(boolean paused) {
     channel.config().setAutoRead(!paused);
@@ -354,6 +358,11 @@ final class Http2Stream extends ChannelInboundHandlerAdapter implements Carrier 
   @Override
   public void done() {
     reading.clear();
+  }
+
+  @Override
+  public Channel handOver() {
+    throw new IllegalStateException("a request of HTTP/2 asks for no other protocol");
   }
 
   @Override

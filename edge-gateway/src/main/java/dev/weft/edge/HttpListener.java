@@ -129,10 +129,13 @@ final class HttpListener implements AutoCloseable {
   private static void drain(Channel connection) {
     Http1Connection http1 = connection.pipeline().get(Http1Connection.class);
     Http2Connection http2 = connection.pipeline().get(Http2Connection.class);
+    WebSocket socket = connection.pipeline().get(WebSocket.class);
     if (http1 != null) {
       http1.drain();
     } else if (http2 != null) {
       http2.drain();
+    } else if (socket != null) {
+      socket.drain();
     } else {
       var _ = connection.close();
     }

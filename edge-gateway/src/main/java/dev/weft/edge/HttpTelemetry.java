@@ -2,6 +2,7 @@ package dev.weft.edge;
 
 import dev.weft.mesh.RequestId;
 import dev.weft.mesh.Telemetry;
+import io.grpc.Status;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpRequest;
 import io.opentelemetry.api.common.AttributeKey;
@@ -40,6 +41,10 @@ final class HttpTelemetry {
   private static final AttributeKey<String> ERROR = AttributeKey.stringKey("error.type");
   private static final AttributeKey<Long> STATUS =
       AttributeKey.longKey("http.response.status_code");
+
+  /** Named as mesh names it, on those answers only whose status of HTTP does not say it. */
+  private static final AttributeKey<String> CODE =
+      AttributeKey.stringKey("rpc.response.status_code");
 
   private static final Set<String> METHODS =
       Set.of("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT");
@@ -102,7 +107,8 @@ final class HttpTelemetry {
 
   void ended(Observation request) {
     active.add(-1);
-    boolean failed = request.status() >= 500;
+    Status.Code code = request.code();
+    boolean failed = request.status() >= 500 || (code != null && HttpStatuses.of(code) >= 500);
     AttributesBuilder attributes =
         Attributes.builder().put(METHOD, request.method()).put(SCHEME, request.scheme());
     if (!request.route().isEmpty()) {
@@ -111,8 +117,11 @@ final class HttpTelemetry {
     if (request.status() != 0) {
       attributes.put(STATUS, (long) request.status());
     }
+    if (code != null) {
+      attributes.put(CODE, code.name());
+    }
     if (failed) {
-      attributes.put(ERROR, Integer.toString(request.status()));
+      attributes.put(ERROR, code == null ? Integer.toString(request.status()) : code.name());
     } else if (request.left()) {
       attributes.put(ERROR, "client_left");
     }

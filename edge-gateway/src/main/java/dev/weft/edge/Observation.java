@@ -1,9 +1,12 @@
 package dev.weft.edge;
 
+import io.grpc.Status;
 import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.api.trace.SpanContext;
 import io.opentelemetry.context.Context;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** What is noted of one request: for its span, its metrics and its line in the access log. */
 final class Observation {
@@ -21,6 +24,7 @@ final class Observation {
   private String service = "";
   private String reason = "";
   private int status;
+  private Status.@Nullable Code code;
   private long bytes;
   private boolean gone;
 
@@ -88,6 +92,12 @@ final class Observation {
     reason = of;
   }
 
+  /** How the call ended, for an answer whose status does not say it. */
+  void called(Optional<Problem> failure) {
+    code = failure.map(Problem::code).orElse(Status.Code.OK);
+    failure.ifPresent(problem -> reason = problem.reason());
+  }
+
   /** The answer is complete. */
   void end(long bytesSent) {
     bytes = bytesSent;
@@ -126,6 +136,11 @@ final class Observation {
 
   int status() {
     return status;
+  }
+
+  /** How the call ended, where the status does not say it. */
+  Status.@Nullable Code code() {
+    return code;
   }
 
   long bytes() {

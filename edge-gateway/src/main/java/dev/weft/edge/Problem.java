@@ -167,6 +167,25 @@ record Problem(
     return new Problem(status, code, reason, message, more, violations, retryAfter);
   }
 
+  /** The same problem, of one element of a list of requests; the first is 0. */
+  Problem ofElement(long index) {
+    Problem plain =
+        new Problem(
+            status,
+            code,
+            reason,
+            "element " + index + ": " + message,
+            details.stream().filter(detail -> !detail.is(BadRequest.class)).toList(),
+            List.of(),
+            retryAfter);
+    return violations.isEmpty()
+        ? plain
+        : plain.withViolations(
+            violations.stream()
+                .map(v -> new Violation("/" + index + v.pointer(), v.detail()))
+                .toList());
+  }
+
   /** The same problem, to be tried again after this time. */
   Problem withRetryAfter(Duration delay) {
     return new Problem(status, code, reason, message, details, violations, Optional.of(delay));

@@ -149,6 +149,35 @@ final class Problems {
     return Problem.of(401, Code.UNAUTHENTICATED, "TOKEN_INVALID", "the token is not valid");
   }
 
+  static Problem originNotAllowed() {
+    return Problem.of(
+        403,
+        Code.PERMISSION_DENIED,
+        "ORIGIN_NOT_ALLOWED",
+        "pages of this origin may not open a WebSocket here");
+  }
+
+  static Problem webSocketVersion() {
+    return Problem.of(
+        426, Code.UNIMPLEMENTED, "WEBSOCKET_VERSION", "there is version 13 of WebSocket only");
+  }
+
+  static Problem webSocketRequired() {
+    return Problem.of(
+        426,
+        Code.UNIMPLEMENTED,
+        "WEBSOCKET_REQUIRED",
+        "this method takes a stream of messages, which a GET brings over a WebSocket only");
+  }
+
+  static Problem messageBehindTheEnd() {
+    return Problem.of(
+        400,
+        Code.INVALID_ARGUMENT,
+        "MESSAGE_AFTER_END",
+        "no message may follow the last, or the empty one that says there are no more");
+  }
+
   static Problem roleRequired() {
     return Problem.of(
         403, Code.PERMISSION_DENIED, "ROLE_REQUIRED", "the user has none of the roles required");
@@ -222,11 +251,12 @@ final class Problems {
         505, Code.UNIMPLEMENTED, "HTTP_VERSION", "gRPC is spoken over HTTP/2; gRPC-Web is not");
   }
 
-  static Problem streamingRequests() {
+  static Problem streamMediaType() {
     return Problem.of(
-        501,
-        Code.UNIMPLEMENTED,
-        "STREAMING_REQUEST",
-        "this method takes a stream of messages, which is served over gRPC only");
+        415,
+        Code.INVALID_ARGUMENT,
+        "UNSUPPORTED_MEDIA_TYPE",
+        "a body of many messages must be application/x-ndjson or an array of application/json,"
+            + " in UTF-8");
   }
 }

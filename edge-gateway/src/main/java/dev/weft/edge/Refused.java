@@ -18,6 +18,11 @@ final class Refused extends RuntimeException {
     return problem;
   }
 
+  /** The same, said of one element of a stream of messages; the first is 0. */
+  Refused ofElement(long index) {
+    return new Refused(problem.ofElement(index));
+  }
+
   /** 400: the request is wrong as a whole. */
   static Refused badRequest(String reason, String message) {
     return new Refused(Problem.of(400, Status.Code.INVALID_ARGUMENT, reason, message));

@@ -54,8 +54,9 @@ record Rpc(
     return grpc.getType().clientSendsOneMessage();
   }
 
-  boolean serverStreaming() {
-    return grpc.getType() == MethodType.SERVER_STREAMING;
+  /** Whether a reply is one message, however many the request is. */
+  boolean oneReply() {
+    return grpc.getType().serverSendsOneMessage();
   }
 
   /** How to call a method with bytes. */

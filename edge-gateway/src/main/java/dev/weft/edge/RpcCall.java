@@ -25,6 +25,7 @@ final class RpcCall extends ClientCall.Listener<byte[]> implements Body.Parts {
   private final RpcProtocol protocol;
   private final Optional<Duration> timeout;
   private final Calls calls;
+  private final LongWork work;
   private @Nullable ClientCall<byte[], byte[]> call;
   private byte @Nullable [] request;
   private Runnable ended = () -> {};
@@ -37,12 +38,14 @@ final class RpcCall extends ClientCall.Listener<byte[]> implements Body.Parts {
       Route route,
       RpcProtocol protocol,
       Optional<Duration> timeout,
-      Calls calls) {
+      Calls calls,
+      LongWork work) {
     this.exchange = exchange;
     this.route = route;
     this.protocol = protocol;
     this.timeout = timeout;
     this.calls = calls;
+    this.work = work;
   }
 
   /** Begins to read what the client sends. */
@@ -99,20 +102,29 @@ final class RpcCall extends ClientCall.Listener<byte[]> implements Body.Parts {
 
   @Override
   public void end() {
-    guarded(
-        () -> {
-          protocol.readEnd(this::message);
-          ClientCall<byte[], byte[]> to = call;
-          if (to == null) {
-            byte[] only = request;
-            if (only == null) {
-              throw new Refused(Problems.oneMessage());
-            }
-            to = open();
-            to.sendMessage(only);
-          }
-          to.halfClose();
-        });
+    if (protocol.endTakesLong()) {
+      work.run(exchange, this::readEnd, RpcCall::sendEnd);
+    } else {
+      guarded(() -> readEnd().sendEnd());
+    }
+  }
+
+  private RpcCall readEnd() {
+    protocol.readEnd(this::message);
+    return this;
+  }
+
+  private void sendEnd() {
+    ClientCall<byte[], byte[]> to = call;
+    if (to == null) {
+      byte[] only = request;
+      if (only == null) {
+        throw new Refused(Problems.oneMessage());
+      }
+      to = open();
+      to.sendMessage(only);
+    }
+    to.halfClose();
   }
 
   @Override
@@ -190,6 +202,7 @@ final class RpcCall extends ClientCall.Listener<byte[]> implements Body.Parts {
 
   private void finish(Optional<Problem> failure, Map<String, String> trailers) {
     over = true;
+    exchange.observation().called(failure);
     if (failure.isPresent() && !begun) {
       exchange.refuse(failure.get());
       return;
@@ -197,7 +210,6 @@ final class RpcCall extends ClientCall.Listener<byte[]> implements Body.Parts {
     if (!begun) {
       protocol.begin(exchange, Map.of());
     }
-    failure.ifPresent(problem -> exchange.observation().reason(problem.reason()));
     protocol.end(exchange, failure, trailers);
   }
 }

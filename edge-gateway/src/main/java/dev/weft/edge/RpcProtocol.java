@@ -28,6 +28,14 @@ interface RpcProtocol {
   /** The body is complete. As {@link #read}. */
   void readEnd(Consumer<byte[]> messages);
 
+  /**
+   * Whether {@link #readEnd} takes longer than an event loop may be kept; it is called on another
+   * thread then. Only where the request is one message.
+   */
+  default boolean endTakesLong() {
+    return false;
+  }
+
   /** The service has answered: these headers, and replies later. */
   void begin(Exchange exchange, Map<String, String> headers);
 

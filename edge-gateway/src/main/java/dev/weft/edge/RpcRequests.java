@@ -20,10 +20,12 @@ final class RpcRequests {
 
   private final Identity identity;
   private final Calls calls;
+  private final LongWork work;
 
-  RpcRequests(Identity identity, Calls calls) {
+  RpcRequests(Identity identity, Calls calls, LongWork work) {
     this.identity = identity;
     this.calls = calls;
+    this.work = work;
   }
 
   /** The methods of HTTP that this RPC is called with. */
@@ -44,7 +46,7 @@ final class RpcRequests {
     identity.authorise(
         exchange,
         route.rpc().access(),
-        () -> new RpcCall(exchange, route, protocol, timeout, calls).start());
+        () -> new RpcCall(exchange, route, protocol, timeout, calls, work).start());
   }
 
   /** Whether this is a call by name, though of nothing that is known; it is refused as one then. */

@@ -245,6 +245,8 @@ record ServiceSchema(
       throw new InvalidRule("a body with " + httpMethod);
     }
     PathTemplate template = PathTemplate.parse(path);
+    // A stream of messages can only come as bodies, whether or not the rule says it.
+    String body = rule.getBody().isEmpty() && method.isClientStreaming() ? "*" : rule.getBody();
     Transcoder transcoder =
         new Transcoder(
             method,
@@ -253,7 +255,7 @@ record ServiceSchema(
             new Transcoder.Binding(
                 httpMethod.equals("PATCH"),
                 template.variables(),
-                rule.getBody(),
+                body,
                 rule.getResponseBody(),
                 true));
     return new Route(httpMethod, template, rpc, transcoder, Optional.empty());

@@ -4,6 +4,7 @@ import dev.weft.transcoder.RawBody;
 import io.grpc.ClientCall;
 import io.grpc.Metadata;
 import io.grpc.Status;
+import java.util.Optional;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -49,13 +50,10 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
     this.ended = ended;
   }
 
-  void start(Metadata metadata, byte[] request) {
+  /** Gets ready for the call to start, with this as its listener. */
+  StreamCall begin() {
     calledAt = exchange.timing().now();
     exchange.onWritable(this::askForMore);
-    call.start(this, metadata);
-    call.request(format.window());
-    call.sendMessage(request);
-    call.halfClose();
     if (format.heartbeat().length > 0) {
       heartbeat =
           exchange
@@ -63,14 +61,16 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
               .scheduleAtFixedRate(
                   this::beat, HEARTBEAT_SECONDS, HEARTBEAT_SECONDS, TimeUnit.SECONDS);
     }
-    exchange.onDrain(this::leave);
+    // A stream would hold the end of this process up; the client finds another edge.
+    exchange.onDrain(() -> fail(Problems.stopping()));
+    return this;
   }
 
-  /** A stream would hold the end of this process up; the client finds another edge. */
-  private void leave() {
+  /** Something on this side ends it. */
+  void fail(Problem problem) {
     if (!over) {
-      finish(Problems.stopping());
-      call.cancel("the edge stops", null);
+      finish(problem);
+      call.cancel(problem.message(), null);
     }
   }
 
@@ -96,11 +96,10 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
       }
     } catch (RuntimeException e) {
       log.error("a reply of {} cannot be printed", asked.rpc().name(), e);
-      finish(Problem.internal());
-      call.cancel("the reply cannot be printed", e);
+      fail(Problem.internal());
       return;
     }
-    begin(type);
+    answer(type);
     if (over) {
       return;
     }
@@ -122,15 +121,16 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
       finish(Problem.of(status, trailers, asked.route().transcoder()));
       return;
     }
-    begin(format.mediaType());
+    answer(format.mediaType());
     if (!over) {
       over();
+      exchange.observation().called(Optional.empty());
       exchange.write(format.end(replies == 0));
       exchange.endStream();
     }
   }
 
-  private void begin(String type) {
+  private void answer(String type) {
     if (begun) {
       return;
     }
@@ -158,7 +158,7 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
       exchange.refuse(problem);
       return;
     }
-    exchange.observation().reason(problem.reason());
+    exchange.observation().called(Optional.of(problem));
     if (format == StreamFormat.RAW) {
       // Nothing can be said behind bytes of any kind: the client sees that they are not whole.
       exchange.abort();
@@ -185,7 +185,7 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
 
   private void beat() {
     if (!over && exchange.writable()) {
-      begin(format.mediaType());
+      answer(format.mediaType());
       if (!over) {
         exchange.write(format.heartbeat());
       }

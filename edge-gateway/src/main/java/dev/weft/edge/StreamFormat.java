@@ -87,11 +87,16 @@ enum StreamFormat {
   /** The end of a stream that failed after its first message. */
   byte[] failure(byte[] problem) {
     return switch (this) {
-      case NDJSON -> join("{\"error\":", problem, "}\n");
-      case ARRAY -> join(",{\"error\":", problem, "}]");
+      case NDJSON -> join("", record(problem), "\n");
+      case ARRAY -> join(",", record(problem), "]");
       case EVENTS -> join("event: error\ndata: ", problem, "\n\n");
       case RAW -> throw new IllegalStateException("it cannot say so");
     };
+  }
+
+  /** What stands for a failure where a message would stand. */
+  static byte[] record(byte[] problem) {
+    return join("{\"error\":", problem, "}");
   }
 
   /** Something that says only that the stream lives; empty where the format knows no such thing. */

@@ -4,7 +4,6 @@ import dev.weft.failpoint.FailPoint;
 import io.grpc.ClientCall;
 import io.grpc.Metadata;
 import io.grpc.Status;
-import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -15,20 +14,19 @@ final class UnaryCall extends ClientCall.Listener<byte[]> {
 
   private final Exchange exchange;
   private final Asked asked;
-  private final Executor threads;
+  private final LongWork work;
   private final Runnable ended;
   private final long began;
   private Metadata headers = new Metadata();
   private byte @Nullable [] reply;
 
   /**
-   * @param threads for work that takes long
    * @param ended called once, when the call is over
    */
-  UnaryCall(Exchange exchange, Asked asked, Executor threads, Runnable ended) {
+  UnaryCall(Exchange exchange, Asked asked, LongWork work, Runnable ended) {
     this.exchange = exchange;
     this.asked = asked;
-    this.threads = threads;
+    this.work = work;
     this.ended = ended;
     this.began = exchange.timing().now();
   }
@@ -77,10 +75,6 @@ final class UnaryCall extends ClientCall.Listener<byte[]> {
       exchange.answer(plain.coded(coding));
       return;
     }
-    threads.execute(
-        () -> {
-          Answer coded = plain.coded(coding);
-          exchange.loop().execute(() -> exchange.answer(coded));
-        });
+    work.run(exchange, () -> plain.coded(coding), exchange::answer);
   }
 }

@@ -5,50 +5,67 @@ import io.grpc.ForwardingClientCallListener.SimpleForwardingClientCallListener;
 import io.grpc.Metadata;
 import io.netty.buffer.ByteBuf;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.concurrent.Executor;
+import java.util.Objects;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Passes the body of a request on to a client stream as it comes: each part is a message, the first
- * one with what path, query and headers say. No more of it is read than the service takes. Used on
- * the event loop.
+ * Passes the body of a request on to a stream of messages as it comes. No more of it is read than
+ * the service takes. Used on the event loop.
  */
-final class Upload implements Body.Parts, Multipart.Reader {
-  private static final byte[] NOTHING = {};
-
+final class Upload implements Body.Parts {
   private final Exchange exchange;
   private final Asked asked;
   private final Calls calls;
-  private final Executor threads;
+  private final LongWork work;
   private final Duration within;
   private final DeadlineTimer late;
-  private final List<RequestTarget.Parameter> query;
-  private final @Nullable Multipart form;
-  private String contentType;
+  private final DeadlineTimer unread;
+  private final Reader reader;
   private @Nullable ClientCall<byte[], byte[]> call;
+  private Consumer<Problem> failing;
   private long taken;
 
+  /** Makes messages of a body as it comes. Throws {@link Refused} with what is wrong with it. */
+  interface Reader {
+    void read(byte[] part);
+
+    /** The body is complete. */
+    void end();
+  }
+
   /**
-   * @param threads for work that takes long
-   * @param within how long the client may send nothing although it might
+   * @param within how long a client may send nothing although it might, unless it waits for replies
    */
-  Upload(Exchange exchange, Asked asked, Calls calls, Executor threads, Duration within) {
+  Upload(Exchange exchange, Asked asked, Calls calls, LongWork work, Duration within) {
     this.exchange = exchange;
     this.asked = asked;
     this.calls = calls;
-    this.threads = threads;
+    this.work = work;
+    this.failing = exchange::refuse;
     this.within = within;
     this.late = new DeadlineTimer(exchange.loop(), () -> fail(Problems.tooSlow()));
-    this.query = new ArrayList<>(asked.target().query());
-    this.contentType = asked.headers().contentType();
-    this.form = Multipart.is(contentType) ? Multipart.of(contentType, this) : null;
+    this.unread = new DeadlineTimer(exchange.loop(), this::probe);
+    this.reader =
+        asked.route().transcoder().takesAnything()
+            ? new RawMessages(asked, this::message)
+            : new JsonElements(asked, form(), this::message);
+  }
+
+  /** A body that says nothing of itself has no elements. */
+  private JsonElements.Form form() {
+    return exchange.body().announced()
+        ? JsonElements.Form.of(exchange.request().headers())
+        : JsonElements.Form.LINES;
   }
 
   /** Begins to read what the client sends. */
   void start() {
-    late.set(within);
+    if (!asked.rpc().oneReply()) {
+      // The service may be the first to speak.
+      open();
+    }
+    expectMore();
     exchange.body().readParts(this);
   }
 
@@ -64,33 +81,39 @@ final class Upload implements Body.Parts, Multipart.Reader {
           }
           byte[] bytes = new byte[part.readableBytes()];
           part.readBytes(bytes);
-          if (form == null) {
-            data(bytes);
-          } else {
-            form.read(bytes);
-          }
-          late.set(within);
+          reader.read(bytes);
           if (call != null && !call.isReady()) {
             exchange.body().pause(true);
             late.clear();
+            unread.set(within);
+          } else {
+            expectMore();
           }
         });
   }
 
+  private void expectMore() {
+    unread.clear();
+    if (asked.rpc().oneReply()) {
+      late.set(within);
+    }
+  }
+
+  /** A client that is not read does not show that it has left. */
+  private void probe() {
+    if (!exchange.over()) {
+      exchange.probe();
+      unread.set(within);
+    }
+  }
+
   @Override
   public void end() {
-    late.close();
+    stopWaiting();
     guarded(
         () -> {
-          if (form != null) {
-            form.end();
-          }
-          if (call == null) {
-            data(NOTHING);
-          }
-          if (call != null) {
-            call.halfClose();
-          }
+          reader.end();
+          started().halfClose();
         });
   }
 
@@ -100,6 +123,9 @@ final class Upload implements Body.Parts, Multipart.Reader {
   }
 
   private void guarded(Runnable work) {
+    if (exchange.over()) {
+      return;
+    }
     try {
       work.run();
     } catch (Refused e) {
@@ -111,59 +137,66 @@ final class Upload implements Body.Parts, Multipart.Reader {
     if (exchange.over()) {
       return;
     }
-    late.close();
+    stopWaiting();
     // What is still to come of the body says nothing any more.
     exchange.closeAfterThis();
-    exchange.refuse(problem);
+    failing.accept(problem);
     if (call != null) {
       call.cancel(problem.message(), null);
     }
   }
 
-  // Of a form.
-
-  @Override
-  public void field(String name, String value) {
-    query.add(new RequestTarget.Parameter(name, value));
+  private void stopWaiting() {
+    late.close();
+    unread.close();
   }
 
-  @Override
-  public void file(String type) {
-    contentType = type;
+  // To the service.
+
+  private void message(byte[] message) {
+    started().sendMessage(message);
   }
 
-  @Override
-  public void data(byte[] part) {
-    Transcoder transcoder = asked.route().transcoder();
-    if (call != null) {
-      call.sendMessage(transcoder.part(part));
-      return;
-    }
-    byte[] first =
-        transcoder.request(asked.found().variables(), query, part, asked.headers().of(contentType));
+  private ClientCall<byte[], byte[]> started() {
+    return call == null ? open() : call;
+  }
+
+  private ClientCall<byte[], byte[]> open() {
     calls.open(
         exchange,
         asked.route(),
         asked.timeout(),
         (opened, metadata, ended) -> {
           call = opened;
-          begin(opened, metadata, ended);
-          opened.sendMessage(first);
+          start(opened, metadata, ended);
         });
+    return Objects.requireNonNull(call);
   }
 
-  private void begin(ClientCall<byte[], byte[]> opened, Metadata metadata, Runnable ended) {
-    opened.start(
-        new SimpleForwardingClientCallListener<>(new UnaryCall(exchange, asked, threads, ended)) {
-          @Override
-          public void onReady() {
-            if (!exchange.over()) {
-              late.set(within);
-              exchange.body().pause(false);
-            }
-          }
-        },
-        metadata);
-    opened.request(2);
+  private void start(ClientCall<byte[], byte[]> opened, Metadata metadata, Runnable ended) {
+    if (asked.rpc().oneReply()) {
+      opened.start(waking(new UnaryCall(exchange, asked, work, ended)), metadata);
+      opened.request(2);
+    } else {
+      StreamFormat format = StreamFormat.of(asked);
+      StreamCall stream = new StreamCall(exchange, asked, format, opened, ended);
+      // What went wrong is told as it is told of the service.
+      failing = stream::fail;
+      opened.start(waking(stream.begin()), metadata);
+      opened.request(format.window());
+    }
+  }
+
+  /** Has the body read on when the service takes more of it. */
+  private ClientCall.Listener<byte[]> waking(ClientCall.Listener<byte[]> answer) {
+    return new SimpleForwardingClientCallListener<>(answer) {
+      @Override
+      public void onReady() {
+        if (!exchange.over()) {
+          expectMore();
+          exchange.body().pause(false);
+        }
+      }
+    };
   }
 }

@@ -4,7 +4,6 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.Message;
 import dev.weft.edge.library.AddBooksRequest;
@@ -22,7 +21,6 @@ import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.net.URI;
-import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
@@ -43,7 +41,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 class CallsByNameTest {
   private static final String SERVICE = "/library.v1.Library/";
   private static final LibraryService LIBRARY = new LibraryService();
-  private static final HttpClient CLIENT = HttpClient.newHttpClient();
   private static EdgeFixture fixture;
 
   /** A frame of a body: its flags and what it holds. */
@@ -51,14 +48,11 @@ class CallsByNameTest {
 
   @BeforeAll
   static void open() throws Exception {
-    fixture = new EdgeFixture();
-    fixture.add("library", LIBRARY);
-    await().until(() -> fixture.status("/library/books/b1") == 200);
+    fixture = EdgeFixture.with(LIBRARY);
   }
 
   @AfterAll
   static void close() throws Exception {
-    CLIENT.close();
     fixture.close();
   }
 
@@ -72,12 +66,12 @@ class CallsByNameTest {
     if (headers.length > 0) {
       request.headers(headers);
     }
-    return CLIENT.send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
+    return fixture.client.send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
   }
 
   private static HttpResponse<byte[]> get(String pathAndQuery) throws Exception {
     URI uri = fixture.uri(SERVICE + pathAndQuery);
-    return CLIENT.send(
+    return fixture.client.send(
         HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofByteArray());
   }
 
@@ -255,6 +249,18 @@ class CallsByNameTest {
       out.write(text.getBytes(UTF_8));
     }
     return bytes.toByteArray();
+  }
+
+  @Test
+  void takesALargeMessageOfJson() throws Exception {
+    String base64 = Base64.getEncoder().encodeToString(LibraryService.bytes(150_000));
+    String json = "{\"cover\":{\"data\":\"" + base64 + "\"},\"title\":\"";
+
+    assertThat(text(post("PutCover", "application/json", (json + "T\"}").getBytes(UTF_8))))
+        .contains("\"length\":150000", "\"title\":\"T\"");
+    HttpResponse<byte[]> torn = post("PutCover", "application/json", json.getBytes(UTF_8));
+    assertThat(torn.statusCode()).isEqualTo(400);
+    assertThat(text(torn)).contains("\"code\":\"invalid_argument\"");
   }
 
   @ParameterizedTest

@@ -10,7 +10,6 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
@@ -31,22 +30,15 @@ import org.junit.jupiter.params.provider.ValueSource;
 class CompressionTest {
   private static final String PAGE = "/library/books?pageSize=50";
   private static final LibraryService LIBRARY = new LibraryService();
-  private static final HttpClient CLIENT = HttpClient.newHttpClient();
   private static EdgeFixture fixture;
 
   @BeforeAll
   static void open() throws Exception {
-    fixture = new EdgeFixture();
-    fixture.add("library", LIBRARY);
-    await()
-        .atMost(Duration.ofSeconds(10))
-        .pollInterval(Duration.ofMillis(10))
-        .until(() -> fixture.status("/library/books/b1") == 200);
+    fixture = EdgeFixture.with(LIBRARY);
   }
 
   @AfterAll
   static void close() throws Exception {
-    CLIENT.close();
     fixture.close();
   }
 
@@ -125,7 +117,7 @@ class CompressionTest {
   @EnumSource(ContentCoding.class)
   void sendsEachMessageOfAStreamWhenItComes(ContentCoding coding) throws Exception {
     HttpResponse<InputStream> answer =
-        CLIENT.send(
+        fixture.client.send(
             request("/library/books/b:watch?count=3&failWith=-1")
                 .header("Accept-Encoding", coding.token())
                 .build(),
@@ -250,12 +242,12 @@ class CompressionTest {
     if (headers.length > 0) {
       request.headers(headers);
     }
-    return CLIENT.send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
+    return fixture.client.send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
   }
 
   private static HttpResponse<String> echo(String coding, byte[] body)
       throws IOException, InterruptedException {
-    return CLIENT.send(
+    return fixture.client.send(
         request("/library/echo")
             .header("Content-Type", "application/json")
             .header("Content-Encoding", coding)

@@ -26,9 +26,7 @@ class ConnectionLimitsTest {
         HttpLimits.DEFAULT
             .withDeadlines(Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ofSeconds(1))
             .withConnections(REQUESTS, PER_ADDRESS);
-    fixture = new EdgeFixture(few, new Access.Public());
-    fixture.add("library", new LibraryService());
-    await().until(() -> fixture.status("/library/books/b1") == 200);
+    fixture = EdgeFixture.with(new LibraryService(), few);
   }
 
   @AfterAll

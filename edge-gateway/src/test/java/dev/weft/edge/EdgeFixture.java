@@ -1,5 +1,7 @@
 package dev.weft.edge;
 
+import static org.awaitility.Awaitility.await;
+
 import dev.weft.consul.Consul;
 import dev.weft.consul.ConsulConfig;
 import dev.weft.consul.agent.DevAgent;
@@ -33,8 +35,11 @@ final class EdgeFixture implements AutoCloseable {
   static final String USER_TOKEN = "token-of-a-user";
   static final String ADMIN_TOKEN = "token-of-an-admin";
 
+  /** Deadlines that a test can wait for. */
+  static final HttpLimits QUICK = quick();
+
   private final Deque<AutoCloseable> opened = new ArrayDeque<>();
-  private final HttpClient client = HttpClient.newHttpClient();
+  final HttpClient client = HttpClient.newHttpClient();
   private final ConsulConfig registry;
   final DevAgent agent;
   final Consul consul;
@@ -45,8 +50,40 @@ final class EdgeFixture implements AutoCloseable {
 
   final int management;
 
-  EdgeFixture() throws Exception {
-    this(HttpLimits.DEFAULT, new Access.Authenticated(Set.of()));
+  private static HttpLimits quick() {
+    HttpLimits d = HttpLimits.DEFAULT;
+    Duration second = Duration.ofSeconds(1);
+    return new HttpLimits(
+        d.uriBytes(),
+        d.headerBytes(),
+        d.headerFields(),
+        second,
+        second,
+        Duration.ofSeconds(2),
+        second,
+        d.requestsPerConnection(),
+        d.connections(),
+        d.connectionsPerAddress(),
+        d.inFlight(),
+        d.streamsPerPrincipal(),
+        d.streamsPerRoute(),
+        d.http2());
+  }
+
+  /** An edge that serves this library already. */
+  static EdgeFixture with(LibraryService library) throws Exception {
+    return with(library, HttpLimits.DEFAULT);
+  }
+
+  /** The same, with limits of its own. */
+  static EdgeFixture with(LibraryService library, HttpLimits limits) throws Exception {
+    EdgeFixture fixture = new EdgeFixture(limits, new Access.Authenticated(Set.of()));
+    fixture.add("library", library);
+    await()
+        .atMost(Duration.ofSeconds(10))
+        .pollInterval(Duration.ofMillis(10))
+        .until(() -> fixture.status("/library/books/b1") == 200);
+    return fixture;
   }
 
   EdgeFixture(HttpLimits limits, Access foreignDefault) throws Exception {

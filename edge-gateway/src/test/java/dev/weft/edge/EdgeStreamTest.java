@@ -21,12 +21,7 @@ class EdgeStreamTest {
 
   @BeforeAll
   static void open() throws Exception {
-    fixture = new EdgeFixture();
-    fixture.add("library", LIBRARY);
-    await()
-        .atMost(Duration.ofSeconds(10))
-        .pollInterval(Duration.ofMillis(10))
-        .until(() -> fixture.status("/library/books/b1") == 200);
+    fixture = EdgeFixture.with(LIBRARY);
   }
 
   @AfterAll

@@ -49,9 +49,7 @@ class GrpcTest {
 
   @BeforeAll
   static void open() throws Exception {
-    fixture = new EdgeFixture();
-    fixture.add("library", LIBRARY);
-    await().until(() -> fixture.status("/library/books/b1") == 200);
+    fixture = EdgeFixture.with(LIBRARY);
     channel = connect();
   }
 
@@ -179,6 +177,28 @@ class GrpcTest {
         .as("what went wrong inside a service stays there")
         .satisfies(failed(Status.Code.INTERNAL, "INTERNAL"))
         .hasMessageNotContaining("it failed");
+  }
+
+  @Test
+  void countsACallByHowItEndedAndNotByTheStatusOfHttp() throws Exception {
+    assertThatThrownBy(
+            () -> library().fail(FailRequest.newBuilder().setCode(11).setReason("OFF").build()))
+        .satisfies(failed(Status.Code.OUT_OF_RANGE, "OFF"));
+    assertThatThrownBy(() -> library().fail(FailRequest.newBuilder().setCode(15).build()))
+        .isNotNull();
+    assertThat(library().ping(ping("x")).getText()).isEqualTo("x");
+
+    List<String> counted =
+        fixture
+            .management("/metrics")
+            .body()
+            .lines()
+            .filter(line -> line.startsWith("http_server_request_duration_seconds_count{"))
+            .toList();
+    assertThat(counted)
+        .anyMatch(line -> line.contains("Fail\"") && line.contains("\"OUT_OF_RANGE\""))
+        .anyMatch(line -> line.contains("Ping\"") && line.contains("code=\"OK\""))
+        .anyMatch(line -> line.contains("error_type=\"DATA_LOSS\""));
   }
 
   @Test

@@ -1,7 +1,6 @@
 package dev.weft.edge;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -31,27 +30,9 @@ class HostileHttp2Test {
 
   @BeforeAll
   static void open() throws Exception {
-    HttpLimits d = HttpLimits.DEFAULT;
-    Duration second = Duration.ofSeconds(1);
-    HttpLimits quick =
-        new HttpLimits(
-            d.uriBytes(),
-            d.headerBytes(),
-            d.headerFields(),
-            second,
-            second,
-            Duration.ofSeconds(2),
-            second,
-            d.requestsPerConnection(),
-            d.connections(),
-            d.connectionsPerAddress(),
-            d.inFlight(),
-            d.streamsPerPrincipal(),
-            d.streamsPerRoute(),
-            new Http2Limits(100, 64 * 1024, 1024 * 1024, 300_000, 200, Duration.ofMinutes(5)));
-    fixture = new EdgeFixture(quick, new Access.Public());
-    fixture.add("library", LIBRARY);
-    await().until(() -> fixture.status("/library/books/b1") == 200);
+    Http2Limits few =
+        new Http2Limits(100, 64 * 1024, 1024 * 1024, 300_000, 200, Duration.ofMinutes(5));
+    fixture = EdgeFixture.with(LIBRARY, EdgeFixture.QUICK.with(few));
   }
 
   @AfterAll

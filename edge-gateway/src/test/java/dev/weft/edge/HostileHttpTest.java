@@ -39,15 +39,7 @@ class HostileHttpTest {
 
   @BeforeAll
   static void open() throws Exception {
-    HttpLimits quick =
-        HttpLimits.DEFAULT.withDeadlines(
-            Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ofSeconds(2));
-    fixture = new EdgeFixture(quick, new Access.Public());
-    fixture.add("library", LIBRARY);
-    await()
-        .atMost(Duration.ofSeconds(10))
-        .pollInterval(Duration.ofMillis(10))
-        .until(() -> fixture.status("/library/books/b1") == 200);
+    fixture = EdgeFixture.with(LIBRARY, EdgeFixture.QUICK);
   }
 
   @AfterAll

@@ -23,9 +23,7 @@ class Http2Test {
 
   @BeforeAll
   static void open() throws Exception {
-    fixture = new EdgeFixture();
-    fixture.add("library", LIBRARY);
-    await().until(() -> fixture.status("/library/books/b1") == 200);
+    fixture = EdgeFixture.with(LIBRARY);
   }
 
   @AfterAll

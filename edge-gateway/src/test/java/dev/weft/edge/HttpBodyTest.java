@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
-import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
@@ -23,22 +22,15 @@ import org.junit.jupiter.params.provider.ValueSource;
 class HttpBodyTest {
   private static final String COVER = "/library/books/b/cover?size=300";
   private static final LibraryService LIBRARY = new LibraryService();
-  private static final HttpClient CLIENT = HttpClient.newHttpClient();
   private static EdgeFixture fixture;
 
   @BeforeAll
   static void open() throws Exception {
-    fixture = new EdgeFixture();
-    fixture.add("library", LIBRARY);
-    await()
-        .atMost(Duration.ofSeconds(10))
-        .pollInterval(Duration.ofMillis(10))
-        .until(() -> fixture.status("/library/books/b1") == 200);
+    fixture = EdgeFixture.with(LIBRARY);
   }
 
   @AfterAll
   static void close() throws Exception {
-    CLIENT.close();
     fixture.close();
   }
 
@@ -262,7 +254,7 @@ class HttpBodyTest {
     if (headers.length > 0) {
       request.headers(headers);
     }
-    return CLIENT.send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
+    return fixture.client.send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
   }
 
   private static HttpResponse<String> put(byte[] body, String... headers)
@@ -274,7 +266,7 @@ class HttpBodyTest {
     if (headers.length > 0) {
       request.headers(headers);
     }
-    return CLIENT.send(request.build(), HttpResponse.BodyHandlers.ofString());
+    return fixture.client.send(request.build(), HttpResponse.BodyHandlers.ofString());
   }
 
   private static String header(HttpResponse<?> answer, String name) {

@@ -1,10 +1,8 @@
 package dev.weft.edge;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import java.net.http.HttpResponse;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
@@ -21,12 +19,7 @@ class HttpSemanticsTest {
 
   @BeforeAll
   static void open() throws Exception {
-    fixture = new EdgeFixture();
-    fixture.add("library", LIBRARY);
-    await()
-        .atMost(Duration.ofSeconds(10))
-        .pollInterval(Duration.ofMillis(10))
-        .until(() -> fixture.status("/library/books/b1") == 200);
+    fixture = EdgeFixture.with(LIBRARY);
   }
 
   @AfterAll

@@ -11,6 +11,8 @@ import dev.weft.edge.library.AddBooksResponse;
 import dev.weft.edge.library.Book;
 import dev.weft.edge.library.BurnBookRequest;
 import dev.weft.edge.library.BurnBookResponse;
+import dev.weft.edge.library.ConfideRequest;
+import dev.weft.edge.library.ConfideResponse;
 import dev.weft.edge.library.CreateBookRequest;
 import dev.weft.edge.library.CreateBookResponse;
 import dev.weft.edge.library.DeleteBookRequest;
@@ -411,11 +413,13 @@ final class LibraryService extends LibraryGrpc.LibraryImplBase {
     calls.incrementAndGet();
     return new StreamObserver<>() {
       private final AddBooksResponse.Builder added = AddBooksResponse.newBuilder();
+      private boolean failed;
 
       @Override
       public void onNext(AddBooksRequest next) {
         String title = next.getBook().getTitle();
         if (title.isEmpty()) {
+          failed = true;
           out.onError(
               Status.INVALID_ARGUMENT.withDescription("a book has a title").asRuntimeException());
           return;
@@ -430,7 +434,9 @@ final class LibraryService extends LibraryGrpc.LibraryImplBase {
 
       @Override
       public void onCompleted() {
-        answer(out, added.build());
+        if (!failed) {
+          answer(out, added.build());
+        }
       }
     };
   }
@@ -451,6 +457,31 @@ final class LibraryService extends LibraryGrpc.LibraryImplBase {
         if (said.getText().equals("bye")) {
           out.onCompleted();
         }
+      }
+
+      @Override
+      public void onError(Throwable failed) {
+        givenUp.incrementAndGet();
+      }
+
+      @Override
+      public void onCompleted() {
+        out.onCompleted();
+      }
+    };
+  }
+
+  @Override
+  public StreamObserver<ConfideRequest> confide(StreamObserver<ConfideResponse> out) {
+    calls.incrementAndGet();
+    String authorization =
+        TestBackend.METADATA
+            .get()
+            .get(Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER));
+    return new StreamObserver<>() {
+      @Override
+      public void onNext(ConfideRequest said) {
+        out.onNext(ConfideResponse.newBuilder().setAuthorization(authorization).build());
       }
 
       @Override

@@ -8,7 +8,6 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
@@ -24,26 +23,19 @@ import org.junit.jupiter.api.Test;
 /** Bodies that are passed on to a client stream as they come, through a whole edge. */
 class UploadTest {
   private static final LibraryService LIBRARY = new LibraryService();
-  private static final HttpClient CLIENT = HttpClient.newHttpClient();
   private static EdgeFixture fixture;
 
   @BeforeAll
   static void open() throws Exception {
     fixture =
-        new EdgeFixture(
+        EdgeFixture.with(
+            LIBRARY,
             HttpLimits.DEFAULT.withDeadlines(
-                Duration.ofSeconds(10), Duration.ofSeconds(1), Duration.ofSeconds(30)),
-            new Access.Public());
-    fixture.add("library", LIBRARY);
-    await()
-        .atMost(Duration.ofSeconds(10))
-        .pollInterval(Duration.ofMillis(10))
-        .until(() -> fixture.status("/library/books/b1") == 200);
+                Duration.ofSeconds(10), Duration.ofSeconds(1), Duration.ofSeconds(30)));
   }
 
   @AfterAll
   static void close() throws Exception {
-    CLIENT.close();
     fixture.close();
   }
 
@@ -130,6 +122,29 @@ class UploadTest {
   }
 
   @Test
+  void noticesThatAClientHasLeftOfWhichNothingIsRead() throws Exception {
+    int givenUp = LIBRARY.givenUp.get();
+    try (SocketChannel client =
+        SocketChannel.open(
+            new InetSocketAddress(InetAddress.getLoopbackAddress(), fixture.edge.port()))) {
+      client.write(ascii(head("shut", "Content-Length: 79000000")));
+      client.configureBlocking(false);
+      ByteBuffer some = ByteBuffer.allocate(64 * 1024);
+      await().during(Duration.ofMillis(300)).until(() -> client.write(some.clear()) == 0);
+    }
+    await().until(() -> LIBRARY.givenUp.get() > givenUp);
+  }
+
+  @Test
+  void waitsForNoRestOfABodyThatIsAnswered() throws Exception {
+    try (RawHttp client = new RawHttp(fixture.edge.port())) {
+      client.send(head("refused", "Content-Length: 80") + "begin");
+      assertThat(client.answer()).startsWith("HTTP/1.1 429");
+      assertThat(client.all()).isEmpty();
+    }
+  }
+
+  @Test
   void refusesWhatIsLongerThanTheContractAllows() throws Exception {
     try (RawHttp client = new RawHttp(fixture.edge.port())) {
       client.send(head("b", "Content-Length: 80000001"));
@@ -177,7 +192,7 @@ class UploadTest {
   private static HttpResponse<String> upload(
       String path, byte[] body, boolean lengthKnown, String contentType)
       throws IOException, InterruptedException {
-    return CLIENT.send(
+    return fixture.client.send(
         HttpRequest.newBuilder(fixture.uri(path))
             .timeout(Duration.ofSeconds(30))
             .header("Content-Type", contentType)
