@@ -1,6 +1,7 @@
 package dev.weft.durable;
 
 import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariConfigMXBean;
 import com.zaxxer.hikari.HikariDataSource;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -56,15 +57,28 @@ public final class Database implements Transactions, AutoCloseable {
 
   private final DatabaseConfig config;
   private final HikariDataSource pool;
-  private final ConnectionQueue queue;
   private final Jdbi jdbi;
+  private final UnaryOperator<Duration> patience;
+  private final ConnectionQueue queue;
+  private final boolean owner;
   private volatile Duration clockOffset = Duration.ZERO;
 
   private Database(DatabaseConfig config, UnaryOperator<Duration> patience) {
     this.config = config;
-    queue = new ConnectionQueue(config.poolSize(), patience);
+    this.patience = patience;
     pool = new HikariDataSource(poolOf(config));
     jdbi = Jdbi.create(pool);
+    queue = new ConnectionQueue(config.poolSize(), patience);
+    owner = true;
+  }
+
+  private Database(Database shared, int connections) {
+    config = shared.config;
+    patience = shared.patience;
+    pool = shared.pool;
+    jdbi = shared.jdbi;
+    queue = new ConnectionQueue(connections, patience);
+    owner = false;
   }
 
   /** As {@link #open(DatabaseConfig, UnaryOperator)}, for work that nobody waits for. */
@@ -80,6 +94,21 @@ public final class Database implements Transactions, AutoCloseable {
    */
   public static Database open(DatabaseConfig config, UnaryOperator<Duration> patience) {
     return new Database(config, patience);
+  }
+
+  /**
+   * The same database for work of another kind: with a line and connections of its own, so that
+   * neither kind waits for the other. What no kind needs is open once for all of them; a connection
+   * takes some 15 MiB in the database.
+   *
+   * <p>To be called while objects are wired. Closed with this one.
+   *
+   * @param connections how many more the pool holds at most
+   */
+  public Database besides(int connections) {
+    HikariConfigMXBean size = pool.getHikariConfigMXBean();
+    size.setMaximumPoolSize(size.getMaximumPoolSize() + connections);
+    return new Database(this, connections);
   }
 
   /**
@@ -172,7 +201,7 @@ public final class Database implements Transactions, AutoCloseable {
     try (Connection connection = pool.getConnection()) {
       return connection.isValid(1);
     } catch (SQLException e) {
-      if (pool.getHikariPoolMXBean().getActiveConnections() >= config.poolSize()) {
+      if (pool.getHikariPoolMXBean().getActiveConnections() >= pool.getMaximumPoolSize()) {
         return answersBesidesThePool();
       }
       log.debug("the database does not answer", e);
@@ -214,7 +243,9 @@ public final class Database implements Transactions, AutoCloseable {
 
   @Override
   public void close() {
-    pool.close();
+    if (owner) {
+      pool.close();
+    }
   }
 
   @Override

@@ -1,6 +1,7 @@
 package dev.weft.durable;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -300,6 +301,26 @@ class DatabaseTest {
   }
 
   @Test
+  void servesWorkOfAnotherKindWhileAllConnectionsAreAtWork() {
+    try (Database busy = postgres.another(1);
+        Database besides = busy.besides(1)) {
+      busy.inTransactionVoid(
+          _ ->
+              assertThatCode(
+                      () -> fromAnotherThread(() -> besides.inTransaction(DatabaseTest::now)))
+                  .doesNotThrowAnyException());
+    }
+  }
+
+  @Test
+  void keepsOneConnectionForTwoKindsOfWorkThatDoNotMeet() {
+    try (Database one = postgres.another(1);
+        Database besides = one.besides(1)) {
+      assertThat(besides.read(DatabaseTest::session)).isEqualTo(one.read(DatabaseTest::session));
+    }
+  }
+
+  @Test
   void keepsNobodyInLineForADatabaseThatIsAway() {
     DatabaseConfig away = DatabaseConfig.parse("postgresql://u:p@127.0.0.1:1/x");
     List<Throwable> failures = new CopyOnWriteArrayList<>();
@@ -327,6 +348,10 @@ class DatabaseTest {
     try (ExecutorService one = Executors.newVirtualThreadPerTaskExecutor()) {
       return one.submit(work).get();
     }
+  }
+
+  private static int session(Handle tx) {
+    return tx.createQuery("SELECT pg_backend_pid()").mapTo(Integer.class).one();
   }
 
   private void transfer(

@@ -2,7 +2,6 @@ package dev.weft.order;
 
 import dev.weft.durable.Bell;
 import dev.weft.durable.Database;
-import dev.weft.durable.DatabaseConfig;
 import dev.weft.durable.SagaRunner;
 import dev.weft.durable.SagaSettings;
 import dev.weft.durable.Sweep;
@@ -27,10 +26,6 @@ final class Wiring implements RunningProcess {
 
   private final Mesh mesh;
   private final Database database;
-  // Of their own, so that a rush of sagas or events leaves connections to those who order.
-  private final Database sagaDatabase;
-  // Likewise: that the read model follows takes nothing from those who read it.
-  private final Database viewDatabase;
   private final EventLog events;
   private final OrderProjection projection;
   private final OrderViewBuilder viewBuilder;
@@ -48,8 +43,10 @@ final class Wiring implements RunningProcess {
   Wiring(OrderConfig config) {
     mesh = Mesh.open(config.mesh());
     database = Database.open(config.database(), TimeLeft::ofCall);
-    sagaDatabase = Database.open(config.database(), TimeLeft::ofCall);
-    viewDatabase = Database.open(pool(config.database(), VIEW_CONNECTIONS), TimeLeft::ofCall);
+    // So that a rush of sagas or events leaves connections to those who order, and what the read
+    // model takes to follow, to those who read it.
+    Database sagaDatabase = database.besides(config.database().poolSize());
+    Database viewDatabase = database.besides(VIEW_CONNECTIONS);
     Channel inventoryChannel = mesh.channel("inventory-svc");
     Channel paymentChannel = mesh.channel("payment-svc");
     UserClient users = new UserClient(mesh.channel("user-svc"));
@@ -123,12 +120,6 @@ final class Wiring implements RunningProcess {
     feed.close();
     events.close();
     mesh.close();
-    viewDatabase.close();
-    sagaDatabase.close();
     database.close();
-  }
-
-  private static DatabaseConfig pool(DatabaseConfig config, int connections) {
-    return new DatabaseConfig(config.jdbcUrl(), config.user(), config.password(), connections);
   }
 }
