@@ -18,6 +18,9 @@ final class Wiring implements RunningProcess {
   /** Readers give a silent stream up after a minute. */
   private static final Duration HEARTBEAT = Duration.ofSeconds(15);
 
+  /** For what nobody waits for: it is one short transaction after another. */
+  private static final int BACKGROUND_CONNECTIONS = 2;
+
   private final Mesh mesh;
   private final Database database;
   private final EventLog events;
@@ -31,8 +34,9 @@ final class Wiring implements RunningProcess {
   Wiring(InventoryConfig config) {
     mesh = Mesh.open(config.mesh());
     database = Database.open(config.database(), TimeLeft::ofCall);
-    events = config.events().log(database, ReservationEvents.GRANTS, mesh);
-    bus = config.events().bus(database, mesh);
+    Database background = database.besides(BACKGROUND_CONNECTIONS);
+    events = config.events().log(background, ReservationEvents.GRANTS, mesh);
+    bus = config.events().bus(background, mesh);
     StockStore stockStore = new StockStore();
     stockFeed = new StockFeed(database, stockStore, HEARTBEAT);
     reservations =
@@ -44,7 +48,7 @@ final class Wiring implements RunningProcess {
             config.reservationLife(),
             tombstoneHits(mesh.telemetry()));
     expirySweep = new ExpirySweep(reservations);
-    sweep = new Sweep(database);
+    sweep = new Sweep(background);
     server =
         mesh.server(
             new InventoryService(

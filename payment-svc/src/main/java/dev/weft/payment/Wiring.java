@@ -18,6 +18,9 @@ import java.time.InstantSource;
 final class Wiring implements RunningProcess {
   private static final Duration RESOLVE_EVERY = Duration.ofSeconds(1);
 
+  /** For what nobody waits for: it is one short transaction after another. */
+  private static final int BACKGROUND_CONNECTIONS = 2;
+
   private final Mesh mesh;
   private final Database database;
   private final EventLog events;
@@ -32,14 +35,15 @@ final class Wiring implements RunningProcess {
   Wiring(PaymentConfig config) {
     mesh = Mesh.open(config.mesh());
     database = Database.open(config.database(), TimeLeft::ofCall);
+    Database background = database.besides(BACKGROUND_CONNECTIONS);
     network = new CardNetwork(config.cardNetwork(), CardNetwork.Patience.DEFAULT);
     PaymentStore store = new PaymentStore();
     Ledger ledger = new Ledger();
-    events = config.events().log(database, PaymentEvents.GRANTS, mesh);
-    bus = config.events().bus(database, mesh);
+    events = config.events().log(background, PaymentEvents.GRANTS, mesh);
+    bus = config.events().bus(background, mesh);
     settlement = new Settlement(database, store, ledger, network, new PaymentEvents(events, store));
-    resolver = new Resolver(database, store, settlement, RESOLVE_EVERY);
-    sweep = new Sweep(database);
+    resolver = new Resolver(background, store, settlement, RESOLVE_EVERY);
+    sweep = new Sweep(background);
     payments = new Payments(database, store, ledger, settlement, tombstoneHits(mesh.telemetry()));
     server =
         mesh.server(

@@ -22,6 +22,9 @@ final class Wiring implements RunningProcess {
   /** Readers give a silent stream up after a minute. */
   private static final Duration HEARTBEAT = Duration.ofSeconds(15);
 
+  /** For what nobody waits for: it is one short transaction after another. */
+  private static final int BACKGROUND_CONNECTIONS = 2;
+
   private final Optional<FirstAdmin> firstAdmin;
   private final Database database;
   private final Passwords passwords = new Passwords();
@@ -37,6 +40,7 @@ final class Wiring implements RunningProcess {
   Wiring(UserConfig config) {
     firstAdmin = config.firstAdmin();
     database = Database.open(config.database(), TimeLeft::ofCall);
+    Database background = database.besides(BACKGROUND_CONNECTIONS);
     SessionStore sessionStore = new SessionStore();
     RevocationStore revocationStore = new RevocationStore();
     SigningKeyStore keyStore = new SigningKeyStore();
@@ -45,7 +49,7 @@ final class Wiring implements RunningProcess {
     keys = new SigningKeys(database, keyStore, config.seal());
     feed = new RevocationFeed(database, revocationStore, InstantSource.system());
     mesh = Mesh.open(config.mesh(), new OwnKeys(keys, feed));
-    events = config.events().log(database, UserEvents.GRANTS, mesh);
+    events = config.events().log(background, UserEvents.GRANTS, mesh);
     UserStore userStore = new UserStore(new UserEvents(events));
     Revocations revocations =
         new Revocations(database, revocationStore, feed, userStore, sessionStore);
@@ -54,11 +58,11 @@ final class Wiring implements RunningProcess {
         new Sessions(database, userStore, sessionStore, revocations, throttle, passwords);
     housekeeping =
         new Housekeeping(
-            database,
+            background,
             keys,
             users,
             List.of(sessionStore::sweep, revocationStore::sweep, throttle::sweep, keyStore::sweep));
-    sweep = new Sweep(database);
+    sweep = new Sweep(background);
 
     mesh.management().readiness("database", database::healthy);
     String issuer = config.mesh().identity().issuer();
