@@ -1,6 +1,7 @@
 package dev.weft.payment;
 
 import dev.weft.durable.AppendOnlyTable;
+import dev.weft.durable.Sql;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.List;
@@ -18,6 +19,16 @@ import org.jdbi.v3.core.Handle;
 final class Ledger {
   static final String CARD_NETWORK = "card_network";
   static final String REVENUE = "revenue";
+
+  private static final Sql ENTER =
+      Sql.of(
+          """
+          INSERT INTO ledger_entry
+            (transaction_id, payment_id, order_id, account, amount_minor, currency, create_time)
+          VALUES
+            (:transaction, :payment, :order, :debited, :minor, :currency, weft_now()),
+            (:transaction, :payment, :order, :credited, -:minor, :currency, weft_now())
+          """);
 
   static final AppendOnlyTable TABLE = new AppendOnlyTable("ledger_entry", "entry_id");
 
@@ -74,21 +85,15 @@ final class Ledger {
   }
 
   private static void enter(Handle tx, UUID transactionId, Payment payment, long minor) {
-    tx.createUpdate(
-            """
-                INSERT INTO ledger_entry
-                  (transaction_id, payment_id, order_id, account, amount_minor, currency, create_time)
-                VALUES
-                  (:transaction, :payment, :order, :debited, :minor, :currency, weft_now()),
-                  (:transaction, :payment, :order, :credited, -:minor, :currency, weft_now())
-                """)
-        .bind("transaction", transactionId)
-        .bind("payment", payment.id())
-        .bind("order", payment.orderId())
-        .bind("debited", CARD_NETWORK)
-        .bind("credited", REVENUE)
-        .bind("minor", minor)
-        .bind("currency", payment.amount().currency())
-        .execute();
+    ENTER
+        .on(tx)
+        .set("transaction", transactionId)
+        .set("payment", payment.id())
+        .set("order", payment.orderId())
+        .set("debited", CARD_NETWORK)
+        .set("credited", REVENUE)
+        .set("minor", minor)
+        .set("currency", payment.amount().currency())
+        .update();
   }
 }

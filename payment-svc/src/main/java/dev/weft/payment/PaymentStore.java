@@ -1,6 +1,7 @@
 package dev.weft.payment;
 
 import dev.weft.durable.Rows;
+import dev.weft.durable.Sql;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -25,93 +26,126 @@ final class PaymentStore {
   private static final String LISTED_REFUND =
       "SELECT refund.*, order_id, currency FROM refund JOIN payment USING (payment_id) WHERE ";
 
+  private static final Sql LOCK_ORDER =
+      Sql.of("SELECT pg_advisory_xact_lock(hashtextextended(:order, 1))");
+
+  private static final Sql INSERT =
+      Sql.of(
+          """
+          INSERT INTO payment (payment_id, order_id, user_id, amount_minor, currency,
+                               payment_method, state, authorize_command, create_time, update_time,
+                               lease_until)
+          SELECT :id, :orderId, :userId, :minor, :currency, :method, :state, :command,
+                 weft_now(), weft_now(), weft_now() + :lease * interval '1 ms'
+           WHERE NOT EXISTS (SELECT FROM voided_order WHERE order_id = :orderId)
+          ON CONFLICT (order_id) DO NOTHING
+          RETURNING *
+          """);
+
+  private static final String UPDATE =
+      """
+      UPDATE payment SET
+        state = :state, captured_minor = :captured, refund_requested_minor = :refundRequested,
+        refunded_minor = :refunded, charge_id = :charge, decline_reason = :declineReason,
+        capture_command = :capture, void_command = :release, update_time = weft_now(),
+        lease_until = weft_now() + :lease * interval '1 ms', attempts = 0
+       WHERE payment_id = :id
+      """;
+
+  private static final Sql SAVE = Sql.of(UPDATE + "RETURNING *");
+
+  private static final Sql SAVE_UNLESS_CHANGED =
+      Sql.of(
+          UPDATE
+              + """
+               AND (state, refund_requested_minor, refunded_minor, charge_id, decline_reason,
+                    capture_command, void_command)
+                 IS NOT DISTINCT FROM (:oldState, :oldRefundRequested, :oldRefunded, :oldCharge,
+                    :oldDeclineReason, :oldCapture, :oldRelease)
+              RETURNING *
+              """);
+
+  private static final Sql FIND = Sql.of("SELECT * FROM payment WHERE payment_id = :id");
+
+  private static final Sql FIND_BY_ORDER = Sql.of("SELECT * FROM payment WHERE order_id = :order");
+
+  private static final Sql LOCK = Sql.of("SELECT * FROM payment WHERE payment_id = :id FOR UPDATE");
+
+  private static final Sql LOCK_BY_ORDER =
+      Sql.of("SELECT * FROM payment WHERE order_id = :order FOR UPDATE");
+
   /**
    * Makes this the only transaction that decides about the order, also when there is no row of it
    * yet.
    */
   void lockOrder(Handle tx, UUID orderId) {
-    tx.createQuery("SELECT 1 FROM pg_advisory_xact_lock(hashtextextended(:order, 1))")
-        .bind("order", orderId.toString())
-        .mapTo(Integer.class)
-        .one();
+    LOCK_ORDER.on(tx).set("order", orderId.toString()).run();
   }
 
-  Payment insert(Handle tx, Payment payment) {
-    return tx.createQuery(
-            """
-            INSERT INTO payment (payment_id, order_id, user_id, amount_minor, currency, payment_method, state,
-                                 authorize_command, create_time, update_time, lease_until)
-            VALUES (:id, :orderId, :userId, :minor, :currency, :method, :state,
-                    :command, weft_now(), weft_now(), weft_now() + :lease * interval '1 ms')
-            RETURNING *
-            """)
-        .bind("id", payment.id())
-        .bind("orderId", payment.orderId())
-        .bind("userId", payment.userId())
-        .bind("minor", payment.amount().minor())
-        .bind("currency", payment.amount().currency())
-        .bind("method", payment.method())
-        .bind("state", payment.state().name())
-        .bind("command", payment.commands().authorize())
-        .bind("lease", LEASE.toMillis())
-        .map((row, _) -> payment(row))
-        .one();
+  /** Begins a payment; nothing if its order has one, or was voided. */
+  Optional<Payment> insert(Handle tx, Payment payment) {
+    return INSERT
+        .on(tx)
+        .set("id", payment.id())
+        .set("orderId", payment.orderId())
+        .set("userId", payment.userId())
+        .set("minor", payment.amount().minor())
+        .set("currency", payment.amount().currency())
+        .set("method", payment.method())
+        .set("state", payment.state().name())
+        .set("command", payment.commands().authorize())
+        .set("lease", LEASE.toMillis())
+        .atMostOne(PaymentStore::payment);
   }
 
   /** Writes what can change of a payment that this transaction has locked, and leases it anew. */
   Payment save(Handle tx, Payment payment) {
-    return tx.createQuery(
-            """
-            UPDATE payment SET
-              state = :state, captured_minor = :captured, refund_requested_minor = :refundRequested,
-              refunded_minor = :refunded, charge_id = :charge, decline_reason = :declineReason,
-              capture_command = :capture, void_command = :release, update_time = weft_now(),
-              lease_until = weft_now() + :lease * interval '1 ms', attempts = 0
-             WHERE payment_id = :id
-            RETURNING *
-            """)
-        .bind("id", payment.id())
-        .bind("state", payment.state().name())
-        .bind("captured", payment.capturedMinor())
-        .bind("refundRequested", payment.refundRequestedMinor())
-        .bind("refunded", payment.refundedMinor())
-        .bind("charge", payment.chargeId().orElse(null))
-        .bind("declineReason", payment.declineReason().orElse(null))
-        .bind("capture", payment.commands().capture().orElse(null))
-        .bind("release", payment.commands().release().orElse(null))
-        .bind("lease", LEASE.toMillis())
-        .map((row, _) -> payment(row))
-        .one();
+    return values(payment, SAVE.on(tx)).one(PaymentStore::payment);
+  }
+
+  /** As {@link #save}, of one that nobody has locked; nothing if it is not as it was read. */
+  Optional<Payment> saveUnlessChanged(Handle tx, Payment read, Payment payment) {
+    return values(payment, SAVE_UNLESS_CHANGED.on(tx))
+        .set("oldState", read.state().name())
+        .set("oldRefundRequested", read.refundRequestedMinor())
+        .set("oldRefunded", read.refundedMinor())
+        .set("oldCharge", read.chargeId().orElse(null))
+        .set("oldDeclineReason", read.declineReason().orElse(null))
+        .set("oldCapture", read.commands().capture().orElse(null))
+        .set("oldRelease", read.commands().release().orElse(null))
+        .atMostOne(PaymentStore::payment);
+  }
+
+  private static Sql.Call values(Payment payment, Sql.Call update) {
+    return update
+        .set("id", payment.id())
+        .set("state", payment.state().name())
+        .set("captured", payment.capturedMinor())
+        .set("refundRequested", payment.refundRequestedMinor())
+        .set("refunded", payment.refundedMinor())
+        .set("charge", payment.chargeId().orElse(null))
+        .set("declineReason", payment.declineReason().orElse(null))
+        .set("capture", payment.commands().capture().orElse(null))
+        .set("release", payment.commands().release().orElse(null))
+        .set("lease", LEASE.toMillis());
   }
 
   Optional<Payment> find(Handle tx, UUID paymentId) {
-    return tx.createQuery("SELECT * FROM payment WHERE payment_id = :id")
-        .bind("id", paymentId)
-        .map((row, _) -> payment(row))
-        .findOne();
+    return FIND.on(tx).set("id", paymentId).atMostOne(PaymentStore::payment);
   }
 
   Optional<Payment> findByOrder(Handle tx, UUID orderId) {
-    return tx.createQuery("SELECT * FROM payment WHERE order_id = :order")
-        .bind("order", orderId)
-        .map((row, _) -> payment(row))
-        .findOne();
+    return FIND_BY_ORDER.on(tx).set("order", orderId).atMostOne(PaymentStore::payment);
   }
 
   /** The payment, locked until the transaction ends. */
   Payment lock(Handle tx, UUID paymentId) {
-    return tx.createQuery("SELECT * FROM payment WHERE payment_id = :id FOR UPDATE")
-        .bind("id", paymentId)
-        .map((row, _) -> payment(row))
-        .one();
+    return LOCK.on(tx).set("id", paymentId).one(PaymentStore::payment);
   }
 
   /** The order's payment, locked until the transaction ends. */
   Optional<Payment> lockByOrder(Handle tx, UUID orderId) {
-    return tx.createQuery("SELECT * FROM payment WHERE order_id = :order FOR UPDATE")
-        .bind("order", orderId)
-        .map((row, _) -> payment(row))
-        .findOne();
+    return LOCK_BY_ORDER.on(tx).set("order", orderId).atMostOne(PaymentStore::payment);
   }
 
   /** Payments before the given one, newest first; of one user and one order, or of all. */
@@ -165,13 +199,6 @@ final class PaymentStore {
         .bind("most", POSTPONED_MAX.toMillis())
         .bind("id", paymentId)
         .execute();
-  }
-
-  boolean isVoided(Handle tx, UUID orderId) {
-    return tx.createQuery("SELECT EXISTS (SELECT FROM voided_order WHERE order_id = :order)")
-        .bind("order", orderId)
-        .mapTo(Boolean.class)
-        .one();
   }
 
   void remember(Handle tx, UUID voidedOrderId, String commandId) {

@@ -18,6 +18,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jdbi.v3.core.Handle;
@@ -108,13 +109,12 @@ final class Payments {
   }
 
   Payment capture(UUID orderId, String commandId) {
-    Payment payment = database.inTransaction(tx -> beginCapture(tx, orderId, commandId));
+    Payment payment =
+        database.read(tx -> store.findByOrder(tx, orderId)).orElseThrow(Payments::notFound);
     if (payment.state() == PaymentState.AUTHORIZING) {
       payment = settlement.settle(payment);
-      if (payment.capturable()) {
-        payment = database.inTransaction(tx -> beginCapture(tx, orderId, commandId));
-      }
     }
+    payment = beginCapture(payment, commandId);
     if (payment.state() == PaymentState.CAPTURING) {
       payment = settlement.settle(payment);
     }
@@ -266,9 +266,22 @@ final class Payments {
 
   private Payment begin(Handle tx, Authorization wanted) {
     store.lockOrder(tx, wanted.orderId());
-    return switch (Fence.attempt(tx, wanted.command(), wanted.hash(), () -> insert(tx, wanted))) {
+    AtomicReference<Payment> begun = new AtomicReference<>();
+    Attempt attempt =
+        Fence.attempt(
+            tx,
+            wanted.command(),
+            wanted.hash(),
+            () -> {
+              insert(tx, wanted).ifPresent(begun::set);
+              return new Answer.Done(IN_THE_PAYMENT);
+            });
+    return switch (attempt) {
       case Attempt.Answered _ -> {
-        Payment payment = store.lockByOrder(tx, wanted.orderId()).orElseThrow();
+        Payment payment =
+            Optional.ofNullable(begun.get())
+                .or(() -> store.lockByOrder(tx, wanted.orderId()))
+                .orElseThrow();
         if (!payment.sameRequest(wanted.userId(), wanted.amount(), wanted.method())) {
           throw ofOtherContent();
         }
@@ -283,36 +296,45 @@ final class Payments {
   }
 
   /** Begins the order's one payment, unless another command did. */
-  private Answer insert(Handle tx, Authorization wanted) {
-    if (store.lockByOrder(tx, wanted.orderId()).isEmpty()) {
-      if (store.isVoided(tx, wanted.orderId())) {
-        throw voided();
-      }
-      store.insert(
-          tx,
-          new Payment(
-              UuidV7.next(),
-              wanted.orderId(),
-              wanted.userId(),
-              wanted.amount(),
-              wanted.method(),
-              PaymentState.AUTHORIZING,
-              0,
-              0,
-              0,
-              Optional.empty(),
-              Optional.empty(),
-              Payment.Commands.authorize(wanted.command().toString()),
-              // The database's clock sets both.
-              Instant.EPOCH,
-              Instant.EPOCH));
+  private Optional<Payment> insert(Handle tx, Authorization wanted) {
+    Optional<Payment> begun =
+        store.insert(
+            tx,
+            new Payment(
+                UuidV7.next(),
+                wanted.orderId(),
+                wanted.userId(),
+                wanted.amount(),
+                wanted.method(),
+                PaymentState.AUTHORIZING,
+                0,
+                0,
+                0,
+                Optional.empty(),
+                Optional.empty(),
+                Payment.Commands.authorize(wanted.command().toString()),
+                // The database's clock sets both.
+                Instant.EPOCH,
+                Instant.EPOCH));
+    if (begun.isEmpty() && store.lockByOrder(tx, wanted.orderId()).isEmpty()) {
+      throw voided();
     }
-    return new Answer.Done(IN_THE_PAYMENT);
+    return begun;
   }
 
-  private Payment beginCapture(Handle tx, UUID orderId, String commandId) {
-    Payment payment = store.lockByOrder(tx, orderId).orElseThrow(Payments::notFound);
-    return payment.capturable() ? store.save(tx, payment.capturing(commandId)) : payment;
+  private Payment beginCapture(Payment read, String commandId) {
+    if (!read.capturable()) {
+      return read;
+    }
+    return database
+        .inOneStatement(tx -> store.saveUnlessChanged(tx, read, read.capturing(commandId)))
+        .orElseGet(
+            () ->
+                database.inTransaction(
+                    tx -> {
+                      Payment now = store.lock(tx, read.id());
+                      return now.capturable() ? store.save(tx, now.capturing(commandId)) : now;
+                    }));
   }
 
   private Optional<Payment> beginRelease(Handle tx, UUID orderId, CommandId command) {

@@ -1,6 +1,7 @@
 package dev.weft.payment;
 
 import dev.weft.durable.Database;
+import dev.weft.durable.Work;
 import dev.weft.failpoint.FailPoint;
 import dev.weft.mesh.TimeLeft;
 import io.grpc.Context;
@@ -243,13 +244,26 @@ final class Settlement implements AutoCloseable {
 
   /** Moves the payment by what the charge says, unless it has moved since the network was asked. */
   private Optional<Payment> write(Payment asked, Payment.Step step, CardCharge told) {
-    return database.inTransaction(
-        tx -> {
-          Payment now = store.lock(tx, asked.id());
-          return now.next().equals(Optional.of(step))
-              ? learn(tx, now, step, told)
-              : Optional.of(now);
-        });
+    // It hardly ever has: then there is no need to lock it first.
+    Optional<Payment> moved = after(asked, step, told).flatMap(after -> write(asked, after));
+    return moved.isPresent()
+        ? moved
+        : database.inTransaction(
+            tx -> {
+              Payment now = store.lock(tx, asked.id());
+              return now.next().equals(Optional.of(step))
+                  ? learn(tx, now, step, told)
+                  : Optional.of(now);
+            });
+  }
+
+  /** Nothing if it has moved since it was read. */
+  private Optional<Payment> write(Payment read, Payment after) {
+    Work<Optional<Payment>> write =
+        tx -> store.saveUnlessChanged(tx, read, after).map(saved -> booked(tx, saved));
+    return after.state() == PaymentState.CAPTURED
+        ? database.inTransaction(write)
+        : database.inOneStatement(write);
   }
 
   /**
@@ -257,36 +271,47 @@ final class Settlement implements AutoCloseable {
    * empty when it says nothing of it yet.
    */
   private Optional<Payment> learn(Handle tx, Payment now, Payment.Step step, CardCharge told) {
+    return step == Payment.Step.REFUND
+        ? Optional.ofNullable(refunded(tx, now, told))
+        : after(now, step, told).map(after -> booked(tx, store.save(tx, after)));
+  }
+
+  /**
+   * The payment after what the charge says of its next step; empty when it says nothing of it yet,
+   * and of refunds, which have rows of their own.
+   */
+  private static Optional<Payment> after(Payment now, Payment.Step step, CardCharge told) {
     return Optional.ofNullable(
         switch (step) {
           case AUTHORIZE ->
               switch (told.status()) {
                 // Captured, when the books were restored from a backup: the capture finds out.
-                case AUTHORIZED, CAPTURED -> store.save(tx, now.authorized(told.id()));
-                case DECLINED -> store.save(tx, now.declined(reason(told)));
-                case VOIDED -> store.save(tx, now.voided());
+                case AUTHORIZED, CAPTURED -> now.authorized(told.id());
+                case DECLINED -> now.declined(reason(told));
+                case VOIDED -> now.voided();
               };
           case CAPTURE ->
               switch (told.status()) {
-                case CAPTURED -> captured(tx, now);
-                case DECLINED, VOIDED -> store.save(tx, now.declined(reason(told)));
+                case CAPTURED -> now.captured();
+                case DECLINED, VOIDED -> now.declined(reason(told));
                 // Not captured yet: the request may still be on its way.
                 case AUTHORIZED -> null;
               };
           case RELEASE ->
               switch (told.status()) {
-                case DECLINED, VOIDED -> store.save(tx, now.voided());
-                case CAPTURED -> captured(tx, now);
+                case DECLINED, VOIDED -> now.voided();
+                case CAPTURED -> now.captured();
                 case AUTHORIZED -> null;
               };
-          case REFUND -> refunded(tx, now, told);
+          case REFUND -> null;
         });
   }
 
-  private Payment captured(Handle tx, Payment now) {
-    Payment captured = store.save(tx, now.captured());
-    ledger.captured(tx, captured);
-    return captured;
+  private Payment booked(Handle tx, Payment saved) {
+    if (saved.state() == PaymentState.CAPTURED) {
+      ledger.captured(tx, saved);
+    }
+    return saved;
   }
 
   private @Nullable Payment refunded(Handle tx, Payment now, CardCharge told) {
