@@ -105,7 +105,7 @@ public final class ParkedEvents {
                     """
                         .formatted(EventRows.COLUMNS)))
             .bind("reason", reason.name())
-            .bind("error", error.length() > ERROR_MAX ? error.substring(0, ERROR_MAX) : error)
+            .bind("error", storable(error))
             .bind("dueAfter", dueAfter.map(Duration::toMillis).orElse(null))
             .bind("max", MAX)
             .execute();
@@ -113,6 +113,12 @@ public final class ParkedEvents {
       throw new IllegalStateException(
           consumer + " has " + MAX + " parked events: it takes no more until some are gone");
     }
+  }
+
+  /** A text that quotes what failed may hold what no text of the database does. */
+  private static String storable(String error) {
+    String text = error.replace('\0', '?');
+    return text.length() > ERROR_MAX ? text.substring(0, ERROR_MAX) : text;
   }
 
   private <S extends SqlStatement<S>> S about(Event event, S statement) {

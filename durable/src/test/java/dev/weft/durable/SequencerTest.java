@@ -261,11 +261,14 @@ class SequencerTest {
   }
 
   @Test
-  void refusesATypeThatNamesNoAggregate() {
+  void refusesATypeOrAnIdThatNamesNoAggregate() {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> EventTables.event("confirmed", "order-1", 1))
         .withMessageContaining("shop.order.confirmed");
     assertThatIllegalArgumentException().isThrownBy(() -> EventTables.event("order-1", 0));
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> EventTables.event("o".repeat(256), 1))
+        .withMessageContaining("256 characters");
   }
 
   private Outbox outbox(Database database) {

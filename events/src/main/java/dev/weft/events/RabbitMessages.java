@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Events as messages of the broker: the payload is the body, and what CloudEvents says of it is in
@@ -18,6 +19,9 @@ final class RabbitMessages {
   private static final String PREFIX = "cloudEvents:";
   private static final String SPEC_VERSION = "1.0";
   private static final int PERSISTENT = 2;
+
+  /** So that every one fits into a consumer's tables and their keys. */
+  private static final int ATTRIBUTE_MAX = 255;
 
   private RabbitMessages() {}
 
@@ -75,7 +79,7 @@ final class RabbitMessages {
           Math.toIntExact(headers.number("schemaversion")),
           new Event.Aggregate(headers.text("aggregatetype"), headers.text("subject"), version),
           new Event.Content(
-              Optional.ofNullable(properties.getContentType()).orElse(""),
+              text("content type", properties.getContentType()).orElse(""),
               headers.optional("dataschema").orElse(""),
               body),
           new Event.Origin(
@@ -88,10 +92,20 @@ final class RabbitMessages {
     }
   }
 
+  /** As it arrives, from whoever put it there: the consumer's own tables have to take it. */
+  private static Optional<String> text(String name, @Nullable Object value) {
+    Optional<String> text = Optional.ofNullable(value).map(Object::toString);
+    if (text.filter(one -> one.length() > ATTRIBUTE_MAX || one.indexOf('\0') >= 0).isPresent()) {
+      throw new UnreadableEventException(
+          name + ": longer than " + ATTRIBUTE_MAX + " characters, or one of them is NUL");
+    }
+    return text;
+  }
+
   /** Attributes as they arrive: texts are objects of the client, numbers are of any size. */
   private record Headers(Map<String, Object> all) {
     Optional<String> optional(String name) {
-      return Optional.ofNullable(all.get(PREFIX + name)).map(Object::toString);
+      return RabbitMessages.text(name, all.get(PREFIX + name));
     }
 
     String text(String name) {

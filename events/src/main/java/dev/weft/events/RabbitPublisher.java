@@ -6,6 +6,7 @@ import dev.weft.durable.EventGroups.Share;
 import dev.weft.durable.EventGroups.Start;
 import dev.weft.durable.UuidV7;
 import dev.weft.events.PublishWave.Outcome;
+import dev.weft.failpoint.FailPoint;
 import dev.weft.mesh.Telemetry;
 import java.io.IOException;
 import java.time.Duration;
@@ -37,7 +38,7 @@ public final class RabbitPublisher implements AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(RabbitPublisher.class);
   private static final int BATCH = 200;
-  private static final int ANSWERS_AT_REST = 3;
+  private static final Duration REST_MAX = Duration.ofSeconds(30);
   private static final Duration ANSWER_MAX = Duration.ofSeconds(10);
   private static final Duration PROMPT = Duration.ofSeconds(1);
   private static final Duration END_MAX = Duration.ofSeconds(15);
@@ -195,6 +196,9 @@ public final class RabbitPublisher implements AutoCloseable {
       }
     }
     if (!done.isEmpty()) {
+      if (!batch.isEmpty()) {
+        FailPoint.hit("event.publish.", source, ".confirmed");
+      }
       int _ = events.groups().acknowledge(GROUP, member, done);
     }
     if (channel.silent()) {
@@ -247,9 +251,10 @@ public final class RabbitPublisher implements AutoCloseable {
   }
 
   private void rest(int lane, Outcome outcome) {
-    if (outcome == Outcome.UNANSWERED) {
-      // It costs the others the time of the answer, so it is tried less and less often.
-      lanes.restLonger(lane, pace.answer(), pace.answer().multipliedBy(ANSWERS_AT_REST));
+    if (outcome == Outcome.UNANSWERED && !link.blocked()) {
+      // It costs the others the time of the answer, so it is tried less and less often. Not at
+      // once: more often than a queue it is the broker that hung, and that is over by now.
+      lanes.restLonger(lane, pace.rest(), REST_MAX);
     } else {
       lanes.rest(lane, pace.rest());
     }

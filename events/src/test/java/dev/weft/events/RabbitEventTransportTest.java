@@ -20,6 +20,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -272,14 +273,22 @@ class RabbitEventTransportTest extends EventTransportContract {
     bus().subscribe(all(), this::effect);
     publishRounds(2, 1);
     awaitEffects(2);
-    with(
-        channel ->
-            channel.basicPublish(
-                RabbitTopology.exchange(SOURCE),
-                "shop.order.created.0",
-                new BasicProperties.Builder().contentType("text/plain").build(),
-                "gibberish".getBytes(StandardCharsets.UTF_8)));
-    await().atMost(WAIT).until(() -> parked().equals(Map.of(Reason.UNREADABLE, 1L)));
+    Event event = log.store().read(0, 1).getFirst();
+    Map<String, Object> headers = new HashMap<>(RabbitMessages.properties(event).getHeaders());
+    headers.put("cloudEvents:subject", "what no table takes: \0");
+    for (BasicProperties properties :
+        List.of(
+            new BasicProperties.Builder().contentType("text/plain").build(),
+            new BasicProperties.Builder().headers(headers).build())) {
+      with(
+          channel ->
+              channel.basicPublish(
+                  RabbitTopology.exchange(SOURCE),
+                  "shop.order.created.0",
+                  properties,
+                  properties.toString().getBytes(StandardCharsets.UTF_8)));
+    }
+    await().atMost(WAIT).until(() -> parked().equals(Map.of(Reason.UNREADABLE, 2L)));
     publishRounds(2, 1);
     awaitEffects(4);
   }

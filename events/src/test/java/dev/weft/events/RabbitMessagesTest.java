@@ -29,6 +29,22 @@ class RabbitMessagesTest {
   }
 
   @Test
+  void whatNoTableTakesIsNoEvent() {
+    BasicProperties properties = RabbitMessages.properties(event("a", 1));
+    for (String name : List.of("id", "type", "subject", "correlationid", "dataschema")) {
+      for (String text : List.of("a\0", "a".repeat(256))) {
+        Map<String, Object> wrong = new HashMap<>(properties.getHeaders());
+        wrong.put("cloudEvents:" + name, text);
+        assertUnreadable(wrong);
+      }
+    }
+    BasicProperties contentType = properties.builder().contentType("a\0").build();
+    assertThatThrownBy(() -> RabbitMessages.event(contentType, new byte[0]))
+        .isInstanceOf(UnreadableEventException.class)
+        .hasMessageContaining("content type");
+  }
+
+  @Test
   void whatLacksAnAttributeOrHasOneThatIsNoneIsNoEvent() {
     BasicProperties properties = RabbitMessages.properties(event("a", 1));
     for (String name :
@@ -55,7 +71,8 @@ class RabbitMessagesTest {
   private static void assertUnreadable(Map<String, Object> headers) {
     BasicProperties properties = new BasicProperties.Builder().headers(headers).build();
     assertThatThrownBy(() -> RabbitMessages.event(properties, new byte[0]))
-        .isInstanceOf(UnreadableEventException.class);
+        .isInstanceOf(UnreadableEventException.class)
+        .satisfies(e -> assertThat(e.getMessage()).doesNotContain("\0"));
   }
 
   private static Event event(String id, long version) {
