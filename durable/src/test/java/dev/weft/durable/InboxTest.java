@@ -185,8 +185,7 @@ class InboxTest {
     Event event = event("a", 1);
     database.inTransactionVoid(
         tx ->
-            some.park(
-                tx, event, Reason.DEAD, "no user \0" + "x".repeat(2_000), Optional.empty()));
+            some.park(tx, event, Reason.DEAD, "no user \0" + "x".repeat(2_000), Optional.empty()));
     assertThat(database.read(tx -> parked.find(tx, event.id())).orElseThrow().error())
         .startsWith("no user ?x")
         .hasSize(1_000);

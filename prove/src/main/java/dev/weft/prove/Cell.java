@@ -2,6 +2,7 @@ package dev.weft.prove;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * One crash: a process ends at a point of a step of an order's way.
@@ -39,7 +40,11 @@ record Cell(String step, String point, String process, String failPoint, Way way
   }
 
   /** A point that a step does not have, and why. */
-  record Omitted(String step, String point, String reason) {}
+  record Omitted(String step, String point, String reason) {
+    String name() {
+      return step + "/" + point;
+    }
+  }
 
   /**
    * All crashes there are, and those that there are not.
@@ -123,13 +128,17 @@ record Cell(String step, String point, String process, String failPoint, Way way
   private static final List<String> EVENT_POINTS =
       List.of("recorded", "sequenced", "arrived", "handled", "consumed", "unmarked", "published");
 
-  /** The grid: steps times points, and events on their ways times points. */
-  static Grid grid() {
+  /**
+   * The grid: steps times points, and events on their ways times points.
+   *
+   * @param noBroker why events go without a broker; empty if they go by one
+   */
+  static Grid grid(Optional<String> noBroker) {
     List<Cell> cells = new ArrayList<>();
     List<Omitted> omitted = new ArrayList<>();
     steps(cells, omitted);
     for (Flow flow : Flow.values()) {
-      events(flow, cells, omitted);
+      events(flow, noBroker, cells, omitted);
     }
     return new Grid(cells, omitted, List.of(STEP_POINTS, EVENT_POINTS));
   }
@@ -148,22 +157,34 @@ record Cell(String step, String point, String process, String failPoint, Way way
     }
   }
 
-  private static void events(Flow flow, List<Cell> cells, List<Omitted> omitted) {
+  private static void events(
+      Flow flow, Optional<String> noBroker, List<Cell> cells, List<Omitted> omitted) {
     String log = "event.sequence." + flow.source;
     String handle = "event.handle." + flow.consumer;
-    if (flow == Flow.GOODS_OWED) {
-      String why = "the same event as in " + Flow.MONEY_OWED.word();
-      omitted.add(new Omitted(flow.word(), "recorded", why));
-      omitted.add(new Omitted(flow.word(), "sequenced", why));
-    } else {
-      cells.add(event(flow, "recorded", flow.source, log + ".before"));
-      cells.add(event(flow, "sequenced", flow.source, log + ".after"));
-    }
+    said(flow, "recorded", log + ".before", cells, omitted);
+    said(flow, "sequenced", log + ".after", cells, omitted);
     cells.add(event(flow, "arrived", flow.handler, handle + ".before"));
     cells.add(event(flow, "handled", flow.handler, handle + ".before-commit"));
     cells.add(event(flow, "consumed", flow.handler, handle + ".after-commit"));
-    cells.add(event(flow, "unmarked", flow.source, "event.acknowledge." + flow.consumer));
-    omitted.add(new Omitted(flow.word(), "published", "no broker confirms: events go by gRPC"));
+    if (noBroker.isEmpty() && flow.byBroker()) {
+      said(flow, "published", "event.publish." + flow.source + ".confirmed", cells, omitted);
+      omitted.add(new Omitted(flow.word(), "unmarked", "the broker is told, not the source"));
+    } else {
+      String why = noBroker.orElse("its own log brings it, past the broker");
+      omitted.add(new Omitted(flow.word(), "published", why));
+      cells.add(event(flow, "unmarked", flow.source, "event.acknowledge." + flow.consumer));
+    }
+  }
+
+  /** A point that an event comes by once, whoever is to get it. */
+  private static void said(
+      Flow flow, String point, String failPoint, List<Cell> cells, List<Omitted> omitted) {
+    if (flow == Flow.GOODS_OWED) {
+      String why = "the same event as in " + Flow.MONEY_OWED.word();
+      omitted.add(new Omitted(flow.word(), point, why));
+    } else {
+      cells.add(event(flow, point, flow.source, failPoint));
+    }
   }
 
   private static Cell event(Flow flow, String point, String process, String failPoint) {

@@ -29,6 +29,9 @@ final class Crash {
   /** Ways on which others come by the same points before it is its turn. */
   private static final Set<Cell.Way> ARMED_LATER = EnumSet.of(Cell.Way.RETURN, Cell.Way.LEAVE);
 
+  /** Points that are come by for a while after there is nothing more to do. */
+  private static final Set<String> RESTLESS = Set.of("unmarked", "published");
+
   private static final Duration RESTED = Duration.ofMillis(2_500);
 
   private final Shop shop;
@@ -137,8 +140,9 @@ final class Crash {
   }
 
   private void armLater(Cell cell) {
-    if (cell.point().equals("unmarked")) {
-      // Readers say every two seconds that they have seen what is not for them.
+    if (RESTLESS.contains(cell.point())) {
+      // Readers say every two seconds that they have seen what is not for them, and what was said
+      // before goes to the broker a moment later.
       Shop.pause(RESTED);
     }
     arm(cell.failPoint(), "halt");

@@ -62,9 +62,12 @@ record EventBooks(
    */
   record Memory(Set<String> handled, Set<String> dead) {}
 
-  static EventBooks read(Shop shop, Shopper admin, List<Sighting> tapped) {
+  /**
+   * @param strays events that consumers know and no service said
+   */
+  static EventBooks read(Shop shop, Shopper admin, List<Sighting> tapped, Set<String> strays) {
     Databases databases = new Databases(shop);
-    Shop.await(QUIET, () -> waiting(databases).values().stream().allMatch(n -> n == 0));
+    Shop.await(QUIET, () -> waiting(databases, strays).values().stream().allMatch(n -> n == 0));
     Map<String, List<Event>> logs = new LinkedHashMap<>();
     Tap.SOURCES.forEach(source -> logs.put(source, Tap.log(shop, source)));
     return new EventBooks(
@@ -72,7 +75,7 @@ record EventBooks(
         tapped,
         said(databases),
         memories(databases),
-        waiting(databases),
+        waiting(databases, strays),
         ReadModel.read(databases, admin));
   }
 
@@ -113,7 +116,7 @@ record EventBooks(
     return number.get();
   }
 
-  private static Map<String, Long> waiting(Databases databases) {
+  private static Map<String, Long> waiting(Databases databases, Set<String> strays) {
     Map<String, Long> waiting = new TreeMap<>();
     for (String service : Tap.SOURCES) {
       databases.read(
@@ -130,10 +133,11 @@ record EventBooks(
               databases,
               flow.handler,
               """
-              SELECT (SELECT count(*) FROM inbox WHERE consumer = '%1$s')
+              SELECT (SELECT count(*) FROM inbox
+                       WHERE consumer = '%1$s' AND event_id <> ALL ('{%2$s}'::uuid[]))
                 + (SELECT count(*) FROM event_parked WHERE consumer = '%1$s')
               """
-                  .formatted(flow.consumer));
+                  .formatted(flow.consumer, String.join(",", strays)));
       waiting.put(flow.handler + ": on their way to " + flow.consumer, Math.max(0, said - known));
     }
     return waiting;

@@ -9,7 +9,8 @@ import java.util.Map;
 
 /** Events that come more often than they were said, in another order, or that nobody can handle. */
 final class EventFaults {
-  private static final Duration LASTS = Duration.ofSeconds(10);
+  static final String SHUFFLED = "events come %d times each, shuffled".formatted(Shuffle.TIMES);
+  static final Duration SHUFFLED_FOR = Duration.ofSeconds(10);
 
   private final Shop shop;
   private final History history;
@@ -32,11 +33,11 @@ final class EventFaults {
     return List.of(shuffled(), Poison.fault(shop, history, goods));
   }
 
-  /** Of all services to all consumers. */
+  /** Of all services to all who read them by gRPC. */
   private Fault shuffled() {
     return new Fault(
-        "events come %d times each, shuffled".formatted(Shuffle.TIMES),
-        LASTS,
+        SHUFFLED,
+        SHUFFLED_FOR,
         () -> {
           Map<String, Shuffler> shufflers = new LinkedHashMap<>();
           for (String source : Tap.SOURCES) {

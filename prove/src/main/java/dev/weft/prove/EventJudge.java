@@ -231,6 +231,7 @@ final class EventJudge {
               Set<String> others = new TreeSet<>(memory.handled());
               others.addAll(memory.dead());
               others.removeAll(wanted);
+              others.removeAll(history.strays());
               check(
                   Invariant.E6,
                   others.isEmpty(),

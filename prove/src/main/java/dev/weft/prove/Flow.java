@@ -1,7 +1,10 @@
 package dev.weft.prove;
 
 import dev.weft.event.v1.Event;
+import java.util.List;
 import java.util.Locale;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /** Events of one service on their way to one consumer. */
 enum Flow {
@@ -17,6 +20,9 @@ enum Flow {
   MONEY_BACK("orders-of-payments", Shop.PAYMENT, Shop.ORDER, "shop.payment.refunded"),
   /** And that its goods are. */
   GOODS_BACK("orders-of-stock", Shop.INVENTORY, Shop.ORDER, "shop.reservation.returned");
+
+  /** How many queues a consumer has in a broker. */
+  private static final int QUEUES = 4;
 
   /** Its name for ever. */
   final String consumer;
@@ -45,6 +51,34 @@ enum Flow {
   /** As SQL likes a type. */
   String types() {
     return type.replace('*', '%');
+  }
+
+  /** Whether a broker carries them, if there is one: a service's own come from its own log. */
+  boolean byBroker() {
+    return !source.equals(handler);
+  }
+
+  /** Those that a broker carries. */
+  static List<Flow> throughBroker() {
+    return Stream.of(values()).filter(Flow::byBroker).toList();
+  }
+
+  /** Where they are published in a broker. */
+  String exchange() {
+    return "weft." + source;
+  }
+
+  /** From where they are read in a broker. */
+  List<String> queues() {
+    return IntStream.range(0, QUEUES).mapToObj(i -> "weft." + consumer + "." + i).toList();
+  }
+
+  /** By what a queue is bound to the exchange: the buckets that are its share. */
+  List<String> keys(int queue) {
+    return IntStream.range(0, dev.weft.durable.Event.BUCKETS)
+        .filter(bucket -> bucket % QUEUES == queue)
+        .mapToObj(bucket -> type + "." + bucket)
+        .toList();
   }
 
   boolean wants(Event event) {

@@ -57,6 +57,7 @@ final class History implements AutoCloseable {
   private final List<Contest> contests = new ArrayList<>();
   private final List<Leaving> leavings = new ArrayList<>();
   private final Set<String> planted = new LinkedHashSet<>();
+  private final Set<String> strays = new LinkedHashSet<>();
 
   /** Money that an admin gave back, and was told so. */
   record Refund(String order, String key, long minor) {}
@@ -226,6 +227,15 @@ final class History implements AutoCloseable {
 
   synchronized Set<String> planted() {
     return Set.copyOf(planted);
+  }
+
+  /** A consumer was brought what no service said, by this id. */
+  synchronized void stray(String event) {
+    strays.add(event);
+  }
+
+  synchronized Set<String> strays() {
+    return Set.copyOf(strays);
   }
 
   synchronized void left(Leaving leaving) {

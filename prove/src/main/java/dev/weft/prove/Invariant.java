@@ -60,8 +60,8 @@ enum Invariant {
   E7("a poisonous event holds up no other order", Untried.BY_POISON),
   E8("no event waits when all is quiet"),
   E9(
-      "an event that no queue takes is reported and kept",
-      "no queue is taken away here; the tests of events do that"),
+      "an event that no queue takes is reported, kept, and brought later",
+      "only a broker has queues that are lost, with --faults --broker"),
   E10("an event of a newer schema is kept for an operator, not dropped", Untried.BY_POISON),
   E11("an event leads back to one request, by its causes and in one correlation"),
   Q1("lists show orders as they are"),

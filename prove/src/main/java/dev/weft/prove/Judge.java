@@ -40,6 +40,7 @@ final class Judge {
           Map.entry(Invariant.A1, Op.Kind.FOREIGN_READ),
           Map.entry(Invariant.O1, Op.Kind.WITNESS),
           Map.entry(Invariant.E7, Op.Kind.POISONED),
+          Map.entry(Invariant.E9, Op.Kind.UNROUTABLE),
           Map.entry(Invariant.E10, Op.Kind.NEWER_SCHEMA),
           Map.entry(Invariant.Q3, Op.Kind.LIST),
           Map.entry(Invariant.Q4, Op.Kind.READ_AFTER),

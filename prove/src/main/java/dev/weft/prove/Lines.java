@@ -20,12 +20,12 @@ final class Lines implements AutoCloseable {
   private static final List<String> SERVICES =
       List.of(Shop.USER, Shop.ORDER, Shop.PAYMENT, Shop.INVENTORY);
 
+  private final Callers callers = new Callers(this::pids);
   private final Map<String, Line> lines = new LinkedHashMap<>();
   private final Map<String, Integer> diverted = new ConcurrentHashMap<>(); // ports by service
   private volatile @Nullable Shop shop;
 
   Lines() {
-    Callers callers = new Callers(this::pids);
     try {
       for (String service : SERVICES) {
         lines.put(service, new Line(service, () -> reached(service), callers::of));
@@ -43,6 +43,11 @@ final class Lines implements AutoCloseable {
   /** Says where they lead. */
   void leadTo(Shop to) {
     shop = to;
+  }
+
+  /** Says which process is at the other end of a connection, once it is known where they lead. */
+  Callers callers() {
+    return callers;
   }
 
   /** The one that callers of a service use. */

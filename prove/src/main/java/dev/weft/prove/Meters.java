@@ -26,6 +26,9 @@ final class Meters implements AutoCloseable {
   /** Events that arrived, by what became of them. */
   static final String EVENTS = "weft_events_received_total";
 
+  /** Events given to the broker, by what it said. */
+  static final String PUBLISHED = "weft_events_published_total";
+
   /** Attempts of handlers of events. */
   static final String FAILED = "weft_events_failures_total";
 

@@ -41,6 +41,7 @@ record Op(
     PAGES,
     POISONED,
     NEWER_SCHEMA,
+    UNROUTABLE,
     WITNESS
   }
 

@@ -3,25 +3,17 @@ package dev.weft.prove;
 import com.google.protobuf.ByteString;
 import com.google.type.Money;
 import dev.weft.admin.v1.DeadLetter;
-import dev.weft.admin.v1.DiscardDeadLettersRequest;
-import dev.weft.admin.v1.EventAdminServiceGrpc;
-import dev.weft.admin.v1.ListDeadLettersRequest;
-import dev.weft.admin.v1.ListDeadLettersResponse;
-import dev.weft.admin.v1.RedriveDeadLettersRequest;
 import dev.weft.durable.Event.Aggregate;
 import dev.weft.prove.Fault.Bite;
-import dev.weft.prove.History.Placed;
 import dev.weft.shop.event.v1.OrderCreated;
 import dev.weft.shop.event.v1.OrderFacts;
 import dev.weft.shop.order.v1.Order;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HexFormat;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.TimeUnit;
 
 /**
  * Events of orders that their read model cannot take in: bytes that are no message, a schema that
@@ -33,7 +25,6 @@ final class Poison implements Fault.Inflicted {
   static final String REDRIVEN = "a dead letter was tried again and handled";
 
   private static final String NAME = "poison";
-  private static final String CONFIRMED = "STATE_CONFIRMED";
   private static final int NEWER = 99;
 
   /** Eight attempts take less than half a minute. */
@@ -44,20 +35,20 @@ final class Poison implements Fault.Inflicted {
   /** In which others are shown what became of their orders. */
   private static final Duration PROMPT = Duration.ofSeconds(10);
 
-  private final Shop shop;
   private final History history;
+  private final DeadLetters letters;
   private final Databases databases;
   private final String garbage = UUID.randomUUID().toString();
   private final String newer = UUID.randomUUID().toString();
-  private final Shopper customer;
+  private final Buyer customer;
   private final String refused;
   private long dead;
 
   private Poison(Shop shop, History history, Goods goods) {
-    this.shop = shop;
     this.history = history;
+    letters = new DeadLetters(shop, Flow.VIEW);
     databases = new Databases(shop);
-    customer = Shopper.registered(shop);
+    customer = new Buyer(shop, history, goods, NAME);
     databases.change(
         Shop.ORDER,
         """
@@ -69,8 +60,8 @@ final class Poison implements Fault.Inflicted {
             .formatted(customer.id()));
     plant(garbage, 1, ByteString.copyFromUtf8("garbage"));
     plant(newer, NEWER, created(newer).toByteString());
-    refused = order(customer, goods);
-    bystander(goods);
+    refused = customer.buy();
+    bystander(new Buyer(shop, history, goods, NAME));
   }
 
   /**
@@ -85,13 +76,13 @@ final class Poison implements Fault.Inflicted {
 
   @Override
   public void heal() {
-    Map<String, String> letters = awaitDead(Set.of(garbage, newer, refused));
-    dead = letters.size();
+    Map<String, String> first = awaitDead(Set.of(garbage, newer, refused));
+    dead = first.size();
     history.count("an event became a dead letter", dead);
     databases.change(
         Shop.ORDER, "DROP TRIGGER proof_poison ON order_view; DROP FUNCTION proof_poison()");
-    redrive(letters.values().stream().toList());
-    if (shown(customer, refused, HANDLED)) {
+    letters.redrive(first.values());
+    if (customer.isShown(refused, Buyer.CONFIRMED, HANDLED)) {
       history.count(REDRIVEN);
     } else {
       history.violated("E6", "order " + refused + " is not shown after its events were redriven");
@@ -104,7 +95,7 @@ final class Poison implements Fault.Inflicted {
     if (!still.containsKey(garbage)) {
       history.violated("E6", "the event of " + garbage + " is gone, though nobody can read it");
     }
-    discard(still.values().stream().toList());
+    letters.discard(still.values());
   }
 
   @Override
@@ -113,13 +104,12 @@ final class Poison implements Fault.Inflicted {
   }
 
   /** Whoever orders meanwhile is shown the order. */
-  private void bystander(Goods goods) {
-    Shopper bystander = Shopper.registered(shop);
+  private void bystander(Buyer bystander) {
     long start = history.micros();
-    String order = order(bystander, goods);
+    String order = bystander.buy();
     // Its events are what must not wait; how long a step takes is another matter.
-    Shop.await(DIES, () -> bystander.get("/v1/orders/" + order).text("state").equals(CONFIRMED));
-    boolean shown = shown(bystander, order, PROMPT);
+    boolean _ = bystander.sees(order, Buyer.CONFIRMED, DIES);
+    boolean shown = bystander.isShown(order, Buyer.CONFIRMED, PROMPT);
     history.add(NAME, Op.Kind.POISONED, "", order, start, Answer.DONE, "");
     if (!shown) {
       history.violated(
@@ -127,29 +117,6 @@ final class Poison implements Fault.Inflicted {
           "order %s is not shown after %d s, while others are dead letters"
               .formatted(order, PROMPT.toSeconds()));
     }
-  }
-
-  private static boolean shown(Shopper customer, String order, Duration limit) {
-    return Shop.await(limit, () -> Crash.shown(customer, order).equals(CONFIRMED));
-  }
-
-  private String order(Shopper customer, Goods goods) {
-    String key = NAME + "-" + UUID.randomUUID();
-    String body = Goods.order(List.of(goods), List.of(1), "card_ok");
-    Answer answer =
-        Shopper.patiently(
-            () -> {
-              long start = history.micros();
-              Answer one = customer.postText("/v1/orders", key, body);
-              history.add(NAME, Op.Kind.CREATE, key, one.text("orderId"), start, one, "");
-              return one;
-            });
-    String order = answer.text("orderId");
-    if (answer.status() != 201) {
-      throw new ProofException("an order beside poison was refused: " + answer);
-    }
-    history.placed(new Placed(order, customer, key, body, goods.priceMinor(), ""));
-    return order;
   }
 
   /** Puts an event of an order that there is not into the outbox. */
@@ -191,7 +158,7 @@ final class Poison implements Fault.Inflicted {
         DIES,
         () -> {
           dead.clear();
-          for (DeadLetter letter : letters()) {
+          for (DeadLetter letter : letters.all()) {
             if (orders.contains(letter.getEvent().getSubject())) {
               dead.put(letter.getEvent().getSubject(), letter.getEvent().getEventId());
             }
@@ -199,45 +166,5 @@ final class Poison implements Fault.Inflicted {
           return dead.keySet().equals(orders);
         });
     return dead;
-  }
-
-  private List<DeadLetter> letters() {
-    try (Calls calls = Calls.to(shop, Shop.ORDER, Calls.OPERATOR)) {
-      ListDeadLettersResponse page =
-          EventAdminServiceGrpc.newBlockingStub(calls.channel())
-              .withDeadlineAfter(10, TimeUnit.SECONDS)
-              .listDeadLetters(
-                  ListDeadLettersRequest.newBuilder()
-                      .setConsumer(Flow.VIEW.consumer)
-                      .setPageSize(200)
-                      .build());
-      return page.getDeadLettersList();
-    }
-  }
-
-  private void redrive(List<String> events) {
-    try (Calls calls = Calls.to(shop, Shop.ORDER, Calls.OPERATOR)) {
-      var _ =
-          EventAdminServiceGrpc.newBlockingStub(calls.channel())
-              .withDeadlineAfter(10, TimeUnit.SECONDS)
-              .redriveDeadLetters(
-                  RedriveDeadLettersRequest.newBuilder()
-                      .setConsumer(Flow.VIEW.consumer)
-                      .addAllEventIds(events)
-                      .build());
-    }
-  }
-
-  private void discard(List<String> events) {
-    try (Calls calls = Calls.to(shop, Shop.ORDER, Calls.OPERATOR)) {
-      var _ =
-          EventAdminServiceGrpc.newBlockingStub(calls.channel())
-              .withDeadlineAfter(10, TimeUnit.SECONDS)
-              .discardDeadLetters(
-                  DiscardDeadLettersRequest.newBuilder()
-                      .setConsumer(Flow.VIEW.consumer)
-                      .addAllEventIds(events)
-                      .build());
-    }
   }
 }

@@ -80,7 +80,7 @@ final class Prove implements Callable<Integer> {
 
   @Option(
       names = "--broker",
-      description = "With --faults or --soak: events go by a RabbitMQ, which breaks, too.")
+      description = "Events go by a RabbitMQ; with --faults or --soak it breaks, too.")
   private boolean withBroker;
 
   @Option(
@@ -113,25 +113,24 @@ final class Prove implements Callable<Integer> {
   public Integer call() {
     boolean breaks = faults || soak != null;
     boolean crashes = grid || !breaks;
-    List<Cell> chosen = crashes ? chosen() : List.of();
+    Optional<String> noBroker = noBroker();
+    Cell.Grid all = Cell.grid(noBroker);
+    List<Cell> chosen = crashes ? chosen(all) : List.of();
     Predicate<String> named = pattern("--only", only);
-    if (withBroker && !breaks) {
-      throw usage("--broker: only with --faults or --soak");
-    }
     long root = seed == null ? ThreadLocalRandom.current().nextInt(1_000_000) : seed;
     String run = System.getenv("WEFT_RUN");
     String home = System.getenv("WEFT_ROOT");
     if (run == null || home == null) {
       throw new ProofException("start this through ./weft");
     }
-    Report report = new Report(System.out);
+    Report report = new Report(System.out, all);
     report.say("seed " + root + " (the same again: --seed " + root + ")");
     Path folder = Path.of(home, ".weft", "proof");
     Shop.clear(folder, Path.of(run));
     DiskFaults disks = breaks ? DiskFaults.in(folder) : new DiskFaults();
-    Optional<String> noBroker = noBroker();
     try (Lines lines = new Lines();
-        @Nullable Broker broker = noBroker.isEmpty() ? Broker.in(folder.resolve("broker")) : null;
+        @Nullable Broker broker =
+            noBroker.isEmpty() ? Broker.in(folder.resolve("broker"), lines.callers()::of) : null;
         Shop shop =
             Shop.open(
                 folder,
@@ -163,7 +162,7 @@ final class Prove implements Callable<Integer> {
           Witness _ = new Witness(shop, history, root);
           Browser _ = new Browser(history, root)) {
         if (crashes) {
-          report.grid(Cell.grid(), chosen, seeds);
+          report.grid(chosen, seeds);
           Crash crash =
               new Crash(
                   shop, history, shoppers.getFirst(), admin, goods.subList(0, goods.size() - 1));
@@ -178,7 +177,9 @@ final class Prove implements Callable<Integer> {
           wanted.addAll(new EventFaults(shop, history, lines, goods.getFirst(), root).all());
           wanted.addAll(disks.all(shop, history));
           if (broker != null) {
-            wanted.addAll(new BrokerFaults(new Databases(shop), broker).all());
+            wanted.addAll(
+                new BrokerFaults(shop, history, meters, broker, admin, goods.getFirst(), root)
+                    .all());
           }
           wanted.removeIf(fault -> !named.test(fault.name()));
           inflicted =
@@ -212,7 +213,7 @@ final class Prove implements Callable<Integer> {
         tapped = tap.sightings();
       }
       Books books = Books.read(shop, admin, judged);
-      EventBooks events = EventBooks.read(shop, admin, tapped);
+      EventBooks events = EventBooks.read(shop, admin, tapped, history.strays());
       Verdict verdict = Judge.of(history, books, judged).and(EventJudge.of(history, books, events));
       return report.end(
           history,
@@ -221,7 +222,7 @@ final class Prove implements Callable<Integer> {
           disks.omitted().size() + noBroker.map(BrokerFaults::omitted).orElse(List.of()).size(),
           verdict,
           new Story(history, books),
-          needed(disks));
+          needed(disks, noBroker.isEmpty()));
     }
   }
 
@@ -236,12 +237,17 @@ final class Prove implements Callable<Integer> {
   }
 
   /** Those that --cells names; none is a mistake. */
-  private List<Cell> chosen() {
+  private List<Cell> chosen(Cell.Grid all) {
     Predicate<String> wanted = pattern("--cells", cells);
-    List<Cell> chosen =
-        Cell.grid().cells().stream().filter(cell -> wanted.test(cell.name())).toList();
+    List<Cell> chosen = all.cells().stream().filter(cell -> wanted.test(cell.name())).toList();
     if (chosen.isEmpty()) {
-      throw usage("--cells " + cells + ": no crash point has such a name, as capture/before-call");
+      String why =
+          all.omitted().stream()
+              .filter(one -> wanted.test(one.name()))
+              .findFirst()
+              .map(one -> one.name() + " is none: " + one.reason())
+              .orElse("no crash point has such a name, as capture/before-call");
+      throw usage("--cells " + cells + ": " + why);
     }
     if (seeds < 1) {
       throw usage("--seeds " + seeds + ": expected 1 or more");
@@ -277,7 +283,7 @@ final class Prove implements Callable<Integer> {
   }
 
   /** Without these a run shows nothing of what it was made for. */
-  private List<String> needed(DiskFaults disks) {
+  private List<String> needed(DiskFaults disks, boolean broker) {
     List<String> needed = new ArrayList<>();
     if (faults || soak != null) {
       needed.add("stored reply replayed");
@@ -297,6 +303,9 @@ final class Prove implements Callable<Integer> {
       needed.add(TWICE);
       needed.add(Poison.REDRIVEN);
       needed.addAll(CIRCUITS.values());
+      if (broker) {
+        needed.add(Unroutable.KEPT);
+      }
       if (disks.omitted().isEmpty()) {
         needed.add("an order got 503 while the disk was full");
       }

@@ -13,22 +13,27 @@ final class Report {
   private static final int SHOWN = 3;
 
   private final PrintStream out;
+  private final Cell.Grid grid;
   private final long began = System.nanoTime();
 
-  Report(PrintStream out) {
+  /**
+   * @param grid all crashes there are
+   */
+  Report(PrintStream out, Cell.Grid grid) {
     this.out = out;
+    this.grid = grid;
   }
 
   void say(String line) {
     out.printf("%6.1f s  %s%n", (System.nanoTime() - began) / 1e9, line);
   }
 
-  void grid(Cell.Grid all, List<Cell> chosen, int seeds) {
+  void grid(List<Cell> chosen, int seeds) {
     say(
         "%d of %d cells, %d times each; %d pairs of step and point are no cell:"
-            .formatted(chosen.size(), all.cells().size(), seeds, all.omitted().size()));
+            .formatted(chosen.size(), grid.cells().size(), seeds, grid.omitted().size()));
     Map<String, Map<String, List<String>>> reasons = new TreeMap<>();
-    all.omitted()
+    grid.omitted()
         .forEach(
             one ->
                 reasons
@@ -147,11 +152,10 @@ final class Report {
       return;
     }
     out.println("\nThe grid (+ as promised, X not, ? did not crash, . not chosen, - no cell):");
-    Cell.Grid grid = Cell.grid();
-    grid.tables().forEach(points -> table(grid, points, outcomes));
+    grid.tables().forEach(points -> table(points, outcomes));
   }
 
-  private void table(Cell.Grid grid, List<String> points, List<Crash.Outcome> outcomes) {
+  private void table(List<String> points, List<Crash.Outcome> outcomes) {
     Map<String, Map<String, String>> rows = new LinkedHashMap<>();
     for (Cell cell : grid.cells()) {
       if (points.contains(cell.point())) {

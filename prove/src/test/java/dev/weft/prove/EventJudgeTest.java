@@ -264,6 +264,8 @@ final class EventJudgeTest {
     memory(Flow.MONEY_BACK).handled().add("nobody's");
 
     assertThat(broken()).containsExactly(Invariant.E6);
+    history.stray("nobody's");
+    assertThat(broken()).isEmpty();
   }
 
   @Test

@@ -14,10 +14,17 @@ final class ProveTest {
   private final StringWriter said = new StringWriter();
 
   @ParameterizedTest
-  @ValueSource(strings = {"--cells=nonsense", "--cells=(", "--seeds=0", "--only=[", "--broker"})
+  @ValueSource(strings = {"--cells=nonsense", "--cells=(", "--seeds=0", "--only=["})
   void refusesWhatChoosesNothing(String option) {
     assertThat(run(option)).isEqualTo(2);
     assertThat(said.toString()).contains(option.split("=", 2)[0], "Usage:");
+  }
+
+  @Test
+  void saysWhyACrashIsNone() {
+    assertThat(run("--cells=money-owed/published")).isEqualTo(2);
+    assertThat(said.toString())
+        .contains("money-owed/published is none: events go by gRPC; a broker is there with");
   }
 
   @Test

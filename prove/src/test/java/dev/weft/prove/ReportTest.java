@@ -20,6 +20,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -73,7 +74,9 @@ final class ReportTest {
           true);
 
   private final ByteArrayOutputStream said = new ByteArrayOutputStream();
-  private final Report report = new Report(new PrintStream(said, true, StandardCharsets.UTF_8));
+  private final Cell.Grid grid = Cell.grid(Optional.of("no broker"));
+  private final Report report =
+      new Report(new PrintStream(said, true, StandardCharsets.UTF_8), grid);
   private final History history;
   private final Story story;
 
@@ -158,8 +161,7 @@ final class ReportTest {
 
   @Test
   void saysOfEachPairOfStepAndPointThatIsNoCellWhy() {
-    Cell.Grid grid = Cell.grid();
-    report.grid(grid, grid.cells(), 1);
+    report.grid(grid.cells(), 1);
 
     grid.omitted()
         .forEach(
@@ -170,7 +172,7 @@ final class ReportTest {
 
   @Test
   void tellsWhatWasNotChosenFromWhatIsNoCell() {
-    Cell cell = Cell.grid().cells().getFirst();
+    Cell cell = grid.cells().getFirst();
     Crash.Outcome fired = new Crash.Outcome(cell, 1, true, ORDER, cell.way().end, 5);
     history.count(NEEDED);
 
