@@ -54,6 +54,26 @@ class Http2Test {
   }
 
   @Test
+  void talksBothWaysInOneRequest() throws Exception {
+    try (RawHttp2 client = connect()) {
+      client.request(
+          1, 0, "POST", "/library/talk/t", "content-type", "application/x-ndjson; charset=utf-8");
+      for (String text : new String[] {"a", "b"}) {
+        client.data(1, 0, "{\"text\":\"" + text + "\"}\n");
+        assertThat(client.next(RawHttp2.DATA).payload().toStringUtf8())
+            .isEqualTo("{\"topic\":\"t\",\"text\":\"" + text + "\"}\n");
+      }
+      client.data(1, RawHttp2.END_STREAM, "");
+      assertThat(client.next(RawHttp2.DATA).last()).isTrue();
+
+      client.get(3, "/library/talk/t");
+      RawHttp2.Answer asked = client.answer(3);
+      assertThat(asked.status()).isEqualTo(426);
+      assertThat(asked.head()).doesNotContainKeys("upgrade", "connection");
+    }
+  }
+
+  @Test
   void answersManyRequestsOfOneConnectionAsTheyAreReady() throws Exception {
     try (RawHttp2 client = connect()) {
       client.request(1, 0, "POST", "/library/fail", "content-type", "application/json");

@@ -17,6 +17,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.net.http.WebSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.KeyStore;
@@ -24,9 +25,13 @@ import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManagerFactory;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -73,6 +78,30 @@ class TlsTest {
                 .body()
                 .lines())
         .hasSize(3);
+  }
+
+  @Test
+  void opensAWebSocketOverIt() throws Exception {
+    CompletableFuture<String> heard = new CompletableFuture<>();
+    try (HttpClient client = HttpClient.newBuilder().sslContext(trusting(certificate)).build()) {
+      WebSocket socket =
+          client
+              .newWebSocketBuilder()
+              .buildAsync(
+                  URI.create("wss://127.0.0.1:" + fixture.edge.port() + "/library/talk/t"),
+                  new WebSocket.Listener() {
+                    @Override
+                    public @Nullable CompletionStage<?> onText(
+                        WebSocket from, CharSequence text, boolean last) {
+                      heard.complete(text.toString());
+                      return null;
+                    }
+                  })
+              .join();
+      socket.sendText("{\"text\":\"x\"}", true).join();
+      assertThat(heard.get(10, TimeUnit.SECONDS)).isEqualTo("{\"topic\":\"t\",\"text\":\"x\"}");
+      socket.abort();
+    }
   }
 
   @Test

@@ -322,9 +322,7 @@ class WebSocketTest {
     SocketChannel client =
         SocketChannel.open(
             new InetSocketAddress(InetAddress.getLoopbackAddress(), fixture.edge.port()));
-    client.write(
-        ByteBuffer.wrap(
-            RawWebSocket.handshake(path).getBytes(StandardCharsets.US_ASCII)));
+    client.write(ByteBuffer.wrap(RawWebSocket.handshake(path).getBytes(StandardCharsets.US_ASCII)));
     // Nothing may be said before the answer begins.
     client.read(ByteBuffer.allocate(1));
     client.configureBlocking(false);
