@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A statement of a busy path: its names are looked up once, when the class is loaded that holds it,
  * and its values go to the driver as what they are. Jdbi's own statements do the same and more, at
- * three times the processor time; both run on one {@link Handle}, in one transaction.
+ * twice the processor time; both run on one {@link Handle}, in one transaction.
  *
  * <pre>{@code
  * private static final Sql FIND = Sql.of("SELECT * FROM payment WHERE payment_id = :id");
