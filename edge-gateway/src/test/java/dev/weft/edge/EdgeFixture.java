@@ -20,6 +20,8 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -178,6 +180,33 @@ final class EdgeFixture implements AutoCloseable {
 
   URI uri(String path) {
     return URI.create("http://127.0.0.1:" + edge.port() + path);
+  }
+
+  /**
+   * Sends these bytes again and again until the other side takes no more.
+   *
+   * @return how many it took
+   */
+  static long fill(SocketChannel client, byte[] bytes) throws IOException {
+    client.configureBlocking(false);
+    ByteBuffer some = ByteBuffer.wrap(bytes);
+    long[] taken = {0, -1};
+    await()
+        .during(Duration.ofMillis(700))
+        .atMost(Duration.ofSeconds(20))
+        .until(
+            () -> {
+              for (int n = client.write(some); n > 0; n = client.write(some)) {
+                taken[0] += n;
+                if (!some.hasRemaining()) {
+                  some.rewind();
+                }
+              }
+              boolean same = taken[0] == taken[1];
+              taken[1] = taken[0];
+              return same;
+            });
+    return taken[0];
   }
 
   /** Any request; headers are names and values in turn. */

@@ -102,22 +102,7 @@ class UploadTest {
         SocketChannel.open(
             new InetSocketAddress(InetAddress.getLoopbackAddress(), fixture.edge.port()))) {
       client.write(ascii(head("shut", "Content-Length: 79000000")));
-      client.configureBlocking(false);
-      ByteBuffer some = ByteBuffer.allocate(64 * 1024);
-      long[] written = {0, -1};
-      await()
-          .during(Duration.ofMillis(700))
-          .atMost(Duration.ofSeconds(20))
-          .until(
-              () -> {
-                for (int n = client.write(some.clear()); n > 0; n = client.write(some.clear())) {
-                  written[0] += n;
-                }
-                boolean same = written[0] == written[1];
-                written[1] = written[0];
-                return same;
-              });
-      assertThat(written[0]).isBetween(1L, 30_000_000L);
+      assertThat(EdgeFixture.fill(client, new byte[64 * 1024])).isBetween(1L, 30_000_000L);
     }
   }
 
@@ -128,9 +113,7 @@ class UploadTest {
         SocketChannel.open(
             new InetSocketAddress(InetAddress.getLoopbackAddress(), fixture.edge.port()))) {
       client.write(ascii(head("shut", "Content-Length: 79000000")));
-      client.configureBlocking(false);
-      ByteBuffer some = ByteBuffer.allocate(64 * 1024);
-      await().during(Duration.ofMillis(300)).until(() -> client.write(some.clear()) == 0);
+      assertThat(EdgeFixture.fill(client, new byte[64 * 1024])).isPositive();
     }
     await().until(() -> LIBRARY.givenUp.get() > givenUp);
   }
