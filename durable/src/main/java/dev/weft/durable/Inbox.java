@@ -10,14 +10,18 @@ import org.jdbi.v3.core.Handle;
  * often and in whatever order they arrive.
  *
  * <p>The memory is written in the transaction of the effect: both are there after a crash, or
- * neither. Whoever brings events of one aggregate waits for the others who do. What is ahead of its
- * turn, or behind one that could not be taken in, is parked ({@link ParkedEvents}) and comes to its
- * turn by itself. Event ids are remembered for 90 days; versions of aggregates for ever.
+ * neither. Whoever brings events of one aggregate waits for the others who do, by a lock that is
+ * nothing but a lock: what changes nothing writes nothing. What is ahead of its turn, or behind one
+ * that could not be taken in, is parked ({@link ParkedEvents}) and comes to its turn by itself.
+ * Event ids are remembered for 90 days; versions of aggregates for ever.
  *
  * <p>Thread-safe; all methods run inside the caller's transaction, before it locks anything else.
  */
 public final class Inbox {
   private static final Duration KEPT = Duration.ofDays(90);
+
+  /** Sets our advisory locks apart from those of others in the same database. */
+  private static final long LOCKS = 11;
 
   private final String consumer;
   private final Order order;
@@ -62,22 +66,20 @@ public final class Inbox {
    *     nothing is remembered
    */
   public Receipt receive(Handle tx, Event event, Duration repairAfter, Runnable effect) {
-    long last = lock(tx, event);
-    Known known = known(tx, event);
+    Known known = lock(tx, event);
     // A parked one comes to its turn by itself, and a dead letter by nobody but an operator.
-    return known.parked() ? Receipt.PARKED : inTurn(tx, event, last, known, repairAfter, effect);
+    return known.parked() ? Receipt.PARKED : inTurn(tx, event, known, repairAfter, effect);
   }
 
   /** As {@link #receive}, for one that is parked and was claimed. */
   public Receipt again(Handle tx, Event event, Duration repairAfter, Runnable effect) {
-    long last = lock(tx, event);
-    Known known = known(tx, event);
-    return known.parked() ? inTurn(tx, event, last, known, repairAfter, effect) : Receipt.DUPLICATE;
+    Known known = lock(tx, event);
+    return known.parked() ? inTurn(tx, event, known, repairAfter, effect) : Receipt.DUPLICATE;
   }
 
   private Receipt inTurn(
-      Handle tx, Event event, long last, Known known, Duration repairAfter, Runnable effect) {
-    if (known.seen() || (order == Order.EVERY_VERSION && version(event) <= last)) {
+      Handle tx, Event event, Known known, Duration repairAfter, Runnable effect) {
+    if (known.seen() || (order == Order.EVERY_VERSION && version(event) <= known.last())) {
       parked.remove(tx, event.id());
       return Receipt.DUPLICATE;
     }
@@ -85,8 +87,8 @@ public final class Inbox {
       parked.put(tx, event, Reason.BEHIND, "an earlier event is parked", Optional.empty());
       return Receipt.PARKED;
     }
-    if (order == Order.EVERY_VERSION && version(event) > last + 1) {
-      String missing = "version " + (last + 1) + " has not arrived";
+    if (order == Order.EVERY_VERSION && version(event) > known.last() + 1) {
+      String missing = "version " + (known.last() + 1) + " has not arrived";
       parked.put(tx, event, Reason.AHEAD, missing, Optional.of(repairAfter));
       return Receipt.AHEAD;
     }
@@ -98,8 +100,7 @@ public final class Inbox {
   /** Parks an event because of a failure of its own, unless it was taken in meanwhile. */
   public void park(
       Handle tx, Event event, Reason reason, String error, Optional<Duration> dueAfter) {
-    lock(tx, event);
-    if (!known(tx, event).seen()) {
+    if (!lock(tx, event).seen()) {
       parked.put(tx, event, reason, error, dueAfter);
     }
   }
@@ -109,8 +110,7 @@ public final class Inbox {
    * one came to its turn by it.
    */
   public boolean discard(Handle tx, Event event) {
-    lock(tx, event);
-    if (!known(tx, event).seen()) {
+    if (!lock(tx, event).seen()) {
       take(tx, event);
     }
     return letNext(tx, event);
@@ -156,21 +156,20 @@ public final class Inbox {
         .execute();
   }
 
-  /** The last version, which nobody else moves until this transaction ends. */
-  private long lock(Handle tx, Event event) {
-    return tx.createQuery(
+  /** What is remembered, which nobody else changes until this transaction ends. */
+  private Known lock(Handle tx, Event event) {
+    tx.createQuery(
             """
-            INSERT INTO inbox_aggregate (consumer, aggregate_type, aggregate_id, last_version)
-            VALUES (:consumer, :type, :id, 0)
-            ON CONFLICT (consumer, aggregate_type, aggregate_id)
-              DO UPDATE SET last_version = inbox_aggregate.last_version
-            RETURNING last_version
+            SELECT 1 FROM pg_advisory_xact_lock(
+              hashtextextended(:consumer || chr(1) || :type || chr(1) || :id, :inbox))
             """)
         .bind("consumer", consumer)
         .bind("type", event.aggregate().type())
         .bind("id", event.aggregate().id())
-        .mapTo(Long.class)
+        .bind("inbox", LOCKS)
+        .mapTo(Integer.class)
         .one();
+    return known(tx, event);
   }
 
   // A statement of its own, whose snapshot contains what the last holder of the lock did.
@@ -180,7 +179,10 @@ public final class Inbox {
             WITH parked AS NOT MATERIALIZED (
               SELECT event_id, aggregate_version FROM event_parked
                WHERE consumer = :consumer AND aggregate_type = :type AND aggregate_id = :id)
-            SELECT EXISTS (SELECT FROM inbox
+            SELECT coalesce((SELECT last_version FROM inbox_aggregate
+                              WHERE consumer = :consumer AND aggregate_type = :type
+                                AND aggregate_id = :id), 0) AS last,
+                   EXISTS (SELECT FROM inbox
                             WHERE consumer = :consumer AND event_id = :eventId) AS seen,
                    EXISTS (SELECT FROM parked WHERE event_id = :eventId) AS parked,
                    EXISTS (SELECT FROM parked WHERE aggregate_version < :version) AS behind,
@@ -194,6 +196,7 @@ public final class Inbox {
         .map(
             (row, _) ->
                 new Known(
+                    row.getLong("last"),
                     row.getBoolean("seen"),
                     row.getBoolean("parked"),
                     row.getBoolean("behind"),
@@ -206,8 +209,12 @@ public final class Inbox {
         tx.createUpdate(
                 """
                 WITH version AS (
-                  UPDATE inbox_aggregate SET last_version = greatest(last_version, :version)
-                   WHERE consumer = :consumer AND aggregate_type = :type AND aggregate_id = :id)
+                  INSERT INTO inbox_aggregate AS a
+                    (consumer, aggregate_type, aggregate_id, last_version)
+                  VALUES (:consumer, :type, :id, :version)
+                  ON CONFLICT (consumer, aggregate_type, aggregate_id)
+                    DO UPDATE SET last_version = excluded.last_version
+                     WHERE a.last_version < excluded.last_version)
                 INSERT INTO inbox (consumer, event_id, received_at)
                 VALUES (:consumer, :eventId, weft_now())
                 """)
@@ -227,10 +234,12 @@ public final class Inbox {
   /**
    * What is remembered that concerns an event.
    *
+   * @param last the last version taken in of its aggregate; 0 if none was
    * @param seen it was taken in
    * @param parked it is parked
    * @param behind an earlier one of its aggregate is parked
    * @param anyParked any one of its aggregate is
    */
-  private record Known(boolean seen, boolean parked, boolean behind, boolean anyParked) {}
+  private record Known(
+      long last, boolean seen, boolean parked, boolean behind, boolean anyParked) {}
 }

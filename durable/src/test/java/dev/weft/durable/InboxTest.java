@@ -24,7 +24,9 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.jdbi.v3.core.Handle;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -123,6 +125,22 @@ class InboxTest {
     assertThat(claimAndTryAgain(every)).containsExactly(Receipt.AHEAD);
     long last = database.read(tx -> every.lastVersion(tx, new Aggregate("shop.order", "a", 2)));
     assertThat(last).isZero();
+  }
+
+  @Test
+  void anEventCostsTwoRowsAndOneThatComesAgainNone() {
+    receive(every, event("a", 1));
+    Event event = event("a", 2);
+    assertThat(rowsWritten(event)).isEqualTo(Map.of("inbox", 1L, "inbox_aggregate", 1L));
+    assertThat(rowsWritten(event)).isEqualTo(Map.of("inbox", 0L, "inbox_aggregate", 0L));
+  }
+
+  @Test
+  void aLaterVersionIsNotForgottenForAnEarlierOneThatCameAfterIt() {
+    receive(some, event("a", 5));
+    receive(some, event("a", 2));
+    long last = database.read(tx -> some.lastVersion(tx, new Aggregate("shop.order", "a", 1)));
+    assertThat(last).isEqualTo(5);
   }
 
   @Test
@@ -306,6 +324,31 @@ class InboxTest {
                 event,
                 LATER,
                 () -> tx.execute("INSERT INTO effect (what) VALUES (?)", EventTables.name(event))));
+  }
+
+  /** By table, those written by taking the event in. */
+  private Map<String, Long> rowsWritten(Event event) {
+    return database.inTransaction(
+        tx -> {
+          Map<String, Long> before = rowsWritten(tx);
+          every.receive(tx, event, LATER, () -> {});
+          Map<String, Long> after = rowsWritten(tx);
+          after.replaceAll((table, rows) -> rows - before.getOrDefault(table, 0L));
+          return after;
+        });
+  }
+
+  /** By this session lately. */
+  private static Map<String, Long> rowsWritten(Handle tx) {
+    return tx
+        .createQuery(
+            """
+            SELECT relname, n_tup_ins + n_tup_upd AS n FROM pg_stat_xact_user_tables
+             WHERE relname IN ('inbox', 'inbox_aggregate')
+            """)
+        .map((row, _) -> Map.entry(row.getString("relname"), row.getLong("n")))
+        .stream()
+        .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
   }
 
   private Receipt again(Inbox inbox, Event event) {
