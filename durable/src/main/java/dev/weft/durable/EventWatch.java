@@ -5,6 +5,8 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -36,6 +38,7 @@ public final class EventWatch implements AutoCloseable {
 
   private final Database database;
   private final Bell bell = new Bell();
+  private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
   private final AtomicLong last = new AtomicLong();
   private volatile boolean closed;
   private volatile @Nullable Connection listening;
@@ -58,7 +61,13 @@ public final class EventWatch implements AutoCloseable {
   public void saw(long position) {
     if (last.getAndAccumulate(position, Math::max) < position) {
       bell.ring();
+      listeners.forEach(Runnable::run);
     }
+  }
+
+  /** Wakes this one, too: somebody who also waits for other things. It takes no time. */
+  public void also(Runnable listener) {
+    listeners.add(listener);
   }
 
   /** To be taken before {@link #last}, for {@link #awaitAfter}. */

@@ -29,7 +29,7 @@ final class RabbitMetrics {
             .build();
   }
 
-  void published(PublishWave.Outcome outcome, long count) {
+  void published(PublishChannel.Outcome outcome, long count) {
     published.add(count, Attributes.of(OUTCOME, outcome.name().toLowerCase(Locale.ROOT)));
   }
 

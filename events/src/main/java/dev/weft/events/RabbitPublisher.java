@@ -1,21 +1,12 @@
 package dev.weft.events;
 
+import com.rabbitmq.client.Connection;
 import com.rabbitmq.client.ShutdownSignalException;
-import dev.weft.durable.Event;
-import dev.weft.durable.EventGroups.Share;
-import dev.weft.durable.EventGroups.Start;
-import dev.weft.durable.UuidV7;
-import dev.weft.events.PublishWave.Outcome;
-import dev.weft.failpoint.FailPoint;
 import dev.weft.mesh.Telemetry;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,12 +28,8 @@ public final class RabbitPublisher implements AutoCloseable {
   public static final String GROUP = "rabbitmq";
 
   private static final Logger log = LoggerFactory.getLogger(RabbitPublisher.class);
-  private static final int BATCH = 200;
-  private static final Duration REST_MAX = Duration.ofSeconds(30);
-  private static final Duration ANSWER_MAX = Duration.ofSeconds(10);
   private static final Duration PROMPT = Duration.ofSeconds(1);
   private static final Duration END_MAX = Duration.ofSeconds(15);
-  private static final Duration REPORT_EVERY = Duration.ofMinutes(1);
 
   /**
    * How long others wait for a publisher that fell silent, and it for the broker.
@@ -51,21 +38,20 @@ public final class RabbitPublisher implements AutoCloseable {
    */
   record Pace(Duration lease, Duration renewal, Duration rest, Duration answer) {
     static final Pace DEFAULT =
-        new Pace(Duration.ofSeconds(15), Duration.ofSeconds(2), Duration.ofSeconds(1), ANSWER_MAX);
+        new Pace(
+            Duration.ofSeconds(15),
+            Duration.ofSeconds(2),
+            Duration.ofSeconds(1),
+            Duration.ofSeconds(10));
   }
 
-  private final EventLog events;
   private final String source;
   private final RabbitLink link;
-  private final RabbitMetrics metrics;
   private final AutoCloseable gauges;
   private final Pace pace;
-  private final UUID member = UuidV7.next();
-  private final RelayLanes lanes = new RelayLanes();
+  private final Relay relay;
   private final Thread thread;
-  private volatile boolean closed;
-  private long renewAt;
-  private long reportAt;
+  private final CountDownLatch closing = new CountDownLatch(1);
 
   /**
    * @param events the service's log, started
@@ -77,12 +63,12 @@ public final class RabbitPublisher implements AutoCloseable {
 
   RabbitPublisher(
       RabbitConfig config, EventLog events, String source, Telemetry telemetry, Pace pace) {
-    this.events = events;
     this.source = source;
     this.pace = pace;
     link = new RabbitLink(config, source + "-publisher");
-    metrics = new RabbitMetrics(telemetry);
     gauges = RabbitMetrics.ofLink(telemetry, link, "publish");
+    relay = new Relay(events, source, link, new RabbitMetrics(telemetry), pace);
+    events.watch().also(relay::wake);
     thread = Thread.ofVirtual().name("rabbit-publisher").unstarted(this::run);
   }
 
@@ -94,7 +80,7 @@ public final class RabbitPublisher implements AutoCloseable {
   /** Ends it; what is not confirmed by now is published again by whoever comes next. */
   @Override
   public void close() {
-    closed = true;
+    closing.countDown();
     try {
       thread.interrupt();
       if (thread.getState() != Thread.State.NEW && !thread.join(PROMPT)) {
@@ -121,13 +107,11 @@ public final class RabbitPublisher implements AutoCloseable {
 
   private void run() {
     try {
-      while (!closed) {
-        try (PublishChannel channel = new PublishChannel(link.open(), source, pace.answer())) {
-          events.groups().make(GROUP, Start.BEGINNING);
-          renewAt = System.nanoTime();
-          while (!closed && channel.isOpen()) {
-            step(channel);
-          }
+      while (!closed()) {
+        Connection connection = link.open();
+        Duration pause = pace.rest();
+        try {
+          relay.run(connection, this::closed);
         } catch (IOException | ShutdownSignalException e) {
           log.debug("{}: publishing begins again", source, e);
         } catch (TimeoutException e) {
@@ -137,8 +121,14 @@ public final class RabbitPublisher implements AutoCloseable {
               pace.answer().toSeconds(),
               link.blocked() ? " (it is short of memory or disk)" : "");
         } catch (RuntimeException e) {
-          log.warn("{}: the log cannot be read at the moment, it is tried again", source, e);
-          boolean _ = events.watch().awaitAfter(events.watch().mark(), pace.renewal());
+          if (!closed()) {
+            log.warn("{}: the log cannot be read at the moment, it is tried again", source, e);
+          }
+          pause = pace.renewal();
+        }
+        // The link waits by itself before it makes a new connection.
+        if (connection.isOpen()) {
+          boolean _ = closing.await(pause.toMillis(), TimeUnit.MILLISECONDS);
         }
       }
     } catch (InterruptedException e) {
@@ -148,132 +138,16 @@ public final class RabbitPublisher implements AutoCloseable {
     }
   }
 
+  private boolean closed() {
+    return closing.getCount() == 0;
+  }
+
   private void leave() {
     boolean _ = Thread.interrupted();
     try {
-      events.groups().leave(GROUP, member);
+      relay.leave();
     } catch (RuntimeException e) {
       log.debug("{}: the lanes wait for the end of their lease", source, e);
-    }
-  }
-
-  private void step(PublishChannel channel)
-      throws IOException, TimeoutException, InterruptedException {
-    long now = System.nanoTime();
-    if (now - renewAt >= 0) {
-      renewAt = now + pace.renewal().toNanos();
-      lanes.hold(events.groups().renew(GROUP, member, pace.lease()));
-      events.watch().saw(events.store().last());
-    }
-    long mark = events.watch().mark();
-    if (link.blocked() || !relay(channel, now)) {
-      Duration left = Duration.ofNanos(Math.max(0, renewAt - now));
-      Duration atMost = lanes.resting() && pace.rest().compareTo(left) < 0 ? pace.rest() : left;
-      boolean _ = events.watch().awaitAfter(mark, atMost);
-    }
-  }
-
-  /** Publishes what is next in the lanes that are furthest behind; says whether there was any. */
-  private boolean relay(PublishChannel channel, long now)
-      throws IOException, TimeoutException, InterruptedException {
-    long last = events.watch().last();
-    RelayLanes.Front front = lanes.front(now).orElse(null);
-    if (front == null || front.position() >= last) {
-      return false;
-    }
-    List<Event> batch = events.store().read(front.position(), front.lanes(), BATCH);
-    long end =
-        batch.size() == BATCH
-            ? batch.getLast().position()
-            : Math.max(last, batch.isEmpty() ? 0 : batch.getLast().position());
-    Map<Integer, Kept> kept = publish(channel, batch);
-    List<Share> done = new ArrayList<>();
-    for (int lane : front.lanes()) {
-      Kept first = kept.get(lane);
-      lanes.done(lane, first == null ? end : first.position() - 1).ifPresent(done::add);
-      if (first != null) {
-        first.said().ifPresent(outcome -> rest(lane, outcome));
-      }
-    }
-    if (!done.isEmpty()) {
-      if (!batch.isEmpty()) {
-        FailPoint.hit("event.publish.", source, ".confirmed");
-      }
-      int _ = events.groups().acknowledge(GROUP, member, done);
-    }
-    if (channel.silent()) {
-      // The broker would not answer to the end of the channel either.
-      link.drop();
-      throw new TimeoutException("some events were left unanswered");
-    }
-    return true;
-  }
-
-  /**
-   * The first event of a lane that is not done.
-   *
-   * @param said what the broker said of it; nothing if it was not published at all
-   */
-  private record Kept(long position, Optional<Outcome> said) {
-    static Kept first(Kept one, Kept other) {
-      return one.position <= other.position ? one : other;
-    }
-  }
-
-  /** Publishes in waves; returns where each lane stops in which the broker did not take all. */
-  private Map<Integer, Kept> publish(PublishChannel channel, List<Event> batch)
-      throws IOException, InterruptedException {
-    Map<Integer, Kept> kept = new HashMap<>();
-    List<Event> waiting = batch;
-    while (!waiting.isEmpty() && !channel.silent()) {
-      List<Event> wave = PublishWave.next(waiting);
-      Map<Event, Outcome> outcomes = channel.publish(wave);
-      for (Event event : wave) {
-        Outcome outcome = outcomes.getOrDefault(event, Outcome.UNANSWERED);
-        metrics.published(outcome, 1);
-        if (outcome != Outcome.CONFIRMED && outcome != Outcome.UNWANTED) {
-          report(event, outcome);
-          keep(kept, event, Optional.of(outcome));
-        }
-      }
-      waiting =
-          waiting.stream()
-              .filter(event -> !outcomes.containsKey(event))
-              .filter(event -> !kept.containsKey(event.aggregate().bucket()))
-              .toList();
-    }
-    waiting.forEach(event -> keep(kept, event, Optional.empty()));
-    return kept;
-  }
-
-  private static void keep(Map<Integer, Kept> kept, Event event, Optional<Outcome> said) {
-    Kept _ = kept.merge(event.aggregate().bucket(), new Kept(event.position(), said), Kept::first);
-  }
-
-  private void rest(int lane, Outcome outcome) {
-    if (outcome == Outcome.UNANSWERED && !link.blocked()) {
-      // It costs the others the time of the answer, so it is tried less and less often. Not at
-      // once: more often than a queue it is the broker that hung, and that is over by now.
-      lanes.restLonger(lane, pace.rest(), REST_MAX);
-    } else {
-      lanes.rest(lane, pace.rest());
-    }
-  }
-
-  private void report(Event event, Outcome outcome) {
-    long now = System.nanoTime();
-    if (reportAt == 0 || now - reportAt >= 0) {
-      reportAt = now + REPORT_EVERY.toNanos();
-      log.error(
-          "{}: the broker did not take event {} ({}): {}; it is kept and tried again",
-          source,
-          event.id(),
-          event.type(),
-          switch (outcome) {
-            case RETURNED -> "no queue for it, though a consumer wants it";
-            case UNANSWERED -> "a queue of it does not answer";
-            case CONFIRMED, UNWANTED, REFUSED -> "a queue could not take it";
-          });
     }
   }
 }

@@ -143,8 +143,13 @@ class RabbitEventTransportTest extends EventTransportContract {
     broker.kill();
     broker.start();
     try {
+      // So many that the broker reads nothing more from their connection.
+      publishRounds(1, 100);
       publishRounds(40, 2);
-      await().atMost(WAIT).until(() -> log.store().last() == 80);
+      await().atMost(WAIT).until(() -> log.store().last() == total());
+      await().atMost(WAIT).until(() -> lanesBehind().equals(List.of(lane)));
+      publishRounds(40, 2);
+      await().atMost(WAIT).until(() -> log.store().last() == total());
       await().atMost(WAIT).until(() -> lanesBehind().equals(List.of(lane)));
     } finally {
       with(
@@ -207,6 +212,28 @@ class RabbitEventTransportTest extends EventTransportContract {
     }
     awaitEffects(10);
     assertThat(publishers.getFirst().blocked()).isFalse();
+  }
+
+  @Test
+  void whatAFullQueueRefusesIsSentAgainInItsOrderWhenThereIsRoom() {
+    EventBus first = bus();
+    first.subscribe(all(), this::effect);
+    publishRounds(20, 1);
+    awaitEffects(20);
+    first.close();
+    broker.ctl("set_policy", "small", "^weft\\.", "{\"max-length\":10}", "--apply-to", "queues");
+    try {
+      publishRounds(20, 20);
+      await().atMost(WAIT).until(() -> waiting() >= 40);
+      await().during(Duration.ofSeconds(1)).atMost(WAIT).until(() -> behind() > 0);
+      bus().subscribe(all(), this::effect);
+      awaitEffects(420);
+    } finally {
+      broker.ctl("clear_policy", "small");
+    }
+    assertThat(effects()).allSatisfy((_, seen) -> assertThat(seen).isEqualTo(upTo(21)));
+    await().atMost(WAIT).until(() -> behind() == 0);
+    assertThat(parked()).isEmpty();
   }
 
   @Test

@@ -60,14 +60,6 @@ class RabbitMessagesTest {
         .isInstanceOf(UnreadableEventException.class);
   }
 
-  @Test
-  void noTwoEventsOfAnAggregateAreInAWave() {
-    Event a1 = event("a", 1);
-    Event b1 = event("b", 1);
-    assertThat(PublishWave.next(List.of(a1, event("a", 2), b1, event("b", 2), event("a", 3))))
-        .containsExactly(a1, b1);
-  }
-
   private static void assertUnreadable(Map<String, Object> headers) {
     BasicProperties properties = new BasicProperties.Builder().headers(headers).build();
     assertThatThrownBy(() -> RabbitMessages.event(properties, new byte[0]))
