@@ -4,11 +4,13 @@ import com.google.protobuf.StringValue;
 import dev.weft.durable.Database;
 import dev.weft.durable.DatabaseConfig;
 import dev.weft.durable.Event;
+import dev.weft.durable.EventGroups;
 import dev.weft.durable.LocalPostgres;
 import dev.weft.events.EventBus;
 import dev.weft.events.EventGrants;
 import dev.weft.events.EventLog;
 import dev.weft.events.EventTransports;
+import dev.weft.events.RabbitPublisher;
 import dev.weft.events.Subscription;
 import dev.weft.mesh.Env;
 import dev.weft.mesh.Mesh;
@@ -24,6 +26,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalLong;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
@@ -49,7 +52,9 @@ public final class Events implements AutoCloseable {
   private static final String STEADY = "steady";
   private static final int COUNTED = 2_000;
   private static final int WRITERS = 4;
-  private static final int AGGREGATES = 1_000;
+  private static final int MANY = 1_000;
+  private static final int FEW = 5;
+  private static final long LOOK_NANOS = 5_000_000;
   private static final long HANDLED_MAX = 10_000;
   private static final double THROUGHPUT_MIN = 5_000;
 
@@ -201,42 +206,69 @@ public final class Events implements AutoCloseable {
     return log.publish(tx, "shop.order.changed", 1, id, version, StringValue.of("x".repeat(200)));
   }
 
-  /** How fast a backlog gets positions, and how fast it is handled elsewhere. */
+  /**
+   * How fast backlogs get positions and into the broker, and how fast they are handled elsewhere.
+   */
   private void throughput(int many) {
-    for (int i = 0; i < many; i += AGGREGATES) {
-      long version = i / AGGREGATES + 1L;
-      source.inTransactionVoid(
-          tx -> {
-            for (int a = 0; a < AGGREGATES; a++) {
-              say(tx, "bulk-" + a, version);
-            }
-          });
-    }
-    long backlog = source.read(tx -> count(tx, "outbox"));
-    long start = System.nanoTime();
     log.start();
+    Map<UUID, Long> handled = new ConcurrentHashMap<>();
+    try (EventBus bus = bus()) {
+      // So that in a broker there is a queue for what is said.
+      subscribe(bus, BACKLOG, handled);
+      awaitFirst(BACKLOG, handled);
+    }
+    relay("of %,d aggregates".formatted(MANY), MANY, many);
+    relay("of %d aggregates".formatted(FEW), FEW, many / 5);
+    handle(Math.min(many, HANDLED_MAX));
+  }
+
+  /** All of it commits at once. */
+  private void relay(String what, int among, int many) {
+    awaitPositions();
+    long last = log.store().last() + many;
+    source.inTransactionVoid(
+        tx -> {
+          for (int i = 0; i < many; i++) {
+            UUID _ = say(tx, "bulk-" + among + "-" + i % among, i / among + 1L);
+          }
+        });
+    long start = System.nanoTime();
+    String backlog = "a backlog of %,d events %s".formatted(many, what);
+    while (log.store().last() < last) {
+      LockSupport.parkNanos(LOOK_NANOS);
+    }
+    rate(backlog + " is given positions", many, start);
+    if (inBroker().isPresent()) {
+      while (inBroker().orElse(0) < last) {
+        LockSupport.parkNanos(LOOK_NANOS);
+      }
+      rate(backlog + " is given positions and confirmed by the broker", many, start);
+    }
+  }
+
+  private void awaitPositions() {
     while (source.read(tx -> count(tx, "outbox")) > 0) {
-      LockSupport.parkNanos(2_000_000);
+      LockSupport.parkNanos(LOOK_NANOS);
     }
-    rate("given positions, with a backlog of " + backlog, backlog, start);
-    while (log.groups().progress().stream().anyMatch(group -> group.behind() > 0)) {
-      LockSupport.parkNanos(2_000_000);
-    }
-    if (!log.groups().progress().isEmpty()) {
-      rate("given positions and put into the broker", backlog, start);
-    }
-    handle(Math.min(backlog, HANDLED_MAX));
+  }
+
+  /** The position up to which the broker has everything, if there is one. */
+  private OptionalLong inBroker() {
+    return log.groups().progress().stream()
+        .filter(group -> group.group().equals(RabbitPublisher.GROUP))
+        .mapToLong(EventGroups.Progress::position)
+        .findFirst();
   }
 
   private void handle(long many) {
-    AtomicLong handled = new AtomicLong();
+    Map<UUID, Long> handled = new ConcurrentHashMap<>();
     long start = System.nanoTime();
     try (EventBus bus = bus()) {
-      bus.subscribe(Subscription.of(BACKLOG, SOURCE, TYPES), (_, _) -> handled.incrementAndGet());
-      while (handled.get() < many) {
+      subscribe(bus, BACKLOG, handled);
+      while (handled.size() < many) {
         LockSupport.parkNanos(1_000_000);
       }
-      rate("handled by one consumer, each in a transaction of its own", handled.get(), start);
+      rate("handled by one consumer, each in a transaction of its own", handled.size(), start);
     }
   }
 
@@ -259,13 +291,8 @@ public final class Events implements AutoCloseable {
     UUID[] ids = new UUID[total];
     try (EventBus bus = bus();
         ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
-      bus.subscribe(
-          Subscription.of(STEADY, SOURCE, TYPES).fromNowOn(),
-          (tx, event) -> {
-            handled.putIfAbsent(event.id(), System.nanoTime());
-            effect(tx, event);
-          });
-      awaitFirst(handled);
+      subscribe(bus, STEADY, handled);
+      awaitFirst(STEADY, handled);
       long start = System.nanoTime();
       for (int i = 0; i < total; i++) {
         long due = start + i * 1_000_000_000L / rate;
@@ -304,10 +331,20 @@ public final class Events implements AutoCloseable {
         millis[millis.length - 1]);
   }
 
+  /** Notes when each event is handled. */
+  private static void subscribe(EventBus bus, String consumer, Map<UUID, Long> handled) {
+    bus.subscribe(
+        Subscription.of(consumer, SOURCE, TYPES).fromNowOn(),
+        (tx, event) -> {
+          handled.putIfAbsent(event.id(), System.nanoTime());
+          effect(tx, event);
+        });
+  }
+
   /** Says events until one arrives: who wants only what is new gets it from then on. */
-  private void awaitFirst(Map<UUID, Long> handled) {
+  private void awaitFirst(String consumer, Map<UUID, Long> handled) {
     for (int i = 0; handled.isEmpty(); i++) {
-      String id = "first-" + i;
+      String id = consumer + "-" + i;
       source.inTransactionVoid(tx -> one(tx, id));
       LockSupport.parkNanos(100_000_000);
     }
