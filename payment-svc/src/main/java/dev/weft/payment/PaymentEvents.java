@@ -2,8 +2,6 @@ package dev.weft.payment;
 
 import dev.weft.events.EventGrants;
 import dev.weft.events.EventLog;
-import dev.weft.mesh.TraceLink;
-import io.opentelemetry.context.Scope;
 import org.jdbi.v3.core.Handle;
 
 /** What is said about payments, in the transaction in which it happens. */
@@ -25,17 +23,20 @@ final class PaymentEvents {
   }
 
   /**
-   * The card network gave something back.
+   * The card network gave something back. Said as the answer to what led to the refund, whoever
+   * brought it about by now.
    *
    * @param payment as it is since then
    */
   void refunded(Handle tx, Payment payment, Refund refund) {
-    try (Scope _ = TraceLink.of(refund.traceparent()).makeCurrent()) {
-      log.publish(
-          tx,
-          payment.id().toString(),
-          store.nextEventVersion(tx, payment.id()),
-          PaymentMessages.refunded(payment, refund));
-    }
+    refund
+        .origin()
+        .lead(
+            () ->
+                log.publish(
+                    tx,
+                    payment.id().toString(),
+                    store.nextEventVersion(tx, payment.id()),
+                    PaymentMessages.refunded(payment, refund)));
   }
 }

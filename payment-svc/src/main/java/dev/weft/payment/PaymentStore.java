@@ -2,6 +2,7 @@ package dev.weft.payment;
 
 import dev.weft.durable.Rows;
 import dev.weft.durable.Sql;
+import dev.weft.events.Cause;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -242,15 +243,19 @@ final class PaymentStore {
         tx.createUpdate(
                 """
                 INSERT INTO refund
-                  (refund_id, payment_id, cause, amount_minor, state, traceparent, create_time)
-                VALUES (:id, :payment, :cause, :minor, :state, :traceparent, weft_now())
+                  (refund_id, payment_id, cause, amount_minor, state, correlation_id,
+                   causation_id, traceparent, create_time)
+                VALUES (:id, :payment, :cause, :minor, :state, :correlation, :causation::uuid,
+                        :traceparent, weft_now())
                 """)
             .bind("id", refund.id())
             .bind("payment", refund.paymentId())
             .bind("cause", refund.cause())
             .bind("minor", refund.amountMinor())
             .bind("state", refund.state().name())
-            .bind("traceparent", refund.traceparent())
+            .bind("correlation", refund.origin().correlationId())
+            .bind("causation", refund.origin().eventId().orElse(null))
+            .bind("traceparent", refund.origin().traceparent())
             .execute();
     Rows.one(inserted, "refund");
   }
@@ -281,7 +286,10 @@ final class PaymentStore {
         .findOne();
   }
 
-  /** Ends a refund, unless it has ended; says whether it did. */
+  /**
+   * Ends a refund, unless it has ended; says whether it did. Whoever ends one has locked its
+   * payment and read it as open by then: the state is asked for once more, since these are books.
+   */
   boolean done(Handle tx, Refund refund, long refundedAfterMinor) {
     return tx.createUpdate(
                 """
@@ -362,20 +370,32 @@ final class PaymentStore {
         .findOne();
   }
 
-  /** Notes that all of a payment is owed back, whatever becomes of single refunds. */
-  void oweBack(Handle tx, UUID paymentId) {
-    int changed =
-        tx.createUpdate("UPDATE payment SET owed_back = true WHERE payment_id = :id")
-            .bind("id", paymentId)
-            .execute();
-    Rows.one(changed, "payment owed back");
+  /**
+   * Notes that all of a payment is owed back, whatever becomes of single refunds; a second time it
+   * changes nothing.
+   *
+   * @param origin what led to it
+   */
+  void oweBack(Handle tx, UUID paymentId, Cause origin) {
+    tx.createUpdate(
+            """
+            UPDATE payment SET owed_back = true, owed_correlation_id = :correlation,
+                   owed_causation_id = :causation::uuid, owed_traceparent = :traceparent
+             WHERE payment_id = :id AND NOT owed_back
+            """)
+        .bind("correlation", origin.correlationId())
+        .bind("causation", origin.eventId().orElse(null))
+        .bind("traceparent", origin.traceparent())
+        .bind("id", paymentId)
+        .execute();
   }
 
-  boolean isOwedBack(Handle tx, UUID paymentId) {
-    return tx.createQuery("SELECT owed_back FROM payment WHERE payment_id = :id")
+  /** What led to all of the payment being owed back; empty if it is not. */
+  Optional<Cause> owedBack(Handle tx, UUID paymentId) {
+    return tx.createQuery("SELECT * FROM payment WHERE payment_id = :id AND owed_back")
         .bind("id", paymentId)
-        .mapTo(Boolean.class)
-        .one();
+        .map((row, _) -> origin(row, "owed_"))
+        .findOne();
   }
 
   /** The version of the payment's next event. */
@@ -435,7 +455,14 @@ final class PaymentStore {
             ? Optional.empty()
             : Optional.of(new Refund.Done(row.getLong("refunded_after_minor"), done)),
         Optional.ofNullable(row.getString("refusal")),
-        row.getString("traceparent"));
+        origin(row, ""));
+  }
+
+  private static Cause origin(ResultSet row, String prefix) throws SQLException {
+    return new Cause(
+        row.getString(prefix + "correlation_id"),
+        Optional.ofNullable(row.getObject(prefix + "causation_id", UUID.class)),
+        row.getString(prefix + "traceparent"));
   }
 
   private static UUID uuid(ResultSet row, String column) throws SQLException {

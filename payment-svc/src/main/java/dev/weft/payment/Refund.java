@@ -1,5 +1,6 @@
 package dev.weft.payment;
 
+import dev.weft.events.Cause;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.UUID;
@@ -10,7 +11,7 @@ import java.util.UUID;
  * @param cause who asked, in words that are the same whenever the same is asked
  * @param done how it ended, when the card network did it
  * @param refusal the card network's last word, when it refuses or refused
- * @param traceparent W3C trace context of whoever wanted it; may be empty
+ * @param origin what led to it, for what is said when it is done
  */
 record Refund(
     UUID id,
@@ -20,7 +21,7 @@ record Refund(
     State state,
     Optional<Done> done,
     Optional<String> refusal,
-    String traceparent) {
+    Cause origin) {
   private static final String OF_ORDER = "order:";
 
   enum State {
@@ -35,8 +36,7 @@ record Refund(
   record Done(long refundedAfterMinor, Instant time) {}
 
   /** One that the card network is to be asked for. */
-  static Refund requested(
-      UUID id, UUID paymentId, String cause, long amountMinor, String traceparent) {
+  static Refund requested(UUID id, UUID paymentId, String cause, long amountMinor, Cause origin) {
     return new Refund(
         id,
         paymentId,
@@ -45,7 +45,7 @@ record Refund(
         State.REQUESTED,
         Optional.empty(),
         Optional.empty(),
-        traceparent);
+        origin);
   }
 
   /** The cause of giving back everything an order paid. */

@@ -1,7 +1,7 @@
 package dev.weft.payment;
 
 import dev.weft.durable.UuidV7;
-import dev.weft.mesh.TraceLink;
+import dev.weft.events.Cause;
 import java.util.UUID;
 import org.jdbi.v3.core.Handle;
 
@@ -19,10 +19,15 @@ final class Refunds {
     this.store = store;
   }
 
-  /** Wants so much of a captured payment given back. */
+  /** Wants so much of a captured payment given back, because of what is done on this thread. */
   Payment begin(Handle tx, Payment payment, UUID refundId, String cause, long minor) {
-    store.insert(tx, Refund.requested(refundId, payment.id(), cause, minor, TraceLink.current()));
-    return store.save(tx, payment.refunding(minor));
+    return begin(
+        tx, payment, Refund.requested(refundId, payment.id(), cause, minor, Cause.current()));
+  }
+
+  private Payment begin(Handle tx, Payment payment, Refund refund) {
+    store.insert(tx, refund);
+    return store.save(tx, payment.refunding(refund.amountMinor()));
   }
 
   /**
@@ -30,7 +35,7 @@ final class Refunds {
    * should the card network refuse them. A second time it changes nothing.
    */
   Payment oweAll(Handle tx, Payment payment) {
-    store.oweBack(tx, payment.id());
+    store.oweBack(tx, payment.id(), Cause.current());
     return payment.refundableMinor() > 0
         ? begin(
             tx,
@@ -51,13 +56,19 @@ final class Refunds {
       return payment;
     }
     Payment after = store.save(tx, payment.refundRefused(refund.amountMinor()));
-    return store.isOwedBack(tx, payment.id())
-        ? begin(
-            tx,
-            after,
-            UuidV7.next(),
-            Refund.ofOrder(payment.orderId(), refund.id()),
-            refund.amountMinor())
-        : after;
+    return store
+        .owedBack(tx, payment.id())
+        .map(origin -> begin(tx, after, insteadOf(refund, payment.orderId(), origin)))
+        .orElse(after);
+  }
+
+  /** For what was owed already when the card network refused another refund of it. */
+  private static Refund insteadOf(Refund refused, UUID orderId, Cause origin) {
+    return Refund.requested(
+        UuidV7.next(),
+        refused.paymentId(),
+        Refund.ofOrder(orderId, refused.id()),
+        refused.amountMinor(),
+        origin);
   }
 }

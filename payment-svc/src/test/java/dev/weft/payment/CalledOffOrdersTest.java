@@ -11,16 +11,15 @@ import dev.weft.durable.Event;
 import dev.weft.durable.Inbox;
 import dev.weft.durable.RequestIds;
 import dev.weft.durable.UuidV7;
+import dev.weft.events.Cause;
 import dev.weft.events.EventLog;
 import dev.weft.events.EventPayloads;
 import dev.weft.mesh.Rejection;
-import dev.weft.mesh.TraceLink;
 import dev.weft.payment.Refund.State;
 import dev.weft.shop.event.v1.OrderFacts;
 import dev.weft.shop.event.v1.OrderRefundRequested;
 import dev.weft.shop.event.v1.PaymentRefunded;
 import dev.weft.testkit.PostgresExtension;
-import io.opentelemetry.context.Scope;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -51,6 +50,7 @@ import org.junit.jupiter.api.io.TempDir;
 final class CalledOffOrdersTest {
   private static final Amount PRICE = new Amount(1999, "EUR");
   private static final URI NOBODY = URI.create("http://127.0.0.1:1");
+  private static final String TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
   @RegisterExtension static final PostgresExtension postgres = new PostgresExtension();
   @TempDir Path directory;
@@ -103,11 +103,20 @@ final class CalledOffOrdersTest {
       calledOff = new CalledOffOrders(payments);
     }
 
-    /** As the bus hands an event on: in one transaction with the memory of it. */
+    /** As the bus hands an event on: in one transaction with the memory of it, as the cause. */
     void deliver(Event event) {
       Inbox inbox = new Inbox(CalledOffOrders.CONSUMER, Inbox.Order.SOME_VERSIONS);
-      database.inTransactionVoid(
-          tx -> inbox.receive(tx, event, Duration.ofSeconds(1), () -> calledOff.handle(tx, event)));
+      Inbox.Receipt _ =
+          cause(event)
+              .lead(
+                  () ->
+                      database.inTransaction(
+                          tx ->
+                              inbox.receive(
+                                  tx,
+                                  event,
+                                  Duration.ofSeconds(1),
+                                  () -> calledOff.handle(tx, event))));
     }
   }
 
@@ -313,16 +322,60 @@ final class CalledOffOrdersTest {
   }
 
   @Test
-  void whatIsSaidIsInTheTraceOfWhoeverCalledTheOrderOff() {
+  void whatIsSaidAnswersTheEventThatCalledTheOrderOffWhoeverGivesItsMoneyBack() {
     UUID order = paid();
-    String trace = "0af7651916cd43dd8448eb211c80319c";
+    Event event = refundRequested(order);
+    new Instance(postgres.anotherDatabase(), NOBODY).deliver(event);
 
-    try (Scope _ = TraceLink.of("00-" + trace + "-b7ad6b7169203331-01").makeCurrent()) {
-      process.deliver(refundRequested(order));
-    }
+    takeUpLater(PaymentStore.LEASE.plusSeconds(1));
 
     awaitRefunded(order);
-    assertThat(said(order, 1).getFirst().origin().correlationId()).isEqualTo(trace);
+    assertThat(origin(said(order, 1).getFirst())).isEqualTo(cause(event));
+  }
+
+  @Test
+  void whatIsSaidOfARefundThatWasOwedWhenAnotherWasRefusedAnswersThatEventToo() {
+    UUID order = paid();
+    Instance cutOff = new Instance(postgres.anotherDatabase(), NOBODY);
+    assertThatThrownBy(() -> cutOff.payments.refund(wish(order, 500)))
+        .isInstanceOf(Rejection.class);
+    network.refuseRefunds(1);
+    Event event = refundRequested(order);
+
+    process.deliver(event);
+
+    awaitRefunded(order);
+    assertThat(said(order, 2))
+        .hasSize(2)
+        .allSatisfy(e -> assertThat(origin(e)).isEqualTo(cause(event)));
+  }
+
+  @Test
+  void whatIsSaidOfARefundThatAnAdministratorAskedForAnswersNoEvent() {
+    UUID order = paid();
+    new Cause("request-1", Optional.empty(), TRACE)
+        .lead(() -> process.payments.refund(wish(order, 500)));
+
+    process.deliver(refundRequested(order));
+
+    awaitRefunded(order);
+    assertThat(origin(said(order, 2).getFirst()))
+        .isEqualTo(new Cause("request-1", Optional.empty(), TRACE));
+  }
+
+  @Test
+  void aRefundThatHasEndedDoesNotEndAgain() {
+    UUID order = paid();
+    process.deliver(refundRequested(order));
+    awaitRefunded(order);
+    PaymentStore store = new PaymentStore();
+    Refund refund = listed(order).getFirst().refund();
+
+    // Nobody asks for it: who ends refunds has locked the payment and looked for open ones.
+    boolean again = postgres.database().inTransaction(tx -> store.done(tx, refund, 1));
+
+    assertThat(again).isFalse();
+    assertThat(listed(order).getFirst().refund()).isEqualTo(refund);
   }
 
   private UUID paid() {
@@ -355,7 +408,12 @@ final class CalledOffOrdersTest {
   private void awaitRefunded(UUID order) {
     await()
         .atMost(Duration.ofSeconds(20))
-        .until(() -> payment(order).state() == PaymentState.REFUNDED);
+        .until(
+            () -> {
+              // As often as it is needed: whoever failed before may hold the payment for a moment.
+              process.resolver.tick();
+              return payment(order).state() == PaymentState.REFUNDED;
+            });
   }
 
   private Payment payment(UUID order) {
@@ -417,7 +475,17 @@ final class CalledOffOrdersTest {
             "application/protobuf",
             payload.getDescriptorForType().getFullName(),
             payload.toByteArray()),
-        new Event.Origin("test", Optional.empty(), Optional.empty()),
+        new Event.Origin("request-of-" + order, Optional.of(order), Optional.of(TRACE)),
         Instant.EPOCH);
+  }
+
+  /** That something is done because of the event. */
+  private static Cause cause(Event event) {
+    return new Cause(event.origin().correlationId(), Optional.of(event.id()), TRACE);
+  }
+
+  private static Cause origin(Event event) {
+    Event.Origin origin = event.origin();
+    return new Cause(origin.correlationId(), origin.causationId(), origin.traceparent().orElse(""));
   }
 }

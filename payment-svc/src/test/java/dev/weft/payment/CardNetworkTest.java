@@ -7,13 +7,16 @@ import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpHandler;
 import com.sun.net.httpserver.HttpServer;
 import dev.weft.durable.UuidV7;
+import dev.weft.events.Cause;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -124,6 +127,30 @@ final class CardNetworkTest {
     }
 
     assertThat(asked.get()).isEqualTo(40);
+  }
+
+  @Test
+  void aRefundHasOneKeyHoweverOftenItIsAskedForAndNoOtherRefundHasIt() {
+    List<String> keys = new CopyOnWriteArrayList<>();
+    onOperation =
+        exchange -> {
+          keys.add(exchange.getRequestHeaders().getFirst("Idempotency-Key"));
+          answer(exchange, 200, CAPTURED);
+        };
+    Payment payment = authorized();
+    Refund one = refund(payment);
+    Refund other = refund(payment);
+
+    for (Refund refund : List.of(one, one, other)) {
+      assertThat(network.refund(payment, refund).charge()).isPresent();
+    }
+
+    assertThat(keys)
+        .containsExactly("refund:" + one.id(), "refund:" + one.id(), "refund:" + other.id());
+  }
+
+  private static Refund refund(Payment payment) {
+    return Refund.requested(UuidV7.next(), payment.id(), "cause", 500, Cause.current());
   }
 
   private static Payment authorized() {

@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import dev.weft.card.CardNetworkServer;
 import dev.weft.durable.CommandId;
 import dev.weft.durable.UuidV7;
+import dev.weft.events.Cause;
 import dev.weft.mesh.Management;
 import dev.weft.mesh.Telemetry;
 import dev.weft.mesh.TelemetryConfig;
@@ -283,7 +284,9 @@ final class CardWebhookTest {
         .inTransactionVoid(
             tx -> {
               store.insert(
-                  tx, Refund.requested(refund, payment.id(), "cause " + refund, PRICE.minor(), ""));
+                  tx,
+                  Refund.requested(
+                      refund, payment.id(), "cause " + refund, PRICE.minor(), Cause.current()));
               store.save(tx, store.lock(tx, payment.id()).refunding(PRICE.minor()));
             });
     return refund;
