@@ -66,7 +66,9 @@ final class OrderViewBuilder implements AutoCloseable {
         try {
           more = step();
         } catch (RuntimeException e) {
-          log.warn("the read model of orders is not made anew for now, tried again", e);
+          log.warn(
+              "the read model of orders is not made anew for now, tried again: {}", e.toString());
+          log.debug("the read model of orders is not made anew", e);
         }
         if (!more) {
           bell.awaitAfter(mark, LOOK_EVERY);

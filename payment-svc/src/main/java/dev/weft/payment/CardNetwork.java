@@ -113,7 +113,10 @@ final class CardNetwork implements AutoCloseable {
     return perform(payment, chargePath(payment) + ":void", "void:" + payment.orderId(), "");
   }
 
-  /** Gives back what the refund says. */
+  /**
+   * Gives back what the refund says. Its id goes twice: as the idempotency key, and in the body, so
+   * that a network that has forgotten the key still knows the refund.
+   */
   Reply refund(Payment payment, Refund refund) {
     String body =
         json(

@@ -171,13 +171,22 @@ final class Settlement implements AutoCloseable {
                     running.remove(payment.id(), result);
                     result.completeExceptionally(e);
                     log.warn(
-                        "payment {} is left {}, it is taken up again later",
+                        "payment {} is left {}, it is taken up again later: {}",
                         payment.id(),
                         payment.state(),
-                        e);
+                        why(e));
+                    log.debug("payment {} is left", payment.id(), e);
                   }
                 });
     Thread.ofVirtual().name("payment-" + payment.orderId()).start(work);
+  }
+
+  private static String why(Throwable failure) {
+    Throwable root = failure;
+    while (root.getCause() != null) {
+      root = root.getCause();
+    }
+    return root.toString();
   }
 
   private Payment run(Payment begun) {
