@@ -62,6 +62,7 @@ final class EventJudge {
     judge.histories();
     judge.lists();
     judge.causes();
+    judge.refundsThatNobodyAskedFor();
     events
         .waiting()
         .forEach(
@@ -335,6 +336,25 @@ final class EventJudge {
         history.count("an event answered one that answered another");
       }
     }
+  }
+
+  /** Money comes back because an event asked for it, or a request that we know of. */
+  private void refundsThatNobodyAskedFor() {
+    Map<String, Long> asked =
+        history.refunds().stream()
+            .collect(Collectors.groupingBy(History.Refund::order, Collectors.counting()));
+    Map<String, Long> unasked =
+        events.logs().getOrDefault(Shop.PAYMENT, List.of()).stream()
+            .filter(event -> event.getCausationId().isEmpty())
+            .map(event -> payload(event, PaymentRefunded.getDefaultInstance()).getOrderId())
+            .collect(Collectors.groupingBy(order -> order, Collectors.counting()));
+    unasked.forEach(
+        (order, refunds) ->
+            check(
+                Invariant.E11,
+                refunds <= asked.getOrDefault(order, 0L),
+                "%d refunds of %s answer no event, and %d were asked for"
+                    .formatted(refunds, order, asked.getOrDefault(order, 0L))));
   }
 
   private List<Event> of(String type, String id) {

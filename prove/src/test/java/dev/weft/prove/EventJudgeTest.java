@@ -284,6 +284,15 @@ final class EventJudgeTest {
   }
 
   @Test
+  void seesARefundWithoutACauseUnlessItWasAskedFor() {
+    replace(Shop.PAYMENT, 0, log(Shop.PAYMENT).getFirst().toBuilder().clearCausationId());
+    assertThat(broken()).containsExactly(Invariant.E11);
+
+    history.refunded(new History.Refund(ORDER, "r1", TOTAL * 100));
+    assertThat(broken()).isEmpty();
+  }
+
+  @Test
   void seesACauseInAnotherCorrelation() {
     Event event = log(Shop.PAYMENT).getFirst();
     replace(Shop.PAYMENT, 0, event.toBuilder().setCorrelationId("another"));
