@@ -29,6 +29,7 @@ final class StubbornNetwork implements AutoCloseable {
   private final HttpClient http = HttpClient.newHttpClient();
   private final AtomicInteger refusals = new AtomicInteger();
   private final AtomicInteger refused = new AtomicInteger();
+  private final AtomicInteger captures = new AtomicInteger();
   private volatile boolean answersLost;
 
   StubbornNetwork(URI network) throws IOException {
@@ -58,8 +59,16 @@ final class StubbornNetwork implements AutoCloseable {
     return refused.get();
   }
 
+  /** How often it was asked to capture. */
+  int captures() {
+    return captures.get();
+  }
+
   private void answer(HttpExchange exchange) throws IOException {
     try (exchange) {
+      if (exchange.getRequestURI().getPath().endsWith(":capture")) {
+        captures.incrementAndGet();
+      }
       boolean refund = exchange.getRequestURI().getPath().endsWith(":refund");
       if (refund && refusals.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
         refused.incrementAndGet();
