@@ -29,13 +29,16 @@ final class RealConsul implements AutoCloseable {
   private final String binary;
   private final Path folder;
   private final String extraConfig;
+  private final String[] administrator;
   private final int[] ports = freePorts(4);
   private Process process;
 
-  private RealConsul(String binary, Path folder, String extraConfig) throws IOException {
+  private RealConsul(String binary, Path folder, String extraConfig, String... administrator)
+      throws IOException {
     this.binary = binary;
     this.folder = folder;
     this.extraConfig = extraConfig;
+    this.administrator = administrator;
     this.process = launch();
   }
 
@@ -44,15 +47,21 @@ final class RealConsul implements AutoCloseable {
     return start(folder, "{}");
   }
 
-  /** {@code extraConfig}: JSON of further settings. */
-  static RealConsul start(Path folder, String extraConfig) throws IOException {
+  /**
+   * Starts one and waits for its leader.
+   *
+   * @param extraConfig JSON of further settings
+   * @param administrator headers of whoever may see the nodes
+   */
+  static RealConsul start(Path folder, String extraConfig, String... administrator)
+      throws IOException {
     Optional<String> binary = binary();
     if (binary.isEmpty()) {
       System.out.println(
           "SKIPPED: no real Consul: set WEFT_CONSUL_BINARY (.ci/consul FOLDER fetches one)");
     }
     assumeTrue(binary.isPresent(), "no real Consul: set WEFT_CONSUL_BINARY");
-    RealConsul consul = new RealConsul(binary.get(), folder, extraConfig);
+    RealConsul consul = new RealConsul(binary.get(), folder, extraConfig, administrator);
     consul.awaitLeader();
     return consul;
   }
@@ -102,16 +111,12 @@ final class RealConsul implements AutoCloseable {
         .pollInterval(Duration.ofMillis(50))
         .ignoreExceptions()
         .until(() -> call("GET", "/v1/status/leader", "").length() > 2);
-    // A leader first sets itself up; the node it runs on comes last.
+    // A leader first sets itself up, tokens too; the node it runs on comes last.
     Awaitility.await()
         .atMost(Duration.ofSeconds(30))
         .pollInterval(Duration.ofMillis(50))
         .ignoreExceptions()
-        .until(() -> aclsDeny() || call("GET", "/v1/catalog/nodes", "").length() > 2);
-  }
-
-  private boolean aclsDeny() {
-    return extraConfig.contains("\"deny\"");
+        .until(() -> call("GET", "/v1/catalog/nodes", "", administrator).startsWith("[{"));
   }
 
   ConsulConfig config() {

@@ -120,8 +120,8 @@ class RealConsulRestartTest {
 
   @Test
   void keepsWhatItKnowsWhenItsTokenLosesItsRights() throws IOException {
-    try (RealConsul real = RealConsul.start(folder, ACLS)) {
-      String[] master = {"X-Consul-Token", MASTER};
+    String[] master = {"X-Consul-Token", MASTER};
+    try (RealConsul real = RealConsul.start(folder, ACLS, master)) {
       real.call(
           "PUT",
           "/v1/acl/policy",
