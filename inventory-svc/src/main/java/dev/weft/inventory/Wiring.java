@@ -18,7 +18,7 @@ final class Wiring implements RunningProcess {
   /** Readers give a silent stream up after a minute. */
   private static final Duration HEARTBEAT = Duration.ofSeconds(15);
 
-  /** For what nobody waits for: it is one short transaction after another. */
+  /** For events and upkeep, which no customer waits for: one short transaction each. */
   private static final int BACKGROUND_CONNECTIONS = 2;
 
   private final Mesh mesh;

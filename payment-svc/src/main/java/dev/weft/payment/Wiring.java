@@ -18,7 +18,7 @@ import java.time.InstantSource;
 final class Wiring implements RunningProcess {
   private static final Duration RESOLVE_EVERY = Duration.ofSeconds(1);
 
-  /** For what nobody waits for: it is one short transaction after another. */
+  /** For events and upkeep, which no customer waits for: one short transaction each. */
   private static final int BACKGROUND_CONNECTIONS = 2;
 
   private final Mesh mesh;
