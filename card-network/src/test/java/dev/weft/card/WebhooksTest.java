@@ -171,7 +171,8 @@ final class WebhooksTest {
       }
       assertThat(one.body()).contains("\"reference\":\"order-1\"");
     }
-    assertThat(refused).hasSizeGreaterThan(1_000);
+    // There is room for 1,000 at once: it came in when the others were set aside, and no later.
+    assertThat(refused).hasSizeGreaterThan(many - 1_000);
 
     // They are not lost: those set aside are told after a restart as well, until they are taken.
     unknown = "of nobody";
