@@ -134,14 +134,16 @@ final class Calls {
   private ClientCall<byte[], byte[]> call(Exchange exchange, Rpc rpc, Optional<Duration> timeout) {
     // On the loop of the connection: an exchange knows no locks.
     CallOptions options =
-        CallOptions.DEFAULT.withExecutor(exchange.loop()).withOption(CallPolicy.KEY, rpc.policy());
+        CallOptions.DEFAULT
+            .withExecutor(new OnLoop(exchange.loop()))
+            .withOption(CallPolicy.KEY, rpc.policy());
     if (rpc.unary()) {
       Duration most = rpc.policy().timeout();
       Duration least = timeout.filter(t -> t.compareTo(most) < 0).orElse(most);
-      return services.channel(rpc.service()).newCall(rpc.grpc(), within(least, options));
+      return services.channel(rpc).newCall(rpc.grpc(), within(least, options));
     }
     return services
-        .streamChannel(rpc.service())
+        .streamChannel(rpc)
         .newCall(rpc.grpc(), timeout.map(t -> within(t, options)).orElse(options));
   }
 

@@ -50,8 +50,11 @@ final class Catalogue {
     this.table = RouteTable.empty(owners);
     for (ContractFile.Kept kept : file.map(ContractFile::read).orElse(List.of())) {
       try {
-        schemas.put(
-            kept.service(), ServiceSchema.of(kept.service(), kept.contract(), foreignDefault));
+        schemas.merge(
+            kept.service(),
+            ServiceSchema.of(kept.service(), kept.contract(), foreignDefault),
+            // Of several contracts nobody knows yet which instance has which.
+            (known, more) -> ServiceSchema.together(List.of(known, more), _ -> Optional.empty()));
       } catch (InvalidRule e) {
         log.warn("the contract kept of {} cannot be used: {}", kept.service(), e.getMessage());
       }
@@ -93,7 +96,9 @@ final class Catalogue {
    */
   synchronized void put(ServiceSchema schema, Predicate<String> registered) {
     ServiceSchema before = schemas.get(schema.service());
-    if (before != null && before.fingerprint().equals(schema.fingerprint())) {
+    if (before != null
+        && before.fingerprint().equals(schema.fingerprint())
+        && before.places().equals(schema.places())) {
       return;
     }
     if (before == null && schemas.size() >= SERVICES_MAX && !makeRoom(registered)) {
@@ -106,7 +111,8 @@ final class Catalogue {
         kept ->
             kept.write(
                 schemas.values().stream()
-                    .map(s -> new ContractFile.Kept(s.service(), s.contract()))
+                    .flatMap(
+                        s -> s.contracts().stream().map(c -> new ContractFile.Kept(s.service(), c)))
                     .toList()));
     log.info(
         "serving {} with {} routes, contract {}",
@@ -156,10 +162,11 @@ final class Catalogue {
       conflicts.add(text);
       if (!knownConflicts.contains(text)) {
         log.warn(
-            "{} of {} is not served: the path is {}'s",
+            "{} of {} is not served: the path is {}'s{}",
             text,
             conflict.refused().rpc().service(),
-            conflict.owner());
+            conflict.owner(),
+            conflict.holder().map(rpc -> ", for " + rpc).orElse(""));
       }
     }
     knownConflicts = conflicts;

@@ -16,7 +16,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.UUID;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -31,9 +30,11 @@ public final class EdgeServer implements RunningProcess {
   private static final Duration CERTIFICATES_POLL = Duration.ofSeconds(5);
 
   private final EdgeConfig config;
+  private final EventLoops loops;
   private final Mesh mesh;
   private final Tokens tokens;
   private final SchemaWatch schemas;
+  private final AccessLog accessLog;
   private final Gateway gateway;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private final Optional<Certificates> certificates;
@@ -46,15 +47,23 @@ public final class EdgeServer implements RunningProcess {
   private boolean closing;
 
   EdgeServer(EdgeConfig config) {
-    this(config, Mesh.open(config.mesh()));
+    this(config, new EventLoops());
   }
 
-  private EdgeServer(EdgeConfig config, Mesh mesh) {
-    this(config, mesh, Tokens.of(mesh.tokens()));
+  private EdgeServer(EdgeConfig config, EventLoops loops) {
+    this(config, loops, Mesh.open(config.mesh(), loops));
   }
 
-  EdgeServer(EdgeConfig config, Mesh mesh, Tokens tokens) {
+  private EdgeServer(EdgeConfig config, EventLoops loops, Mesh mesh) {
+    this(config, loops, mesh, Tokens.of(mesh.tokens()));
+  }
+
+  /**
+   * @param mesh that calls on these loops
+   */
+  EdgeServer(EdgeConfig config, EventLoops loops, Mesh mesh, Tokens tokens) {
     this.config = config;
+    this.loops = loops;
     this.mesh = mesh;
     this.tokens = tokens;
     this.certificates = config.tls().map(files -> certificates(files, threads));
@@ -69,6 +78,7 @@ public final class EdgeServer implements RunningProcess {
                 config.cacheFolder().map(OwnersFile::new),
                 config.foreignDefault()),
             config.foreignDefault());
+    this.accessLog = AccessLog.open(mesh.telemetry().meter("dev.weft.edge"));
     this.gateway =
         new Gateway(
             schemas,
@@ -81,7 +91,7 @@ public final class EdgeServer implements RunningProcess {
                     .orElseGet(() -> mesh.ours(service)),
             config.cors(),
             config.limits(),
-            new HttpTelemetry(mesh.telemetry(), () -> UUID.randomUUID().toString()),
+            new HttpTelemetry(mesh.telemetry(), accessLog),
             threads);
   }
 
@@ -108,6 +118,7 @@ public final class EdgeServer implements RunningProcess {
     threads.execute(ContentCoding.ZSTD::available);
     HttpListener open =
         HttpListener.open(
+            loops,
             gateway,
             config.limits(),
             new InetSocketAddress(config.bindPublic(), config.mesh().port()),
@@ -248,10 +259,12 @@ public final class EdgeServer implements RunningProcess {
       listener.drain(config.mesh().drain().calls());
       listener.close();
     }
+    accessLog.close();
     certificates.ifPresent(Certificates::close);
     schemas.close();
     threads.shutdownNow();
     mesh.close();
+    loops.close();
   }
 
   private void awaitWatchers() {

@@ -86,6 +86,7 @@ final class Exchange {
   void route(Route found) {
     route = found;
     body.atMost(found.rpc().requestBytesMax());
+    found.rpc().endOfLife().forEach(this::alsoAnswer);
     observation.route(found);
   }
 

@@ -1,5 +1,6 @@
 package dev.weft.edge;
 
+import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpVersion;
@@ -141,13 +142,13 @@ final class Gateway {
       exchange.closeAfterThis();
       throw new Refused(Problems.targetTooLong(limits.uriBytes()));
     }
-    List<String> hosts = headers.getAll("host");
+    List<String> hosts = headers.getAll(HttpHeaderNames.HOST);
     boolean hostless = hosts.isEmpty() && version.equals(HttpVersion.HTTP_1_0);
     if (!hostless && (hosts.size() != 1 || !HOST.matcher(hosts.getFirst()).matches())) {
       exchange.closeAfterThis();
       throw new Refused(Problems.badHost());
     }
-    List<String> expected = headers.getAll("expect");
+    List<String> expected = headers.getAll(HttpHeaderNames.EXPECT);
     if (!expected.isEmpty()
         && (expected.size() > 1 || !expected.getFirst().equalsIgnoreCase("100-continue"))) {
       exchange.closeAfterThis();
@@ -200,7 +201,6 @@ final class Gateway {
 
   private void found(Exchange exchange, RouteTable.Found found, RequestTarget target) {
     exchange.route(found.route());
-    found.route().rpc().endOfLife().forEach(exchange::alsoAnswer);
     boolean upload = !found.route().rpc().oneRequest();
     if (upload && (exchange.method().equals("GET") || exchange.isHead())) {
       webSocketRequired(exchange);
@@ -210,7 +210,7 @@ final class Gateway {
         new Asked(
             found,
             target,
-            Accept.parse(headers.getAll("accept")),
+            Accept.parse(headers.getAll(HttpHeaderNames.ACCEPT)),
             new Transcoder.Headers(
                 IdempotencyKey.parse(headers.getAll("idempotency-key")),
                 IfMatch.version(found.route(), exchange.method(), headers),
@@ -278,7 +278,7 @@ final class Gateway {
 
   /** How the body of the request is coded, if it is read. */
   private static Optional<ContentCoding> coding(Exchange exchange, Route route) {
-    List<String> said = exchange.request().headers().getAll("content-encoding");
+    List<String> said = exchange.request().headers().getAll(HttpHeaderNames.CONTENT_ENCODING);
     if (said.isEmpty()
         || said.equals(List.of("identity"))
         || !route.transcoder().takesBody()

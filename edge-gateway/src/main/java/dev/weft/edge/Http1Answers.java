@@ -9,16 +9,34 @@ import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.util.AsciiString;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Writes the answers of one connection of HTTP/1, one after the other. Used on its event loop. */
 final class Http1Answers {
+  /** Names that nearly every answer has, in the form in which they are sent. */
+  private static final Map<String, CharSequence> USUAL =
+      Stream.of(
+              "Cache-Control",
+              "Content-Security-Policy",
+              "Content-Type",
+              "X-Content-Type-Options",
+              "X-Request-Id",
+              "X-Response-Time")
+          .collect(Collectors.toUnmodifiableMap(name -> name, AsciiString::cached));
+
+  private static final AsciiString DATE = AsciiString.cached("Date");
+  private static final AsciiString CONTENT_LENGTH = AsciiString.cached("Content-Length");
+
   private final Channel channel;
-  private boolean flushing;
+  private final Outgoing parts;
   private long written;
 
   Http1Answers(Channel channel) {
     this.channel = channel;
+    this.parts = new Outgoing(channel, DefaultHttpContent::new);
   }
 
   /** Bytes of the body of the answer that was begun last. */
@@ -50,7 +68,7 @@ final class Http1Answers {
     setHeaders(response, headers, last);
     // The head of an answer whose length nobody knows says nothing of it.
     if (status != 204 && status != 304 && !(head && body.length == 0)) {
-      response.headers().setInt("Content-Length", body.length);
+      response.headers().setInt(CONTENT_LENGTH, body.length);
     }
     written = head ? 0 : body.length;
     send(response);
@@ -76,20 +94,11 @@ final class Http1Answers {
 
   void part(byte[] part) {
     written += part.length;
-    send(new DefaultHttpContent(Unpooled.wrappedBuffer(part)));
-    if (!flushing) {
-      flushing = true;
-      channel.eventLoop().execute(this::flush);
-    }
-  }
-
-  /** Once for all parts that came together. */
-  private void flush() {
-    flushing = false;
-    channel.flush();
+    parts.part(part);
   }
 
   void end() {
+    parts.write();
     send(LastHttpContent.EMPTY_LAST_CONTENT);
     channel.flush();
   }
@@ -100,8 +109,8 @@ final class Http1Answers {
   }
 
   private static void setHeaders(HttpResponse response, Map<String, String> headers, boolean last) {
-    response.headers().set("Date", HttpDate.now());
-    headers.forEach((name, value) -> response.headers().set(name, value));
+    response.headers().set(DATE, HttpDate.now());
+    headers.forEach((name, value) -> response.headers().set(USUAL.getOrDefault(name, name), value));
     if (last) {
       response.headers().set("Connection", "close");
     }

@@ -43,6 +43,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
   private final Optional<Problem> refusal;
   private final Http1Answers answers;
   private final String scheme;
+  private final String peer;
   private final Inbox inbox;
   private final Awaited awaited;
   private final DeadlineTimer stalled;
@@ -77,6 +78,10 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
     this.refusal = refusal;
     this.answers = new Http1Answers(channel);
     this.scheme = scheme(channel.pipeline());
+    this.peer =
+        channel.remoteAddress() instanceof InetSocketAddress address
+            ? address.getAddress().getHostAddress()
+            : "";
     this.inbox = new Inbox(channel, limits.idle(), this::waitedTooLong);
     this.awaited = new Awaited(channel.eventLoop(), this::tooSlow);
     this.stalled = new DeadlineTimer(channel.eventLoop(), this::abort);
@@ -306,9 +311,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
 
   @Override
   public String peer() {
-    return channel.remoteAddress() instanceof InetSocketAddress address
-        ? address.getAddress().getHostAddress()
-        : "";
+    return peer;
   }
 
   @Override

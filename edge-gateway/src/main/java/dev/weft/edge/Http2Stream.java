@@ -44,11 +44,11 @@ final class Http2Stream extends ChannelInboundHandlerAdapter implements Carrier 
   private final HttpLimits limits;
   private final DeadlineTimer reading;
   private final DeadlineTimer stalled;
+  private final Outgoing parts;
   private @Nullable Exchange exchange;
   private boolean last;
   private boolean answered;
   private boolean sent;
-  private boolean flushing;
   private int held;
   private long written;
 
@@ -59,6 +59,7 @@ final class Http2Stream extends ChannelInboundHandlerAdapter implements Carrier 
     this.limits = limits;
     this.reading = new DeadlineTimer(channel.eventLoop(), this::tooSlow);
     this.stalled = new DeadlineTimer(channel.eventLoop(), this::abort);
+    this.parts = new Outgoing(channel, DefaultHttp2DataFrame::new);
   }
 
   // Reading.
@@ -276,14 +277,13 @@ final class Http2Stream extends ChannelInboundHandlerAdapter implements Carrier 
   @Override
   public void writeStreamHead(Exchange of, int status, Map<String, String> headers) {
     send(new DefaultHttp2HeadersFrame(headers(status, headers)));
-    flushSoon();
+    parts.flushSoon();
   }
 
   @Override
   public void writePart(byte[] part) {
     written += part.length;
-    send(new DefaultHttp2DataFrame(Unpooled.wrappedBuffer(part)));
-    flushSoon();
+    parts.part(part);
   }
 
   @Override
@@ -293,6 +293,7 @@ final class Http2Stream extends ChannelInboundHandlerAdapter implements Carrier 
 
   @Override
   public void endStream(Map<String, String> trailers) {
+    parts.write();
     if (trailers.isEmpty()) {
       complete(channel.write(new DefaultHttp2DataFrame(true)));
     } else {
@@ -312,19 +313,6 @@ final class Http2Stream extends ChannelInboundHandlerAdapter implements Carrier 
   /** What becomes of it shows in the stream itself: it closes when a write fails. */
   private void send(Object part) {
     var _ = channel.write(part);
-  }
-
-  private void flushSoon() {
-    if (!flushing) {
-      flushing = true;
-      loop().execute(this::flush);
-    }
-  }
-
-  /** Once for all parts that came together. */
-  private void flush() {
-    flushing = false;
-    channel.flush();
   }
 
   /** The last of the answer was written; it is sent when the client has room for it. */

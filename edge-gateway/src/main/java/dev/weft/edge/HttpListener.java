@@ -32,11 +32,11 @@ final class HttpListener implements AutoCloseable {
 
   private final EventLoopGroup acceptors =
       new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
-  private final EventLoopGroup loops = new MultiThreadIoEventLoopGroup(NioIoHandler.newFactory());
   private final ChannelGroup connections = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
   private final Channel server;
 
   private HttpListener(
+      EventLoops loops,
       Gateway gateway,
       HttpLimits limits,
       InetSocketAddress address,
@@ -46,7 +46,7 @@ final class HttpListener implements AutoCloseable {
         Optional.of(Problems.tooManyConnections(limits.connectionsPerAddress()));
     ServerBootstrap bootstrap =
         new ServerBootstrap()
-            .group(acceptors, loops)
+            .group(acceptors, loops.group())
             .channel(NioServerSocketChannel.class)
             .option(ChannelOption.SO_BACKLOG, BACKLOG)
             .option(ChannelOption.SO_REUSEADDR, true)
@@ -86,14 +86,16 @@ final class HttpListener implements AutoCloseable {
   /**
    * Listens. Throws IllegalStateException that says why if the address cannot be had.
    *
+   * @param loops of the connections; they stay when this is closed
    * @param certificates to offer TLS with
    */
   static HttpListener open(
+      EventLoops loops,
       Gateway gateway,
       HttpLimits limits,
       InetSocketAddress address,
       Optional<Certificates> certificates) {
-    return new HttpListener(gateway, limits, address, certificates);
+    return new HttpListener(loops, gateway, limits, address, certificates);
   }
 
   /** Whoever has one address of IPv6 has all that share its first half. */
@@ -149,7 +151,6 @@ final class HttpListener implements AutoCloseable {
   }
 
   private void stop() {
-    var _ = acceptors.shutdownGracefully(0, 1, TimeUnit.SECONDS);
-    loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
+    acceptors.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
   }
 }

@@ -1,14 +1,12 @@
 package dev.weft.edge;
 
-import dev.weft.mesh.RequestId;
 import dev.weft.mesh.Telemetry;
-import io.grpc.Status;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpRequest;
 import io.opentelemetry.api.common.AttributeKey;
 import io.opentelemetry.api.common.Attributes;
-import io.opentelemetry.api.common.AttributesBuilder;
 import io.opentelemetry.api.metrics.DoubleHistogram;
+import io.opentelemetry.api.metrics.LongCounter;
 import io.opentelemetry.api.metrics.LongUpDownCounter;
 import io.opentelemetry.api.metrics.Meter;
 import io.opentelemetry.api.trace.Span;
@@ -16,35 +14,27 @@ import io.opentelemetry.api.trace.SpanKind;
 import io.opentelemetry.api.trace.StatusCode;
 import io.opentelemetry.api.trace.Tracer;
 import io.opentelemetry.context.Context;
-import io.opentelemetry.context.Scope;
 import io.opentelemetry.context.propagation.TextMapGetter;
 import io.opentelemetry.context.propagation.TextMapPropagator;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * Spans, metrics and the access log of the public listener, by the semantic conventions for HTTP.
- * Nothing is named by a path or a query: those may be secret, and there are as many as clients
- * like.
+ * Spans and metrics of the public listener, by the semantic conventions for HTTP; and what is noted
+ * of a request for the access log. Nothing is named by a path or a query: those may be secret, and
+ * there are as many as clients like.
  */
 final class HttpTelemetry {
-  private static final Logger access = LoggerFactory.getLogger("dev.weft.edge.access");
+  /** Routes come and go; whose outcomes are not kept are made anew each time. */
+  private static final int OUTCOMES_MAX = 4_000;
 
-  private static final AttributeKey<String> METHOD = AttributeKey.stringKey("http.request.method");
-  private static final AttributeKey<String> ROUTE = AttributeKey.stringKey("http.route");
-  private static final AttributeKey<String> SCHEME = AttributeKey.stringKey("url.scheme");
-  private static final AttributeKey<String> ERROR = AttributeKey.stringKey("error.type");
-  private static final AttributeKey<Long> STATUS =
-      AttributeKey.longKey("http.response.status_code");
-
-  /** Named as mesh names it, on those answers only whose status of HTTP does not say it. */
-  private static final AttributeKey<String> CODE =
-      AttributeKey.stringKey("rpc.response.status_code");
+  private static final AttributeKey<String> RPC = AttributeKey.stringKey("rpc.method");
 
   private static final Set<String> METHODS =
       Set.of("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT");
@@ -56,10 +46,14 @@ final class HttpTelemetry {
   private final TextMapPropagator propagator;
   private final DoubleHistogram duration;
   private final LongUpDownCounter active;
-  private final Supplier<String> newId;
+  private final LongCounter deprecated;
+  private final AccessLog log;
 
-  HttpTelemetry(Telemetry telemetry, Supplier<String> newId) {
-    this.newId = newId;
+  /** What requests end with, which is the same of many. */
+  private final Map<Outcome, Attributes> outcomes = new ConcurrentHashMap<>();
+
+  HttpTelemetry(Telemetry telemetry, AccessLog log) {
+    this.log = log;
     tracer = telemetry.tracer("dev.weft.edge");
     propagator = telemetry.openTelemetry().getPropagators().getTextMapPropagator();
     Meter meter = telemetry.meter("dev.weft.edge");
@@ -76,20 +70,26 @@ final class HttpTelemetry {
             .setUnit("{request}")
             .setDescription("Requests that are being answered.")
             .build();
+    deprecated =
+        meter
+            .counterBuilder("weft.edge.deprecated_requests")
+            .setUnit("{request}")
+            .setDescription("Requests of methods whose contract says that their end is in sight.")
+            .build();
   }
 
   /** A request begins. Its id is the client's, if that is fit to be one. */
   Observation begin(HttpRequest request, String scheme) {
     String method = METHODS.contains(request.method().name()) ? request.method().name() : "_OTHER";
     String given = request.headers().get("x-request-id");
-    String id = given != null && isId(given) ? given : newId.get();
+    String id = given != null && isId(given) ? given : newId();
     Context caller = propagator.extract(Context.root(), request.headers(), Headers.INSTANCE);
     return begin(method, scheme, id, caller);
   }
 
   /** What was no request ends. */
   Observation beginMalformed() {
-    return begin("_OTHER", "http", newId.get(), Context.root());
+    return begin("_OTHER", "http", newId(), Context.root());
   }
 
   private Observation begin(String method, String scheme, String id, Context caller) {
@@ -98,74 +98,57 @@ final class HttpTelemetry {
             .spanBuilder(method)
             .setSpanKind(SpanKind.SERVER)
             .setParent(caller)
-            .setAttribute(METHOD, method)
-            .setAttribute(SCHEME, scheme)
+            .setAttribute(Outcome.METHOD, method)
+            .setAttribute(Outcome.SCHEME, scheme)
             .startSpan();
     active.add(1);
     return new Observation(this, method, scheme, id, caller.with(span), span);
   }
 
-  void ended(Observation request) {
-    active.add(-1);
-    Status.Code code = request.code();
-    boolean failed = request.status() >= 500 || (code != null && HttpStatuses.of(code) >= 500);
-    AttributesBuilder attributes =
-        Attributes.builder().put(METHOD, request.method()).put(SCHEME, request.scheme());
-    if (!request.route().isEmpty()) {
-      attributes.put(ROUTE, request.route());
-    }
-    if (request.status() != 0) {
-      attributes.put(STATUS, (long) request.status());
-    }
-    if (code != null) {
-      attributes.put(CODE, code.name());
-    }
-    if (failed) {
-      attributes.put(ERROR, code == null ? Integer.toString(request.status()) : code.name());
-    } else if (request.left()) {
-      attributes.put(ERROR, "client_left");
-    }
-    Attributes noted = attributes.build();
-    duration.record(
-        request.elapsedNanos() / (double) TimeUnit.SECONDS.toNanos(1), noted, request.context());
-    Span span = request.span();
-    span.setAllAttributes(noted);
-    if (!request.route().isEmpty()) {
-      span.updateName(request.method() + " " + request.route());
-    }
-    if (failed) {
-      span.setStatus(StatusCode.ERROR);
-    }
-    span.end();
-    log(request);
+  /** Unlike all others, and no secret. */
+  private static String newId() {
+    ThreadLocalRandom random = ThreadLocalRandom.current();
+    long version4 = (random.nextLong() & ~0xf000L) | 0x4000L;
+    long variant2 = (random.nextLong() & (Long.MAX_VALUE >>> 1)) | Long.MIN_VALUE;
+    return new UUID(version4, variant2).toString();
   }
 
-  private static void log(Observation request) {
-    if (!access.isInfoEnabled()) {
-      return;
+  void ended(Observation request) {
+    active.add(-1);
+    Outcome outcome = Outcome.of(request);
+    Attributes noted = attributes(outcome);
+    duration.record(
+        request.elapsedNanos() / (double) TimeUnit.SECONDS.toNanos(1), noted, request.context());
+    if (!request.deprecatedRpc().isEmpty()) {
+      deprecated.add(
+          1, Attributes.of(Outcome.ROUTE, request.route(), RPC, request.deprecatedRpc()));
     }
-    io.grpc.Context named = RequestId.in(io.grpc.Context.ROOT, request.requestId());
-    try (Scope _ = request.context().makeCurrent()) {
-      named.run(
-          () ->
-              access
-                  .atInfo()
-                  .addKeyValue("http.request.method", request.method())
-                  .addKeyValue("http.route", request.route())
-                  .addKeyValue("http.response.status_code", request.status())
-                  .addKeyValue("http.response.body.size", request.bytes())
-                  .addKeyValue("duration_ms", request.elapsedMillis())
-                  .addKeyValue("service", request.service())
-                  .addKeyValue("reason", request.reason())
-                  .log(
-                      "{} {} {} {} ms {} bytes{}",
-                      request.method(),
-                      request.route().isEmpty() ? "-" : request.route(),
-                      request.status(),
-                      request.elapsedMillis(),
-                      request.bytes(),
-                      request.left() ? ", the client left" : ""));
+    Span span = request.span();
+    if (span.isRecording()) {
+      span.setAllAttributes(noted);
+      if (!request.route().isEmpty()) {
+        span.updateName(request.method() + " " + request.route());
+      }
+      if (outcome.failed()) {
+        span.setStatus(StatusCode.ERROR);
+      }
     }
+    span.end();
+    if (AccessLog.isOn()) {
+      log.add(request);
+    }
+  }
+
+  private Attributes attributes(Outcome outcome) {
+    Attributes known = outcomes.get(outcome);
+    if (known != null) {
+      return known;
+    }
+    Attributes made = outcome.attributes();
+    if (outcomes.size() < OUTCOMES_MAX) {
+      outcomes.put(outcome, made);
+    }
+    return made;
   }
 
   private static boolean isId(String text) {

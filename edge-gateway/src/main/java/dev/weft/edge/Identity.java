@@ -2,6 +2,7 @@ package dev.weft.edge;
 
 import dev.weft.mesh.Caller;
 import dev.weft.mesh.Rejection;
+import io.netty.handler.codec.http.HttpHeaderNames;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -27,7 +28,7 @@ final class Identity {
 
   /** Goes on if the caller may; where anybody may, a bad token is as none. */
   void authorise(Exchange exchange, Access access, Runnable then) {
-    List<String> given = exchange.request().headers().getAll("authorization");
+    List<String> given = exchange.request().headers().getAll(HttpHeaderNames.AUTHORIZATION);
     boolean open = access instanceof Access.Public;
     Optional<String> token = given.size() == 1 ? Tokens.bearer(given.getFirst()) : Optional.empty();
     if (token.isEmpty()) {

@@ -1,10 +1,12 @@
 package dev.weft.edge;
 
 import io.grpc.Metadata;
+import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaders;
 import java.util.Base64;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
@@ -16,6 +18,8 @@ import java.util.Set;
 final class MetadataRules {
   private static final String PREFIX = "grpc-metadata-";
   private static final int FORWARDED_MAX = 256;
+  private static final Metadata.Key<String> FORWARDED =
+      Metadata.Key.of("x-forwarded-for", Metadata.ASCII_STRING_MARSHALLER);
 
   /** Passed as they are. Trace, baggage and request id go with every call the edge makes. */
   private static final Set<String> PASSED = Set.of("accept-language");
@@ -134,7 +138,7 @@ final class MetadataRules {
             && before.length() <= FORWARDED_MAX
             && isPrintable(before)
             && headers.getAll("x-forwarded-for").size() == 1;
-    put(metadata, "x-forwarded-for", fit ? before + ", " + peer : peer);
+    metadata.put(FORWARDED, fit ? before + ", " + peer : peer);
     return metadata;
   }
 
@@ -155,8 +159,12 @@ final class MetadataRules {
 
   /** What the client says is meant for the edge only. */
   private static Set<String> namedByConnection(HttpHeaders headers) {
+    List<String> said = headers.getAll(HttpHeaderNames.CONNECTION);
+    if (said.isEmpty()) {
+      return Set.of();
+    }
     Set<String> names = new HashSet<>();
-    for (String value : headers.getAll("connection")) {
+    for (String value : said) {
       for (String name : value.split(",", -1)) {
         names.add(name.strip().toLowerCase(Locale.ROOT));
       }
@@ -165,14 +173,22 @@ final class MetadataRules {
   }
 
   private static boolean isAnswered(String name) {
-    String plain = name.replace('_', '-');
-    return !name.endsWith(Metadata.BINARY_HEADER_SUFFIX)
-        && (ANSWERED.contains(name) || ANSWERED_PREFIXES.stream().anyMatch(name::startsWith))
-        && NOT_ANSWERED_PREFIXES.stream().noneMatch(plain::startsWith);
+    return (ANSWERED.contains(name) || begins(name, ANSWERED_PREFIXES))
+        && !name.endsWith(Metadata.BINARY_HEADER_SUFFIX)
+        && !begins(name.replace('_', '-'), NOT_ANSWERED_PREFIXES);
   }
 
   private static boolean isOurs(String name) {
-    return OURS.contains(name) || OUR_PREFIXES.stream().anyMatch(name::startsWith);
+    return OURS.contains(name) || begins(name, OUR_PREFIXES);
+  }
+
+  private static boolean begins(String name, Set<String> prefixes) {
+    for (String prefix : prefixes) {
+      if (name.startsWith(prefix)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private static void put(Metadata metadata, String name, String value) {
@@ -190,6 +206,12 @@ final class MetadataRules {
   }
 
   private static boolean isPrintable(String value) {
-    return value.chars().allMatch(c -> c >= ' ' && c < 0x7f);
+    for (int i = 0; i < value.length(); i++) {
+      char c = value.charAt(i);
+      if (c < ' ' || c >= 0x7f) {
+        return false;
+      }
+    }
+    return true;
   }
 }

@@ -20,8 +20,13 @@ final class Observation {
   private final Context context;
   private final Span span;
   private final long began = System.nanoTime();
+
+  /** Negative until it has ended. */
+  private long took = -1;
+
   private String route = "";
   private String service = "";
+  private String deprecatedRpc = "";
   private String reason = "";
   private int status;
   private Status.@Nullable Code code;
@@ -72,7 +77,7 @@ final class Observation {
   }
 
   long elapsedNanos() {
-    return System.nanoTime() - began;
+    return took < 0 ? System.nanoTime() - began : took;
   }
 
   long elapsedMillis() {
@@ -82,6 +87,7 @@ final class Observation {
   void route(Route found) {
     route = found.template().text();
     service = found.rpc().service();
+    deprecatedRpc = found.rpc().endOfLife().isEmpty() ? "" : found.rpc().name();
   }
 
   void status(int answered) {
@@ -101,6 +107,7 @@ final class Observation {
   /** The answer is complete. */
   void end(long bytesSent) {
     bytes = bytesSent;
+    took = elapsedNanos();
     telemetry.ended(this);
   }
 
@@ -110,6 +117,7 @@ final class Observation {
     if (status == 0) {
       status = CLIENT_LEFT;
     }
+    took = elapsedNanos();
     telemetry.ended(this);
   }
 
@@ -128,6 +136,11 @@ final class Observation {
 
   String service() {
     return service;
+  }
+
+  /** The RPC that is called, if its end is in sight; mostly empty. */
+  String deprecatedRpc() {
+    return deprecatedRpc;
   }
 
   String reason() {

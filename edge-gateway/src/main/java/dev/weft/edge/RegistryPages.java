@@ -66,6 +66,9 @@ final class RegistryPages {
           for (RouteTable.Conflict conflict : table.conflicts()) {
             route(out, conflict.refused());
             out.writeStringField("owner", conflict.owner());
+            if (conflict.holder().isPresent()) {
+              out.writeStringField("ownerRpc", conflict.holder().get());
+            }
             out.writeEndObject();
           }
           out.writeEndArray();
@@ -94,6 +97,11 @@ final class RegistryPages {
         out.writeString(service);
       }
       out.writeEndArray();
+      out.writeArrayFieldStart("versions");
+      for (ContractVersion version : ContractVersion.of(schema, view.snapshot())) {
+        version(out, version);
+      }
+      out.writeEndArray();
       out.writeArrayFieldStart("routes");
       for (Route route : schema.routes()) {
         route(out, route);
@@ -104,6 +112,19 @@ final class RegistryPages {
       skipped(out, schema);
       out.writeEndArray();
     }
+  }
+
+  private static void version(JsonGenerator out, ContractVersion version) throws IOException {
+    out.writeStartObject();
+    out.writeStringField("package", version.name());
+    out.writeNumberField("rpcs", version.rpcs());
+    out.writeNumberField("deprecated", version.deprecated());
+    out.writeArrayFieldStart("instances");
+    for (String id : version.instances()) {
+      out.writeString(id);
+    }
+    out.writeEndArray();
+    out.writeEndObject();
   }
 
   private static void instance(
@@ -147,6 +168,13 @@ final class RegistryPages {
     out.writeStringField("path", route.template().text());
     out.writeStringField("service", route.rpc().service());
     out.writeStringField("rpc", route.rpc().name());
+    if (!route.rpc().endOfLife().isEmpty()) {
+      out.writeObjectFieldStart("endOfLife");
+      for (var header : new TreeMap<>(route.rpc().endOfLife()).entrySet()) {
+        out.writeStringField(header.getKey(), header.getValue());
+      }
+      out.writeEndObject();
+    }
     switch (route.rpc().access()) {
       case Access.Public() -> out.writeStringField("access", "public");
       case Access.Authenticated(var roles) -> {

@@ -1,5 +1,6 @@
 package dev.weft.edge;
 
+import dev.weft.mesh.InstanceSet;
 import dev.weft.transcoder.ReplyText;
 import java.util.Optional;
 
@@ -36,6 +37,11 @@ record Route(
   /** What no two routes may have in common: method and shape. */
   String key() {
     return httpMethod + " " + template.shape();
+  }
+
+  /** The same, called at these instances. */
+  Route at(Optional<InstanceSet> instances) {
+    return new Route(httpMethod, template, rpc.at(instances), transcoder, identifies);
   }
 
   Route withLocation(Location location) {

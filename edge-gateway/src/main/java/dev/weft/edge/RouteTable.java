@@ -30,8 +30,17 @@ final class RouteTable {
    * A route that is not served.
    *
    * @param owner the service that has it, or to which its path belongs
+   * @param holder the RPC that has it; empty where the path is reserved for its owner
    */
-  record Conflict(Route refused, String owner) {}
+  record Conflict(Route refused, String owner, Optional<String> holder) {
+    static Conflict reserved(Route refused, String owner) {
+      return new Conflict(refused, owner, Optional.empty());
+    }
+
+    static Conflict taken(Route refused, Rpc holder) {
+      return new Conflict(refused, holder.service(), Optional.of(holder.name()));
+    }
+  }
 
   /** What a request meets. */
   sealed interface Match {}
@@ -81,12 +90,13 @@ final class RouteTable {
       PathTemplate template = route.template();
       String service = route.rpc().service();
       if (!owners.allows(template, service)) {
-        conflicts.add(new Conflict(route, owners.owner(template.literalPrefix()).orElseThrow()));
+        conflicts.add(
+            Conflict.reserved(route, owners.owner(template.literalPrefix()).orElseThrow()));
         continue;
       }
       Route holder = taken.putIfAbsent(route.key(), route);
       if (holder != null) {
-        conflicts.add(new Conflict(route, holder.rpc().service()));
+        conflicts.add(Conflict.taken(route, holder.rpc()));
         continue;
       }
       root.add(template.segments(), 0, template.verb().orElse(""), route);
@@ -107,12 +117,12 @@ final class RouteTable {
         }
         if (!owners.allows(route.template(), service)) {
           String owner = owners.owner(route.template().literalPrefix()).orElseThrow();
-          conflicts.add(new Conflict(route, owner));
+          conflicts.add(Conflict.reserved(route, owner));
           continue;
         }
         Route holder = byName.putIfAbsent(route.template().text(), route);
         if (holder != null) {
-          conflicts.add(new Conflict(route, holder.rpc().service()));
+          conflicts.add(Conflict.taken(route, holder.rpc()));
         }
       }
     }

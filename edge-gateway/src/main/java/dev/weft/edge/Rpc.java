@@ -3,6 +3,7 @@ package dev.weft.edge;
 import com.google.protobuf.DescriptorProtos.MethodOptions.IdempotencyLevel;
 import com.google.protobuf.Descriptors;
 import dev.weft.mesh.CallPolicy;
+import dev.weft.mesh.InstanceSet;
 import io.grpc.Drainable;
 import io.grpc.KnownLength;
 import io.grpc.MethodDescriptor;
@@ -15,6 +16,7 @@ import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * A method of a service, as its contract describes it to the edge. It is called with bytes.
@@ -28,6 +30,7 @@ import java.util.Map;
  * @param uploadBytesMax largest body that is passed on in parts
  * @param fresh how long an answer may be reused, in whole seconds; zero means never
  * @param endOfLife headers that tell of it; mostly none
+ * @param at the instances that have it, while others of the service do not
  */
 record Rpc(
     String service,
@@ -38,7 +41,8 @@ record Rpc(
     int requestBytesMax,
     long uploadBytesMax,
     Duration fresh,
-    Map<String, String> endOfLife) {
+    Map<String, String> endOfLife,
+    Optional<InstanceSet> at) {
 
   /** {@code package.Service/Method}. */
   String name() {
@@ -57,6 +61,21 @@ record Rpc(
   /** Whether a reply is one message, however many the request is. */
   boolean oneReply() {
     return grpc.getType().serverSendsOneMessage();
+  }
+
+  /** The same, called at these instances. */
+  Rpc at(Optional<InstanceSet> instances) {
+    return new Rpc(
+        service,
+        grpc,
+        access,
+        policy,
+        successStatus,
+        requestBytesMax,
+        uploadBytesMax,
+        fresh,
+        endOfLife,
+        instances);
   }
 
   /** How to call a method with bytes. */

@@ -38,7 +38,6 @@ final class RpcRequests {
   /** Answers the request, now or later. */
   void serve(Exchange exchange, Route route, RequestTarget target) {
     exchange.route(route);
-    route.rpc().endOfLife().forEach(exchange::alsoAnswer);
     exchange.body().hold();
     RpcProtocol protocol = protocol(exchange, route, target);
     exchange.refusals(protocol::refusal);

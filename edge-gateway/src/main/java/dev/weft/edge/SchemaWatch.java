@@ -10,7 +10,6 @@ import io.grpc.Channel;
 import io.grpc.ManagedChannel;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,9 +30,9 @@ import org.slf4j.LoggerFactory;
  * a service is served as soon as one instance has told its contract. What was learned last stays
  * when an instance cannot be asked and when all have left.
  *
- * <p>While instances differ, the contract that most of them tell is served, of several the one
- * learned last. An instance that says by metadata, tag or check that it speaks gRPC is asked until
- * it answers; one that says nothing a few times; one that says it speaks something else never.
+ * <p>While instances differ, what each of them has is served, at those that have it ({@link
+ * Versions}). An instance that says by metadata, tag or check that it speaks gRPC is asked until it
+ * answers; one that says nothing a few times; one that says it speaks something else never.
  *
  * <p>Thread-safe.
  */
@@ -74,6 +73,7 @@ final class SchemaWatch implements Services, AutoCloseable {
   /** One service of the registry. */
   private static final class Watched {
     final Map<String, Instance> instances = new HashMap<>();
+    final Versions versions = new Versions();
     @Nullable Subscription subscription;
     @Nullable ServiceSnapshot snapshot;
 
@@ -89,10 +89,18 @@ final class SchemaWatch implements Services, AutoCloseable {
   /** One instance that can be called. */
   private static final class Instance {
     final CountDownLatch gone = new CountDownLatch(1);
+    final String key;
     @Nullable ServiceSchema schema;
     String problem = "";
     int failures;
     long learned;
+
+    /**
+     * @param key by which the registry knows it
+     */
+    Instance(String key) {
+      this.key = key;
+    }
 
     boolean asked() {
       return schema != null || failures >= WAITED_FOR;
@@ -167,13 +175,17 @@ final class SchemaWatch implements Services, AutoCloseable {
   }
 
   @Override
-  public Channel channel(String service) {
-    return mesh.channel(service);
+  public Channel channel(Rpc rpc) {
+    return rpc.at().isEmpty()
+        ? mesh.channel(rpc.service())
+        : mesh.channel(rpc.service(), rpc.at().get());
   }
 
   @Override
-  public Channel streamChannel(String service) {
-    return mesh.streamChannel(service);
+  public Channel streamChannel(Rpc rpc) {
+    return rpc.at().isEmpty()
+        ? mesh.streamChannel(rpc.service())
+        : mesh.streamChannel(rpc.service(), rpc.at().get());
   }
 
   /**
@@ -260,6 +272,7 @@ final class SchemaWatch implements Services, AutoCloseable {
         watched.subscription.close();
       }
       watched.instances.values().forEach(instance -> instance.gone.countDown());
+      watched.versions.end().forEach(mesh::release);
     }
     callable.remove(name);
   }
@@ -294,7 +307,7 @@ final class SchemaWatch implements Services, AutoCloseable {
     now.forEach(
         (key, instance) -> {
           if (!watched.instances.containsKey(key)) {
-            Instance added = new Instance();
+            Instance added = new Instance(instance.key());
             watched.instances.put(key, added);
             Thread.ofVirtual()
                 .name("reflect " + instance.id())
@@ -367,26 +380,22 @@ final class SchemaWatch implements Services, AutoCloseable {
     choose(watched);
   }
 
-  /** Has the contract served that most instances tell; what was served stays when none does. */
+  /** Has served what the instances tell now; what was served stays when none tells anything. */
   private void choose(Watched watched) {
-    Map<String, List<Instance>> byContract = new HashMap<>();
+    List<Versions.Told> told = new ArrayList<>();
     for (Instance instance : watched.instances.values()) {
       if (instance.schema != null) {
-        byContract
-            .computeIfAbsent(instance.schema.fingerprint(), _ -> new ArrayList<>())
-            .add(instance);
+        told.add(new Versions.Told(instance.schema, instance.key, instance.learned));
       }
     }
-    byContract.values().stream()
-        .max(
-            Comparator.<List<Instance>>comparingInt(List::size)
-                .thenComparingLong(SchemaWatch::newest))
-        .map(most -> most.getFirst().schema)
-        .ifPresent(schema -> catalogue.put(schema, services::containsKey));
-  }
-
-  private static long newest(List<Instance> instances) {
-    return instances.stream().mapToLong(instance -> instance.learned).max().orElse(0);
+    watched
+        .versions
+        .of(told)
+        .ifPresent(
+            served -> {
+              catalogue.put(served.schema(), services::containsKey);
+              served.left().forEach(mesh::release);
+            });
   }
 
   @Override

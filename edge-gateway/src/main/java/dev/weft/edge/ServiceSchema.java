@@ -7,30 +7,37 @@ import com.google.protobuf.Descriptors.MethodDescriptor;
 import com.google.protobuf.Descriptors.ServiceDescriptor;
 import com.google.rpc.ErrorDetailsProto;
 import dev.weft.mesh.CallPolicy;
+import dev.weft.mesh.InstanceSet;
 import dev.weft.options.v1.MethodPolicy;
 import dev.weft.options.v1.OptionsProto;
 import dev.weft.transcoder.Schema;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
+import java.util.function.Predicate;
+import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 
 /**
  * What the edge can serve of one service: its routes, and what it had to leave out and why.
  * Immutable.
  *
  * @param service its name in the registry
- * @param contract what all this was read from
+ * @param contracts what all this was read from: one, or those of instances that differ
  * @param named the ways to its RPCs by their names: of those with an HTTP rule, and of those that
  *     say they are for anybody
  */
 record ServiceSchema(
     String service,
-    Reflected contract,
+    List<Reflected> contracts,
     List<Route> routes,
     List<Route> named,
     List<Skipped> skipped) {
@@ -49,6 +56,7 @@ record ServiceSchema(
   record Skipped(String rpc, String why) {}
 
   ServiceSchema {
+    contracts = List.copyOf(contracts);
     routes = List.copyOf(routes);
     named = List.copyOf(named);
     skipped = List.copyOf(skipped);
@@ -100,17 +108,86 @@ record ServiceSchema(
     }
     Locations locations = new Locations(routes);
     return new ServiceSchema(
-        service, reflected, routes.stream().map(locations::located).toList(), named, skipped);
+        service,
+        List.of(reflected),
+        routes.stream().map(locations::located).toList(),
+        named,
+        skipped);
+  }
+
+  /**
+   * What instances of one service serve that tell different contracts: every RPC that one of them
+   * has, as the first of them tells it.
+   *
+   * @param at where to call an RPC, by the fingerprints of the contracts that have it; empty for
+   *     all instances
+   */
+  static ServiceSchema together(
+      List<ServiceSchema> told, Function<Set<String>, Optional<InstanceSet>> at) {
+    ServiceSchema first = told.getFirst();
+    if (told.size() == 1) {
+      return first;
+    }
+    Map<String, Set<String>> having = new LinkedHashMap<>();
+    Map<String, String> teller = new HashMap<>();
+    for (ServiceSchema one : told) {
+      for (Route route : one.named()) {
+        String rpc = route.rpc().name();
+        having.computeIfAbsent(rpc, _ -> new HashSet<>()).add(one.fingerprint());
+        teller.putIfAbsent(rpc, one.fingerprint());
+      }
+    }
+    Map<String, Optional<InstanceSet>> places = new HashMap<>();
+    having.forEach((rpc, contracts) -> places.put(rpc, at.apply(Set.copyOf(contracts))));
+    List<Route> routes = new ArrayList<>();
+    List<Route> named = new ArrayList<>();
+    for (ServiceSchema one : told) {
+      Predicate<Route> tellsIt = route -> one.fingerprint().equals(teller.get(route.rpc().name()));
+      UnaryOperator<Route> placed =
+          route -> route.at(places.getOrDefault(route.rpc().name(), Optional.empty()));
+      one.routes().stream().filter(tellsIt).map(placed).forEach(routes::add);
+      one.named().stream().filter(tellsIt).map(placed).forEach(named::add);
+    }
+    return new ServiceSchema(
+        first.service(),
+        told.stream().flatMap(one -> one.contracts().stream()).toList(),
+        routes,
+        named,
+        told.stream()
+            .flatMap(one -> one.skipped().stream())
+            .filter(skipped -> !teller.containsKey(skipped.rpc()))
+            .distinct()
+            .toList());
+  }
+
+  /** The same with its routes in the order of these RPCs. */
+  ServiceSchema inOrder(List<String> rpcs) {
+    Map<String, Integer> place = new HashMap<>();
+    rpcs.forEach(rpc -> place.put(rpc, place.size()));
+    List<Route> sorted =
+        routes.stream()
+            .sorted(Comparator.comparing(route -> place.getOrDefault(route.rpc().name(), 0)))
+            .toList();
+    return new ServiceSchema(service, contracts, sorted, named, skipped);
   }
 
   /** Equal for equal contracts. */
   String fingerprint() {
-    return contract.fingerprint();
+    return contracts.stream().map(Reflected::fingerprint).collect(Collectors.joining("+"));
   }
 
-  /** The full names of the gRPC services it is made of. */
+  /** The instances that some RPCs are called at alone; mostly none. */
+  Set<InstanceSet> places() {
+    return named.stream().flatMap(route -> route.rpc().at().stream()).collect(Collectors.toSet());
+  }
+
+  /** The full names of the gRPC services it is made of, sorted. */
   List<String> grpcServices() {
-    return contract.services();
+    return contracts.stream()
+        .flatMap(contract -> contract.services().stream())
+        .distinct()
+        .sorted()
+        .toList();
   }
 
   private static List<Route> routes(
@@ -186,7 +263,8 @@ record ServiceSchema(
         bytes == 0 ? REQUEST_BYTES_DEFAULT : (int) bytes,
         uploadBytes(policy),
         fresh(policy, grpc.isSafe()),
-        EndOfLife.headers(method, policy.getRetirement()));
+        EndOfLife.headers(method),
+        Optional.empty());
   }
 
   private static long uploadBytes(MethodPolicy policy) {

@@ -10,8 +10,9 @@ interface Services {
   /** Whether some instance of the service can be called. */
   boolean available(String service);
 
-  Channel channel(String service);
+  /** The way to the instances that have this RPC. */
+  Channel channel(Rpc rpc);
 
   /** On connections of their own, so that streams do not take the room of short calls. */
-  Channel streamChannel(String service);
+  Channel streamChannel(Rpc rpc);
 }

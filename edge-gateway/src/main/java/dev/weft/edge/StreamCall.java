@@ -175,8 +175,9 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
     }
   }
 
+  /** Half a window at a time: asking costs as much for one as for many. */
   private void askForMore() {
-    if (owed > 0 && !over) {
+    if (2 * owed >= format.window() && !over) {
       int next = owed;
       owed = 0;
       call.request(next);

@@ -73,7 +73,6 @@ final class WebSockets {
   void serve(Exchange exchange, RouteTable.Found found, RequestTarget target) {
     Route route = found.route();
     exchange.route(route);
-    route.rpc().endOfLife().forEach(exchange::alsoAnswer);
     checkHandshake(exchange);
     HttpHeaders headers = exchange.request().headers();
     if (!cors.mayConnect(headers)) {

@@ -14,8 +14,8 @@ import org.junit.jupiter.api.io.TempDir;
 class ContractFileTest {
   private static final List<ContractFile.Kept> TWO =
       List.of(
-          new ContractFile.Kept("weather", Contracts.weather().contract()),
-          new ContractFile.Kept("library", Contracts.library().contract()));
+          new ContractFile.Kept("weather", Contracts.weather().contracts().getFirst()),
+          new ContractFile.Kept("library", Contracts.library().contracts().getFirst()));
 
   @TempDir Path temporary;
   private Path folder;

@@ -97,9 +97,10 @@ final class EdgeFixture implements AutoCloseable {
     InetSocketAddress address = agent.address();
     registry = ConsulConfig.of("127.0.0.1:" + address.getPort(), Optional.empty());
     consul = Consul.connect(registry);
-    Mesh mesh = Mesh.open(config(registry));
+    EventLoops loops = new EventLoops();
+    Mesh mesh = Mesh.open(config(registry), loops);
     management = mesh.management().port();
-    edge = edge(mesh, limits, foreignDefault, Optional.empty(), tls);
+    edge = edge(loops, mesh, limits, foreignDefault, Optional.empty(), tls);
     edge.start();
   }
 
@@ -119,6 +120,7 @@ final class EdgeFixture implements AutoCloseable {
   }
 
   private EdgeServer edge(
+      EventLoops loops,
       Mesh mesh,
       HttpLimits limits,
       Access foreignDefault,
@@ -135,15 +137,18 @@ final class EdgeFixture implements AutoCloseable {
             new Cors(Set.of("https://shop.example")),
             limits,
             tls),
+        loops,
         mesh,
         new TestTokens());
   }
 
   /** One more edge, for a test that stops it. */
   EdgeServer another(Path cacheFolder) {
+    EventLoops loops = new EventLoops();
     EdgeServer another =
         edge(
-            Mesh.open(config(registry)),
+            loops,
+            Mesh.open(config(registry), loops),
             HttpLimits.DEFAULT,
             new Access.Public(),
             Optional.of(cacheFolder),

@@ -184,7 +184,8 @@ class RouteTableTest {
             65_536,
             0,
             Duration.ZERO,
-            Map.of());
+            Map.of(),
+            Optional.empty());
     Transcoder transcoder =
         new Transcoder(
             METHOD,

@@ -12,6 +12,7 @@ import dev.weft.edge.weather.WeatherProto;
 import dev.weft.options.v1.MethodPolicy;
 import dev.weft.options.v1.OptionsProto;
 import dev.weft.options.v1.Retirement;
+import dev.weft.options.v1.ServicePolicy;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -129,6 +130,57 @@ class ServiceSchemaTest {
     options.setExtension(OptionsProto.method, policy);
 
     assertThat(schema(file).skipped().getFirst().why()).contains(why);
+  }
+
+  @Test
+  void tellsOfTheEndOfAWholeServiceAndOfAMethodsOwnInItsPlace() {
+    FileDescriptorProto.Builder file = LibraryProto.getDescriptor().toProto().toBuilder();
+    file.getServiceBuilder(0)
+        .getOptionsBuilder()
+        .setExtension(
+            OptionsProto.service,
+            ServicePolicy.newBuilder()
+                .setRetirement(
+                    Retirement.newBuilder()
+                        .setSunsetOn("2027-01-01")
+                        .setLink("https://library.example/v2")
+                        .setSuccessor("/v2/library"))
+                .build());
+
+    List<Route> routes = schema(file).routes();
+
+    assertThat(routes)
+        .filteredOn(route -> route.rpc().name().endsWith("/GetBook"))
+        .isNotEmpty()
+        .allSatisfy(
+            route ->
+                assertThat(route.rpc().endOfLife())
+                    .containsOnly(
+                        entry("Sunset", "Fri, 01 Jan 2027 00:00:00 GMT"),
+                        entry(
+                            "Link",
+                            "<https://library.example/v2>; rel=\"sunset deprecation\","
+                                + " </v2/library>; rel=\"successor-version\"")));
+    assertThat(routes)
+        .filteredOn(route -> route.rpc().name().endsWith("/GetShelf"))
+        .isNotEmpty()
+        .allSatisfy(
+            route -> assertThat(route.rpc().endOfLife()).containsKeys("Deprecation", "Sunset"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"v2/books", "//elsewhere/v2", "/v2/{id}", "javascript:alert(1)"})
+  void servesNoMethodWhoseSuccessorIsNoPlace(String successor) {
+    FileDescriptorProto.Builder file = LibraryProto.getDescriptor().toProto().toBuilder();
+    file.getServiceBuilder(0)
+        .getOptionsBuilder()
+        .setExtension(
+            OptionsProto.service,
+            ServicePolicy.newBuilder()
+                .setRetirement(Retirement.newBuilder().setSuccessor(successor))
+                .build());
+
+    assertThat(schema(file).skipped().getFirst().why()).contains("retirement.successor");
   }
 
   private static ServiceSchema schema(FileDescriptorProto.Builder file) {

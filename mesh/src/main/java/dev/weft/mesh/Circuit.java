@@ -63,7 +63,7 @@ final class Circuit {
         CircuitBreaker.<Attempt>builder()
             // Failsafe counts every exception unless told which; here a result says all.
             .handleIf((Throwable thrown) -> false)
-            .handleResultIf(this::isFailure)
+            .handleResultIf(this::failed)
             .withFailureRateThreshold(FAILED_PERCENT, CALLS_MIN, WINDOW)
             // Without it, the window would let 20 probes through.
             .withSuccessThreshold(PROBES, PROBES)
@@ -127,7 +127,8 @@ final class Circuit {
     return Objects.requireNonNull(turns.get(state)).sum();
   }
 
-  private boolean isFailure(Attempt attempt) {
+  /** Whether the breaker takes an attempt for a failure. */
+  boolean failed(Attempt attempt) {
     return attempt.blame() || (attempt.slow() && breaker.isHalfOpen());
   }
 

@@ -12,6 +12,7 @@ import io.grpc.SynchronizationContext;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -31,19 +32,28 @@ final class ConsulNameResolver extends NameResolver {
   private final Consul consul;
   private final SynchronizationContext context;
   private final Runnable newInstance;
+  private final Optional<InstanceSet> some;
+  private Runnable changed = () -> {};
   private Set<SocketAddress> known = Set.of();
   private boolean answered;
+  private @Nullable ServiceSnapshot latest;
   private @Nullable Subscription watch;
 
   /**
    * @param newInstance called when there is an instance that was not there in the answer before
+   * @param some only these of them
    */
   ConsulNameResolver(
-      String service, Consul consul, SynchronizationContext context, Runnable newInstance) {
+      String service,
+      Consul consul,
+      SynchronizationContext context,
+      Runnable newInstance,
+      Optional<InstanceSet> some) {
     this.service = service;
     this.consul = consul;
     this.context = context;
     this.newInstance = newInstance;
+    this.some = some;
   }
 
   @Override
@@ -53,9 +63,17 @@ final class ConsulNameResolver extends NameResolver {
 
   @Override
   public void start(Listener2 listener) {
+    changed = () -> context.execute(() -> publish(listener));
+    some.ifPresent(set -> set.onChange(changed));
     watch =
         consul.watchService(
-            service, snapshot -> context.execute(() -> publish(snapshot, listener)));
+            service,
+            snapshot ->
+                context.execute(
+                    () -> {
+                      latest = snapshot;
+                      publish(listener);
+                    }));
   }
 
   // refresh() is left out: the watch hears of every change by itself.
@@ -65,14 +83,20 @@ final class ConsulNameResolver extends NameResolver {
     if (watch != null) {
       watch.close();
       watch = null;
+      some.ifPresent(set -> set.removeListener(changed));
     }
   }
 
-  private void publish(ServiceSnapshot snapshot, Listener2 listener) {
-    if (watch == null) {
+  private void publish(Listener2 listener) {
+    ServiceSnapshot snapshot = latest;
+    if (watch == null || snapshot == null) {
       return;
     }
-    List<SocketAddress> addresses = snapshot.passing().stream().map(this::address).toList();
+    List<SocketAddress> addresses =
+        snapshot.passing().stream()
+            .filter(instance -> some.isEmpty() || some.get().has(instance))
+            .map(this::address)
+            .toList();
     if (addresses.isEmpty() && snapshot.stale()) {
       if (!answered) {
         listener.onResult2(

@@ -7,6 +7,7 @@ import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.URI;
 import java.util.Collection;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -19,10 +20,12 @@ final class ConsulNameResolverProvider extends NameResolverProvider {
 
   private final Consul consul;
   private final Runnable newInstance;
+  private final Optional<InstanceSet> some;
 
-  ConsulNameResolverProvider(Consul consul, Runnable newInstance) {
+  ConsulNameResolverProvider(Consul consul, Runnable newInstance, Optional<InstanceSet> some) {
     this.consul = consul;
     this.newInstance = newInstance;
+    this.some = some;
   }
 
   static String target(String service) {
@@ -41,7 +44,7 @@ final class ConsulNameResolverProvider extends NameResolverProvider {
 
   private NameResolver resolver(String path, NameResolver.Args args) {
     return new ConsulNameResolver(
-        path.substring(1), consul, args.getSynchronizationContext(), newInstance);
+        path.substring(1), consul, args.getSynchronizationContext(), newInstance, some);
   }
 
   @Override

@@ -36,6 +36,7 @@ final class DeadlineInterceptor implements ClientInterceptor {
     if (ours != null) {
       deadline = deadline.minimum(ours.offset(-RESERVE_MILLIS, TimeUnit.MILLISECONDS));
     }
-    return next.newCall(method, options.withDeadline(deadline));
+    return next.newCall(
+        method, deadline.equals(options.getDeadline()) ? options : options.withDeadline(deadline));
   }
 }

@@ -95,6 +95,13 @@ public final class Env {
     }
   }
 
+  /** As {@link #secret}, if the variable or the one that names a file is set. */
+  public <T> Optional<T> secretIfSet(String name, String expected, Function<String, T> parse) {
+    return optional(name).isPresent() || optional(name + "_FILE").isPresent()
+        ? Optional.of(secret(name, expected, parse))
+        : Optional.empty();
+  }
+
   private static String content(String name, Path file) {
     try {
       return Files.readString(file).strip();

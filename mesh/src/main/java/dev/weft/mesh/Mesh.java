@@ -42,7 +42,7 @@ public final class Mesh implements AutoCloseable {
   private final InboundStack inbound;
   private final List<MeshServer> servers = new CopyOnWriteArrayList<>();
 
-  private Mesh(MeshConfig config, @Nullable KeySource ownKeys) {
+  private Mesh(MeshConfig config, @Nullable KeySource ownKeys, Transport transport) {
     InstantSource clock = InstantSource.system();
     IdentityConfig identity = config.identity();
     this.config = config;
@@ -63,7 +63,7 @@ public final class Mesh implements AutoCloseable {
         Management.open(
             config.service(), config.version(), config.bind(), config.managementPort(), telemetry);
     this.consul = Consul.connect(config.consul());
-    this.outbound = new OutboundStack(consul, telemetry, timer, services);
+    this.outbound = new OutboundStack(transport, consul, telemetry, timer, services);
     this.users =
         TokenVerifier.open(identity, ownKeys == null ? remoteKeys(identity) : ownKeys, clock);
     this.inbound =
@@ -93,12 +93,17 @@ public final class Mesh implements AutoCloseable {
    * @throws ConfigException if a key file does not hold what it should
    */
   public static Mesh open(MeshConfig config) {
-    return new Mesh(config, null);
+    return open(config, new OwnLoops());
+  }
+
+  /** As {@link #open(MeshConfig)}, with calls on connections of the caller's, who closes those. */
+  public static Mesh open(MeshConfig config, Transport transport) {
+    return new Mesh(config, null, transport);
   }
 
   /** As {@link #open(MeshConfig)}, for the service that issues the tokens and so has the keys. */
   public static Mesh open(MeshConfig config, KeySource issuerKeys) {
-    return new Mesh(config, issuerKeys);
+    return new Mesh(config, issuerKeys, new OwnLoops());
   }
 
   /**
@@ -131,6 +136,21 @@ public final class Mesh implements AutoCloseable {
     if (!service.equals(config.identity().issuerService())) {
       outbound.release(service);
     }
+  }
+
+  /** As {@link #channel(String)}, to some of the instances alone, until they are released. */
+  public Channel channel(String service, InstanceSet some) {
+    return outbound.channel(service, some);
+  }
+
+  /** As {@link #streamChannel(String)}, to some of the instances alone, until they are released. */
+  public Channel streamChannel(String service, InstanceSet some) {
+    return outbound.streamChannel(service, some);
+  }
+
+  /** Gives up the channels to some of the instances; what asks for them later gets all. */
+  public void release(InstanceSet some) {
+    outbound.release(some);
   }
 
   /**

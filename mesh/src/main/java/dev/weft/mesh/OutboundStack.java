@@ -5,10 +5,10 @@ import dev.weft.consul.Consul;
 import io.grpc.CallOptions;
 import io.grpc.Channel;
 import io.grpc.ClientInterceptors;
+import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
+import io.grpc.ManagedChannelBuilder;
 import io.grpc.MethodDescriptor;
-import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
-import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
 import io.opentelemetry.api.common.AttributeKey;
 import io.opentelemetry.api.common.Attributes;
 import io.opentelemetry.api.metrics.Meter;
@@ -18,13 +18,16 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BinaryOperator;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.function.ToLongFunction;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The path of a call out of this process, a channel for each service it calls.
@@ -35,7 +38,6 @@ final class OutboundStack implements AutoCloseable {
   static final int METADATA_BYTES_MAX = 8 * 1024;
   static final int MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 
-  private static final int CONNECT_MILLIS = 1_000;
   private static final int KEEPALIVE_SECONDS = 20;
   private static final int KEEPALIVE_ANSWER_SECONDS = 5;
 
@@ -52,6 +54,7 @@ final class OutboundStack implements AutoCloseable {
           "loadBalancingConfig", List.of(Map.of("round_robin", Map.of())),
           "healthCheckConfig", Map.of("serviceName", ""));
 
+  private final Transport transport;
   private final Consul consul;
   private final Telemetry telemetry;
   private final Timer timer;
@@ -59,6 +62,11 @@ final class OutboundStack implements AutoCloseable {
   private final LongSupplier nanoTime = System::nanoTime;
   private final Map<String, Route> unary = new ConcurrentHashMap<>();
   private final Map<String, Route> streams = new ConcurrentHashMap<>();
+
+  /** To some of the instances; mostly none. */
+  private final Map<InstanceSet, Route> unaryToSome = new ConcurrentHashMap<>();
+
+  private final Map<InstanceSet, Route> streamsToSome = new ConcurrentHashMap<>();
   private final List<Target> targets = new CopyOnWriteArrayList<>();
 
   /** Released ones on which calls still run. */
@@ -70,7 +78,13 @@ final class OutboundStack implements AutoCloseable {
   /** A channel of our own, and what callers get of it. */
   private record Route(ManagedChannel transport, Channel channel, Target target) {}
 
-  OutboundStack(Consul consul, Telemetry telemetry, Timer timer, ServiceTokens services) {
+  OutboundStack(
+      Transport transport,
+      Consul consul,
+      Telemetry telemetry,
+      Timer timer,
+      ServiceTokens services) {
+    this.transport = transport;
     this.consul = consul;
     this.telemetry = telemetry;
     this.timer = timer;
@@ -143,22 +157,58 @@ final class OutboundStack implements AutoCloseable {
     return streams.computeIfAbsent(service, this::connect).channel;
   }
 
+  /** As {@link #channel(String)}, to these of its instances; to all once they are released. */
+  Channel channel(String service, InstanceSet some) {
+    return toSome(unaryToSome, service, some).orElseGet(() -> channel(service));
+  }
+
+  /**
+   * As {@link #streamChannel(String)}, to these of its instances; to all once they are released.
+   */
+  Channel streamChannel(String service, InstanceSet some) {
+    return toSome(streamsToSome, service, some).orElseGet(() -> streamChannel(service));
+  }
+
+  private Optional<Channel> toSome(
+      Map<InstanceSet, Route> routes, String service, InstanceSet some) {
+    if (some.released()) {
+      return Optional.empty();
+    }
+    Route route = routes.computeIfAbsent(some, set -> connect(service, Optional.of(set)));
+    if (some.released()) {
+      // Whoever released it may have looked before this was there.
+      release(some);
+    }
+    return Optional.of(route.channel);
+  }
+
   /** Forgets a service: calls that run go on, and the next one begins anew. */
   void release(String service) {
+    leave(unary.remove(service));
+    leave(streams.remove(service));
+  }
+
+  /** Forgets a set of instances, for good. */
+  void release(InstanceSet some) {
+    some.release();
+    leave(unaryToSome.remove(some));
+    leave(streamsToSome.remove(some));
+  }
+
+  private void leave(@Nullable Route route) {
     leaving.removeIf(ManagedChannel::isTerminated);
-    for (Map<String, Route> routes : List.of(unary, streams)) {
-      Route route = routes.remove(service);
-      if (route != null) {
-        targets.remove(route.target);
-        leaving.add(route.transport);
-        route.transport.shutdown();
-      }
+    if (route != null) {
+      targets.remove(route.target);
+      leaving.add(route.transport);
+      route.transport.shutdown();
     }
   }
 
-  // Deprecated in favour of a global registry, which cannot tell the meshes of one process apart.
-  @SuppressWarnings("deprecation")
   private Route connect(String service) {
+    return connect(service, Optional.empty());
+  }
+
+  private Route connect(String service, Optional<InstanceSet> some) {
     // The circuit wants to reconnect a channel that is only made with the circuit's help.
     List<ManagedChannel> made = new ArrayList<>(1);
     Circuit circuit =
@@ -167,14 +217,24 @@ final class OutboundStack implements AutoCloseable {
             Circuit.Pause.DEFAULT,
             () -> made.forEach(ManagedChannel::resetConnectBackoff));
     ManagedChannel channel =
-        builder(NettyChannelBuilder.forTarget(ConsulNameResolverProvider.target(service)), timer)
-            .nameResolverFactory(new ConsulNameResolverProvider(consul, circuit::newInstance))
-            .defaultServiceConfig(SERVICE_CONFIG)
-            .disableServiceConfigLookUp()
-            .build();
+        open(
+            ConsulNameResolverProvider.target(service),
+            builder ->
+                resolved(
+                    builder, new ConsulNameResolverProvider(consul, circuit::newInstance, some)));
     made.add(channel);
     Target target = target(service, circuit);
     return new Route(channel, around(channel, target), target);
+  }
+
+  // Deprecated in favour of a global registry, which cannot tell the meshes of one process apart.
+  @SuppressWarnings("deprecation")
+  private static void resolved(
+      ManagedChannelBuilder<?> builder, ConsulNameResolverProvider resolvers) {
+    builder
+        .nameResolverFactory(resolvers)
+        .defaultServiceConfig(SERVICE_CONFIG)
+        .disableServiceConfigLookUp();
   }
 
   /** All layers over a channel that is somebody else's, and closed by them. */
@@ -207,14 +267,20 @@ final class OutboundStack implements AutoCloseable {
 
   /** A channel to one address, without any of the layers; the caller closes it. */
   ManagedChannel instanceChannel(String host, int port) {
-    return builder(NettyChannelBuilder.forAddress(host, port), timer).build();
+    String name = host.indexOf(':') < 0 ? host : "[" + host + "]";
+    return open("dns:///" + name + ":" + port, builder -> {});
   }
 
-  static NettyChannelBuilder builder(NettyChannelBuilder builder, Timer timer) {
+  private ManagedChannel open(String target, Consumer<ManagedChannelBuilder<?>> more) {
+    return transport.open(
+        target,
+        InsecureChannelCredentials.create(),
+        builder -> more.accept(limited(builder, timer)));
+  }
+
+  static ManagedChannelBuilder<?> limited(ManagedChannelBuilder<?> builder, Timer timer) {
     return builder
-        .usePlaintext()
         .executor(timer.threads())
-        .withOption(ChannelOption.CONNECT_TIMEOUT_MILLIS, CONNECT_MILLIS)
         // Finds a dead peer while calls wait for it; idle connections cost nothing.
         .keepAliveTime(KEEPALIVE_SECONDS, TimeUnit.SECONDS)
         .keepAliveTimeout(KEEPALIVE_ANSWER_SECONDS, TimeUnit.SECONDS)
@@ -228,6 +294,8 @@ final class OutboundStack implements AutoCloseable {
     List<ManagedChannel> channels = new ArrayList<>(leaving);
     unary.values().forEach(route -> channels.add(route.transport));
     streams.values().forEach(route -> channels.add(route.transport));
+    unaryToSome.values().forEach(route -> channels.add(route.transport));
+    streamsToSome.values().forEach(route -> channels.add(route.transport));
     channels.forEach(ManagedChannel::shutdown);
     long end = System.nanoTime() + unit.toNanos(within);
     for (ManagedChannel channel : channels) {

@@ -121,6 +121,15 @@ public record RemoteError(
     };
   }
 
+  /**
+   * Whether the other service is not there for anybody at the moment: nobody answers, it cannot
+   * work, or this process's circuit to it is open. False for a fault of something else that it
+   * needs.
+   */
+  public boolean away() {
+    return code == Status.Code.UNAVAILABLE && !metadata.containsKey(ErrorDetails.CAUSED_BY);
+  }
+
   private static List<Any> details(@Nullable Metadata trailers) {
     if (trailers == null) {
       return List.of();

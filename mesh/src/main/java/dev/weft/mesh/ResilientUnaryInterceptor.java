@@ -23,6 +23,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -152,9 +153,41 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
     @Override
     public void halfClose() {
       budget.call();
+      if (!circuit.breaker().isClosed()) {
+        throughPolicies(null);
+        return;
+      }
+      try {
+        send(this::firstEnded);
+      } catch (RuntimeException e) {
+        ended(e);
+      }
+    }
+
+    /**
+     * Mostly the first attempt of a closed circuit goes well. Then there was nothing for the
+     * policies to decide, and they cost more than the rest of this class.
+     */
+    private void firstEnded(Attempt attempt) {
+      if (attempt.retry() || circuit.failed(attempt)) {
+        throughPolicies(attempt);
+      } else {
+        circuit.breaker().recordSuccess();
+        ended(null);
+      }
+    }
+
+    /**
+     * @param first an attempt that was made already, which they judge as one of their own
+     */
+    private void throughPolicies(@Nullable Attempt first) {
       var _ =
           policies
-              .getStageAsync(execution -> attempt())
+              .getStageAsync(
+                  execution ->
+                      first != null && execution.isFirstAttempt()
+                          ? CompletableFuture.completedFuture(first)
+                          : attempt())
               .whenComplete((attempt, thrown) -> ended(thrown));
     }
 
@@ -179,19 +212,21 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
     }
 
     private CompletionStage<Attempt> attempt() throws Exception {
-      return context.call(trace.wrap(this::attemptInContext));
+      CompletableFuture<Attempt> done = new CompletableFuture<>();
+      context.run(trace.wrap(() -> send(done::complete)));
+      return done;
     }
 
-    private CompletionStage<Attempt> attemptInContext() {
-      CompletableFuture<Attempt> done = new CompletableFuture<>();
+    /** Makes an attempt. */
+    private void send(Consumer<Attempt> done) {
       Metadata attemptHeaders = new Metadata();
       attemptHeaders.merge(headers);
       synchronized (this) {
         if (cancelled != null) {
           // The circuit gave a permit for this attempt and wants to hear of its end.
           last = new Reply<>(cancelled, new Metadata(), null, null);
-          done.complete(new Attempt(cancelled, new Metadata(), false, false, Attempt.NO_RETRY));
-          return done;
+          done.accept(new Attempt(cancelled, new Metadata(), false, false, Attempt.NO_RETRY));
+          return;
         }
         if (attempts > 0) {
           attemptHeaders.put(PREVIOUS_ATTEMPTS, Integer.toString(attempts));
@@ -201,15 +236,17 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
       Departure departure = new Departure();
       ClientCall<ReqT, RespT> call =
           next.newCall(method, options.withStreamTracerFactory(departure));
-      call.start(new AttemptListener(done, departure), attemptHeaders);
+      AttemptListener attempt = new AttemptListener(done, departure);
+      call.start(attempt, attemptHeaders);
       Status meanwhile;
       synchronized (this) {
-        running = call;
+        // It may have failed at once, and another be under way.
+        running = attempt.closed ? running : call;
         meanwhile = cancelled;
       }
       if (meanwhile != null) {
         call.cancel(meanwhile.getDescription(), meanwhile.getCause());
-        return done;
+        return;
       }
       try {
         call.setMessageCompression(compressed);
@@ -221,7 +258,6 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
         call.cancel("the request cannot be sent", e);
         throw e;
       }
-      return done;
     }
 
     /**
@@ -229,14 +265,17 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
      * last.
      */
     private final class AttemptListener extends Listener<RespT> {
-      private final CompletableFuture<Attempt> done;
+      private final Consumer<Attempt> done;
       private final Departure departure;
       private final long startedAt = nanoTime.getAsLong();
       private @Nullable Metadata replyHeaders;
       private @Nullable RespT message;
       private boolean tooMany;
 
-      AttemptListener(CompletableFuture<Attempt> done, Departure departure) {
+      /** Guarded by the call. */
+      private boolean closed;
+
+      AttemptListener(Consumer<Attempt> done, Departure departure) {
         this.done = done;
         this.departure = departure;
       }
@@ -261,6 +300,7 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
         Duration took = Duration.ofNanos(nanoTime.getAsLong() - startedAt);
         boolean mayRetry;
         synchronized (ResilientCall.this) {
+          closed = true;
           running = null;
           last = new Reply<>(status, trailers, replyHeaders, message);
           mayRetry = cancelled == null && attempts <= RETRIES;
@@ -273,7 +313,7 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
                 took.compareTo(policy.timeout().dividedBy(2)) > 0,
                 mayRetry ? retryAfter(status, trailers) : Attempt.NO_RETRY);
         circuit.ended(attempt);
-        done.complete(attempt);
+        done.accept(attempt);
       }
     }
 

@@ -7,7 +7,9 @@ import io.opentelemetry.api.common.AttributeKey;
 import io.opentelemetry.api.common.Attributes;
 import io.opentelemetry.api.common.AttributesBuilder;
 import io.opentelemetry.api.metrics.Meter;
+import io.opentelemetry.api.metrics.MeterProvider;
 import io.opentelemetry.api.trace.Tracer;
+import io.opentelemetry.api.trace.TracerProvider;
 import io.opentelemetry.api.trace.propagation.W3CTraceContextPropagator;
 import io.opentelemetry.context.propagation.ContextPropagators;
 import io.opentelemetry.context.propagation.TextMapPropagator;
@@ -59,6 +61,32 @@ public final class Telemetry implements AutoCloseable {
   private final Optional<OpenTelemetrySdk> sdk;
   private final Optional<PrometheusMetricReader> prometheus;
   private final RpcTelemetry rpc;
+
+  /** The SDK, but for spans that nobody would get. */
+  private static final class Unreceived implements OpenTelemetry {
+    private final OpenTelemetry sdk;
+    private final TracerProvider traces;
+
+    Unreceived(OpenTelemetry sdk, Sampler sampler) {
+      this.sdk = sdk;
+      this.traces = new UnrecordedTraces(sampler);
+    }
+
+    @Override
+    public TracerProvider getTracerProvider() {
+      return traces;
+    }
+
+    @Override
+    public MeterProvider getMeterProvider() {
+      return sdk.getMeterProvider();
+    }
+
+    @Override
+    public ContextPropagators getPropagators() {
+      return sdk.getPropagators();
+    }
+  }
 
   /** All metrics as text, in the format that {@code contentType} names. */
   record Exposition(String contentType, String body) {}
@@ -116,7 +144,11 @@ public final class Telemetry implements AutoCloseable {
             .setPropagators(propagators)
             .build();
     JvmMetrics.register(sdk.getMeter(SCOPE));
-    return new Telemetry(sdk, Optional.of(sdk), Optional.of(prometheus));
+    boolean received = config.endpoint().isPresent() || !processors.isEmpty();
+    return new Telemetry(
+        received ? sdk : new Unreceived(sdk, sampler(config.sampler())),
+        Optional.of(sdk),
+        Optional.of(prometheus));
   }
 
   /** The API for instruments and spans of the service's own. */

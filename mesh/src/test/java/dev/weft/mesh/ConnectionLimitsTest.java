@@ -2,10 +2,13 @@ package dev.weft.mesh;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.InsecureChannelCredentials;
+import io.grpc.ManagedChannelBuilder;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -46,8 +49,14 @@ class ConnectionLimitsTest {
   void aChannelFindsADeadPeerAndPingsNoMoreOftenThanServersAllow() throws Exception {
     NettyServerBuilder server = MeshServer.limited(NettyServerBuilder.forPort(0));
     try (Timer timer = new Timer()) {
-      NettyChannelBuilder channel =
-          OutboundStack.builder(NettyChannelBuilder.forAddress("127.0.0.1", 1), timer);
+      List<ManagedChannelBuilder<?>> builders = new ArrayList<>();
+      new OwnLoops()
+          .open(
+              "dns:///127.0.0.1:1",
+              InsecureChannelCredentials.create(),
+              builder -> builders.add(OutboundStack.limited(builder, timer)))
+          .shutdownNow();
+      ManagedChannelBuilder<?> channel = builders.getFirst();
 
       assertThat(time(channel, "keepAliveTimeNanos"))
           .isEqualTo(Duration.ofSeconds(20))

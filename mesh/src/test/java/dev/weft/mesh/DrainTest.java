@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -146,7 +147,8 @@ class DrainTest {
       ManagedChannel channel =
           NettyChannelBuilder.forTarget(ConsulNameResolverProvider.target("echo-svc"))
               .usePlaintext()
-              .nameResolverFactory(new ConsulNameResolverProvider(consul, () -> {}))
+              .nameResolverFactory(
+                  new ConsulNameResolverProvider(consul, () -> {}, Optional.empty()))
               .defaultServiceConfig(
                   Map.of("loadBalancingConfig", List.of(Map.of("round_robin", Map.of()))))
               .build();

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.grpc.Metadata;
 import io.grpc.Status;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
@@ -56,6 +57,23 @@ class RemoteErrorTest {
       })
   void aRefusalIsDefinite(Status.Code code) {
     assertThat(RemoteError.of(code.toStatus(), null).outcomeUnknown()).isFalse();
+  }
+
+  @Test
+  void aServiceIsAwayIfItIsItselfThatIsUnavailable() {
+    Rejection busy = Rejection.unavailable("DATABASE_UNAVAILABLE", "no", Duration.ofSeconds(1));
+    Rejection card = Rejection.unavailable("CARD_UNAVAILABLE", "no", Duration.ofSeconds(1));
+
+    assertThat(RemoteError.of(Status.UNAVAILABLE, null).away()).isTrue();
+    assertThat(RemoteError.of(Status.UNAVAILABLE, ErrorDetails.trailers("a.weft", busy)).away())
+        .isTrue();
+    assertThat(
+            RemoteError.of(
+                    Status.UNAVAILABLE,
+                    ErrorDetails.trailers("a.weft", card.causedBy("card-network")))
+                .away())
+        .isFalse();
+    assertThat(RemoteError.of(Status.DEADLINE_EXCEEDED, null).away()).isFalse();
   }
 
   @Test

@@ -8,6 +8,7 @@ import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Descriptors.FieldDescriptor.JavaType;
 import com.google.protobuf.Descriptors.OneofDescriptor;
 import com.google.protobuf.WireFormat;
+import java.util.Arrays;
 import java.util.Base64;
 import org.jspecify.annotations.Nullable;
 
@@ -63,6 +64,9 @@ final class FieldPlan {
   /** What is printed when it is not set; of a message only its label. */
   final byte[] absent;
 
+  /** Both, of a field with a default. */
+  final byte[] absentMember;
+
   private final @Nullable MessagePlan message;
   private final @Nullable EnumPlan values;
 
@@ -95,6 +99,8 @@ final class FieldPlan {
     oneof = realOneof == null ? -1 : realOneof.getIndex();
     label = JsonBytes.label(jsonName);
     absent = list ? ascii("[]") : map ? ascii("{}") : absentValue(field);
+    absentMember = Arrays.copyOf(label, label.length + absent.length);
+    System.arraycopy(absent, 0, absentMember, label.length, absent.length);
   }
 
   /** The plan of its type, which must be a message. */

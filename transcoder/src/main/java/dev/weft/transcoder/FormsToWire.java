@@ -233,7 +233,7 @@ final class FormsToWire {
         hasType = true;
         parser.nextToken();
       } else if (type.form == Form.OBJECT) {
-        reader.member(type, marked, name, null);
+        reader.member(type, type.field(name), marked, name, null);
       } else if (name.equals("value")) {
         if (hasValue) {
           throw in.refused("the same name appears twice");

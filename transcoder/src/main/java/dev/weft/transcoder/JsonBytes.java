@@ -11,6 +11,8 @@ import java.util.Arrays;
 final class JsonBytes {
   private static final VarHandle LONG =
       MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+  private static final VarHandle SHORT =
+      MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
   private static final byte[] TRUE = {'t', 'r', 'u', 'e'};
   private static final byte[] FALSE = {'f', 'a', 'l', 's', 'e'};
   private static final byte[] NULL = {'n', 'u', 'l', 'l'};
@@ -18,6 +20,10 @@ final class JsonBytes {
   private static final byte[] BASE64 =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".getBytes(UTF_8);
   private static final int DIGITS_MAX = 20;
+  private static final int LONG_DIGITS = 19;
+
+  /** Two digits each, from 00 to 99. */
+  private static final short[] PAIRS = pairs();
 
   /** Thousandths up to ten millions: from there on a double is printed with an exponent. */
   private static final long SHORT_MAX = 10_000_000_000L;
@@ -29,7 +35,27 @@ final class JsonBytes {
   private int size;
 
   JsonBytes(int capacity) {
-    bytes = new byte[capacity];
+    this(new byte[capacity]);
+  }
+
+  /**
+   * @param room to begin in, with anything in it
+   */
+  JsonBytes(byte[] room) {
+    bytes = room;
+  }
+
+  /** Where it was written, for the next one to begin in. */
+  byte[] room() {
+    return bytes;
+  }
+
+  private static short[] pairs() {
+    short[] pairs = new short[100];
+    for (int i = 0; i < pairs.length; i++) {
+      pairs[i] = (short) (('0' + i / 10) | (('0' + i % 10) << 8));
+    }
+    return pairs;
   }
 
   int size() {
@@ -320,15 +346,21 @@ final class JsonBytes {
   /** Room was made. */
   private void digits(long value) {
     int count = 1;
-    for (long rest = value; rest >= 10; rest /= 10) {
+    for (long more = 10; count < LONG_DIGITS && value >= more; more *= 10) {
       count++;
     }
-    long rest = value;
-    for (int i = size + count - 1; i >= size; i--) {
-      bytes[i] = (byte) ('0' + rest % 10);
-      rest /= 10;
-    }
     size += count;
+    int at = size;
+    long rest = value;
+    while (rest >= 10) {
+      long hundreds = rest / 100;
+      at -= 2;
+      SHORT.set(bytes, at, PAIRS[(int) (rest - hundreds * 100)]);
+      rest = hundreds;
+    }
+    if (at > size - count) {
+      bytes[at - 1] = (byte) ('0' + rest);
+    }
   }
 
   private void room(int more) {

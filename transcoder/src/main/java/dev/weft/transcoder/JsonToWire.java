@@ -130,8 +130,13 @@ public final class JsonToWire {
     JsonParser parser = in.parser();
     int marked = enter(type);
     boolean any = false;
+    int next = 0;
     for (String name = parser.nextFieldName(); name != null; name = parser.nextFieldName()) {
-      any |= member(type, marked, name, path);
+      FieldPlan field = type.field(name, next);
+      if (field != null) {
+        next = field.index + 1;
+      }
+      any |= member(type, field, marked, name, path);
     }
     leave(marked);
     if (!any && path != null && !path.isEmpty()) {
@@ -161,11 +166,12 @@ public final class JsonToWire {
   /**
    * Reads a member whose name is the current token.
    *
+   * @param field that has the name; null when none has
    * @return whether the type has such a field
    */
-  boolean member(MessagePlan type, int marked, String name, @Nullable String path)
+  boolean member(
+      MessagePlan type, @Nullable FieldPlan field, int marked, String name, @Nullable String path)
       throws IOException {
-    FieldPlan field = type.field(name);
     JsonToken token = in.parser().nextToken();
     if (field == null) {
       unknown(type, name);

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * All there is to know of a message type for reading it from JSON and printing it. Immutable data
- * once a {@link Schema} has handed it out, thread-safe.
+ * once a {@link Schema} has handed it out, but for one guess; thread-safe.
  */
 public final class MessagePlan {
   /** Fields with numbers up to here are found in an array. */
@@ -30,7 +30,17 @@ public final class MessagePlan {
   /** Whether it or something inside of it has a required field. */
   boolean requires;
 
+  /**
+   * Whether all messages of it that were printed had their fields as {@link InOrder} wants them. A
+   * guess, which threads may see late.
+   */
+  boolean inOrder = true;
+
   private final Map<String, FieldPlan> byName = new HashMap<>();
+
+  /** By place, the field's name in JSON; null where another field is meant by it. */
+  private @Nullable String[] expected = {};
+
   private @Nullable FieldPlan[] dense = {};
   private final Map<Integer, FieldPlan> sparse = new HashMap<>();
 
@@ -61,6 +71,10 @@ public final class MessagePlan {
       // The name in the contract is stronger than what another field's name becomes in JSON.
       byName.put(field.name, field);
     }
+    expected = new String[fields.length];
+    for (FieldPlan field : fields) {
+      expected[field.index] = byName.get(field.jsonName) == field ? field.jsonName : null;
+    }
   }
 
   /** The full name of the type. */
@@ -71,6 +85,17 @@ public final class MessagePlan {
   /** The field of this name, as in the contract or in lowerCamel. */
   @Nullable FieldPlan field(String name) {
     return byName.get(name);
+  }
+
+  /**
+   * The same.
+   *
+   * @param guess the place of the field that it probably is: the one after the last
+   */
+  @Nullable FieldPlan field(String name, int guess) {
+    return guess < expected.length && name.equals(expected[guess])
+        ? fields[guess]
+        : byName.get(name);
   }
 
   @Nullable FieldPlan field(int number) {

@@ -2,6 +2,7 @@ package dev.weft.transcoder;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +23,10 @@ public final class WireToJson {
   private final Spans spans = new Spans();
   private final FormsToJson forms;
   private final Defaults defaults;
+
+  /** Null in a document that turned out to be not in order. */
+  private final @Nullable InOrder inOrder;
+
   private WireInput in;
   private @Nullable MapToJson idle;
   private int depth;
@@ -29,12 +34,19 @@ public final class WireToJson {
   /** What is wanted of the message that is printed next; null means all. */
   private @Nullable Selection selection;
 
-  WireToJson(Schema schema, byte[] wire, Defaults defaults) {
+  private WireToJson(
+      Schema schema,
+      byte[] wire,
+      Defaults defaults,
+      @Nullable Selection selection,
+      boolean inOrder) {
     this.schema = schema;
     this.defaults = defaults;
+    this.selection = selection;
     this.in = new WireInput(wire, 0, wire.length);
-    this.out = new JsonBytes(Math.max(JSON_CAPACITY_MIN, wire.length * GROWTH));
+    this.out = new JsonBytes(Scratch.take(Math.max(JSON_CAPACITY_MIN, wire.length * GROWTH)));
     this.forms = new FormsToJson(this, out, spans);
+    this.inOrder = inOrder ? new InOrder(this, out, defaults == Defaults.PRINTED) : null;
   }
 
   /**
@@ -43,9 +55,7 @@ public final class WireToJson {
    * @throws BadMessage if it is none, or holds what JSON cannot say
    */
   public static byte[] json(Schema schema, MessagePlan type, byte[] wire, Defaults defaults) {
-    WireToJson printer = new WireToJson(schema, wire, defaults);
-    printer.message(type, 0, wire.length);
-    return printer.out.toByteArray();
+    return json(schema, wire, defaults, null, printer -> printer.message(type, 0, wire.length));
   }
 
   /**
@@ -59,14 +69,37 @@ public final class WireToJson {
       @Nullable FieldPlan field,
       byte[] wire,
       @Nullable Selection selection) {
-    WireToJson printer = new WireToJson(schema, wire, Defaults.PRINTED);
-    printer.selection = selection;
-    if (field == null) {
-      printer.message(type, 0, wire.length);
-    } else {
-      printer.only(type, field);
+    return json(
+        schema,
+        wire,
+        Defaults.PRINTED,
+        selection,
+        printer -> {
+          if (field == null) {
+            printer.message(type, 0, wire.length);
+          } else {
+            printer.only(type, field);
+          }
+        });
+  }
+
+  private static byte[] json(
+      Schema schema,
+      byte[] wire,
+      Defaults defaults,
+      @Nullable Selection selection,
+      Consumer<WireToJson> what) {
+    // What is selected is printed in the order of the contract, wherever it stands.
+    WireToJson printer = new WireToJson(schema, wire, defaults, selection, selection == null);
+    try {
+      what.accept(printer);
+    } catch (InOrder.Disorder e) {
+      printer = new WireToJson(schema, wire, defaults, selection, false);
+      what.accept(printer);
     }
-    return printer.out.toByteArray();
+    byte[] json = printer.out.toByteArray();
+    Scratch.giveBack(printer.out.room());
+    return json;
   }
 
   private void only(MessagePlan type, FieldPlan field) {
@@ -89,15 +122,21 @@ public final class WireToJson {
     if (++depth > DEPTH_MAX) {
       throw BadMessage.wire("nested deeper than " + DEPTH_MAX + " messages");
     }
-    int part = enter(type, start, end);
     if (type.form == Form.OBJECT) {
       out.octet('{');
-      fields(type, part, true);
+      if (inOrder != null && type.inOrder) {
+        inOrder.fields(type, start, end);
+      } else {
+        int part = enter(type, start, end);
+        fields(type, part, true);
+        spans.leave(part);
+      }
       out.octet('}');
     } else {
+      int part = enter(type, start, end);
       forms.print(type, part);
+      spans.leave(part);
     }
-    spans.leave(part);
     depth--;
   }
 
@@ -179,7 +218,7 @@ public final class WireToJson {
    */
   private boolean field(int part, FieldPlan field) {
     if (field.map) {
-      map(part, field);
+      map(field, spans.first(part, field), spans.last(part, field));
       return true;
     }
     if (field.list) {
@@ -195,10 +234,10 @@ public final class WireToJson {
   }
 
   /** A map inside of a map is printed by another one. */
-  private void map(int part, FieldPlan field) {
+  void map(FieldPlan field, int first, int last) {
     MapToJson map = idle == null ? new MapToJson(this, out, spans) : idle;
     idle = null;
-    map.print(field, spans.first(part, field), spans.last(part, field));
+    map.print(field, first, last);
     idle = map;
   }
 
@@ -242,24 +281,34 @@ public final class WireToJson {
     while (next <= last) {
       move(next);
       int tag = in.tag();
-      if (tag == field.tag) {
-        none &= !element(field, none);
-        next = in.at;
-      } else if (Spans.isOtherForm(field, tag)) {
-        int end = in.length() + in.at;
-        while (in.at < end) {
-          none &= !element(field, none);
-        }
-        if (in.at > end) {
-          throw BadMessage.wire("a list that ends inside of a value");
-        }
-        next = end;
+      if (tag == field.tag || Spans.isOtherForm(field, tag)) {
+        none = elements(field, tag, none);
       } else {
         in.skip(tag);
-        next = in.at;
       }
+      next = in.at;
     }
     out.octet(']');
+  }
+
+  /**
+   * Prints the one element behind a tag of a list, or the many of a packed one.
+   *
+   * @return whether none was printed so far
+   */
+  boolean elements(FieldPlan field, int tag, boolean none) {
+    if (tag == field.tag) {
+      return !element(field, none) && none;
+    }
+    boolean still = none;
+    int end = in.length() + in.at;
+    while (in.at < end) {
+      still &= !element(field, still);
+    }
+    if (in.at > end) {
+      throw BadMessage.wire("a list that ends inside of a value");
+    }
+    return still;
   }
 
   private boolean element(FieldPlan field, boolean first) {
