@@ -347,7 +347,7 @@ public final class Database implements Transactions, AutoCloseable {
     hikari.setPassword(config.password());
     hikari.setMaximumPoolSize(config.poolSize());
     // Each idle connection is a process of several megabytes in the database.
-    hikari.setMinimumIdle(Math.min(2, config.poolSize()));
+    hikari.setMinimumIdle(1);
     hikari.setIdleTimeout(Duration.ofMinutes(1).toMillis());
     hikari.setConnectionTimeout(500);
     // The pool fills when the database is there; readiness tells until then.

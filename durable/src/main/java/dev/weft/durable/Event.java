@@ -18,6 +18,7 @@ import java.util.zip.CRC32C;
  * @param type past tense, below its aggregate's type: {@code shop.order.confirmed}
  * @param schemaVersion of the payload, from 1 on; rises when old readers could not read it
  * @param recordedAt when it happened, by the clock of the source's database
+ * @param expiresAt from when on nobody cares for it; most are of interest for ever
  */
 public record Event(
     long position,
@@ -28,10 +29,35 @@ public record Event(
     Aggregate aggregate,
     Content content,
     Origin origin,
-    Instant recordedAt) {
+    Instant recordedAt,
+    Optional<Instant> expiresAt) {
 
   /** How many buckets aggregates fall into; what readers of a group share among themselves. */
   public static final int BUCKETS = 16;
+
+  /** One that is of interest for ever. */
+  public Event(
+      long position,
+      UUID id,
+      String source,
+      String type,
+      int schemaVersion,
+      Aggregate aggregate,
+      Content content,
+      Origin origin,
+      Instant recordedAt) {
+    this(
+        position,
+        id,
+        source,
+        type,
+        schemaVersion,
+        aggregate,
+        content,
+        origin,
+        recordedAt,
+        Optional.empty());
+  }
 
   /**
    * Which thing it happened to, and the how-manieth time.

@@ -6,9 +6,11 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
+import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
 import org.postgresql.PGNotification;
@@ -18,6 +20,9 @@ import org.slf4j.LoggerFactory;
 /**
  * Tells those who read the log how far it goes, and wakes them when events got positions, in this
  * process or another one. So none of them has to ask the database for that.
+ *
+ * <p>In the same way it tells those who asked something by an event of the reply, which any process
+ * of the service may have taken in.
  *
  * <p>While the database is away it may hear of nothing: who waits does so for a bounded time, looks
  * for itself, and says here what it {@link #saw}. Holds one connection beside the pool.
@@ -31,6 +36,8 @@ public final class EventWatch implements AutoCloseable {
   /** Tells every process, once the transaction commits, what is {@code last} where it stands. */
   static final String TELL = "pg_notify('" + CHANNEL + "', last::text)";
 
+  private static final String REPLIES = "weft_event_reply";
+
   private static final Duration AGAIN = Duration.ofSeconds(1);
 
   /** A connection that is silent for so long is asked whether it is still there. */
@@ -39,6 +46,7 @@ public final class EventWatch implements AutoCloseable {
   private final Database database;
   private final Bell bell = new Bell();
   private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
+  private final List<Predicate<UUID>> askers = new CopyOnWriteArrayList<>();
   private final AtomicLong last = new AtomicLong();
   private volatile boolean closed;
   private volatile @Nullable Connection listening;
@@ -80,6 +88,45 @@ public final class EventWatch implements AutoCloseable {
     return bell.awaitAfter(mark, atMost);
   }
 
+  /**
+   * Tells this one of replies, by the requests they answer; it says whether it waited for that. It
+   * takes no time.
+   */
+  public void alsoOfReplies(Predicate<UUID> asker) {
+    askers.add(asker);
+  }
+
+  /**
+   * The reply to this request is committed: wakes who waits for it, here or in another process.
+   * Others may hear nothing of it if this fails; they look for themselves, too.
+   */
+  public void replied(UUID request) {
+    if (told(request)) {
+      return;
+    }
+    try {
+      // Not in the transaction of the reply: notifying takes a lock that all commits share who do.
+      var _ =
+          database.inOneStatement(
+              tx ->
+                  tx.createQuery("SELECT 1 FROM pg_notify(:channel, :request)")
+                      .bind("channel", REPLIES)
+                      .bind("request", request.toString())
+                      .mapTo(Integer.class)
+                      .one());
+    } catch (RuntimeException e) {
+      log.debug("other processes are not told of the reply to {}", request, e);
+    }
+  }
+
+  private boolean told(UUID request) {
+    boolean waited = false;
+    for (Predicate<UUID> asker : askers) {
+      waited |= asker.test(request);
+    }
+    return waited;
+  }
+
   @Override
   public void close() {
     closed = true;
@@ -117,6 +164,7 @@ public final class EventWatch implements AutoCloseable {
   private void listen(Connection connection) throws SQLException {
     try (Statement statement = connection.createStatement()) {
       statement.execute("LISTEN " + CHANNEL);
+      statement.execute("LISTEN " + REPLIES);
       // For what happened before it listened.
       try (ResultSet counter = statement.executeQuery("SELECT last FROM event_counter")) {
         counter.next();
@@ -126,9 +174,16 @@ public final class EventWatch implements AutoCloseable {
     PGConnection postgres = connection.unwrap(PGConnection.class);
     while (!closed) {
       PGNotification[] told = postgres.getNotifications((int) SILENCE.toMillis());
-      if (told.length > 0) {
-        saw(Long.parseLong(told[told.length - 1].getParameter()));
-      } else if (!closed && !connection.isValid(1)) {
+      long position = 0;
+      for (PGNotification one : told) {
+        if (one.getName().equals(REPLIES)) {
+          boolean _ = told(UUID.fromString(one.getParameter()));
+        } else {
+          position = Long.parseLong(one.getParameter());
+        }
+      }
+      saw(position);
+      if (told.length == 0 && !closed && !connection.isValid(1)) {
         throw new SQLException("the connection that listens is dead");
       }
     }

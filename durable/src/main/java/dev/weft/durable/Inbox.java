@@ -23,6 +23,44 @@ public final class Inbox {
   /** Sets our advisory locks apart from those of others in the same database. */
   private static final long LOCKS = 11;
 
+  private static final Sql LOCK =
+      Sql.of(
+          """
+          SELECT 1 FROM pg_advisory_xact_lock(
+            hashtextextended(:consumer || chr(1) || :type || chr(1) || :id, :inbox))
+          """);
+  private static final Sql LOOK =
+      Sql.of(
+          """
+          WITH parked AS NOT MATERIALIZED (
+            SELECT event_id, aggregate_version FROM event_parked
+             WHERE consumer = :consumer AND aggregate_type = :type AND aggregate_id = :id)
+          SELECT coalesce((SELECT last_version FROM inbox_aggregate
+                            WHERE consumer = :consumer AND aggregate_type = :type
+                              AND aggregate_id = :id), 0) AS last,
+                 EXISTS (SELECT FROM inbox
+                          WHERE consumer = :consumer AND event_id = :eventId) AS seen,
+                 EXISTS (SELECT FROM parked WHERE event_id = :eventId) AS parked,
+                 EXISTS (SELECT FROM parked WHERE aggregate_version < :version) AS behind,
+                 EXISTS (SELECT FROM parked) AS any_parked
+          """);
+  // Two statements: the second's snapshot contains what the last holder of the lock did.
+  private static final Sql LOCK_AND_LOOK = LOCK.then(LOOK);
+
+  private static final Sql TAKE =
+      Sql.of(
+          """
+          WITH version AS (
+            INSERT INTO inbox_aggregate AS a
+              (consumer, aggregate_type, aggregate_id, last_version)
+            VALUES (:consumer, :type, :id, :version)
+            ON CONFLICT (consumer, aggregate_type, aggregate_id)
+              DO UPDATE SET last_version = excluded.last_version
+               WHERE a.last_version < excluded.last_version)
+          INSERT INTO inbox (consumer, event_id, received_at)
+          VALUES (:consumer, :eventId, weft_now())
+          """);
+
   private final String consumer;
   private final Order order;
   private final ParkedEvents parked;
@@ -158,73 +196,30 @@ public final class Inbox {
 
   /** What is remembered, which nobody else changes until this transaction ends. */
   private Known lock(Handle tx, Event event) {
-    tx.createQuery(
-            """
-            SELECT 1 FROM pg_advisory_xact_lock(
-              hashtextextended(:consumer || chr(1) || :type || chr(1) || :id, :inbox))
-            """)
-        .bind("consumer", consumer)
-        .bind("type", event.aggregate().type())
-        .bind("id", event.aggregate().id())
-        .bind("inbox", LOCKS)
-        .mapTo(Integer.class)
-        .one();
-    return known(tx, event);
-  }
-
-  // A statement of its own, whose snapshot contains what the last holder of the lock did.
-  private Known known(Handle tx, Event event) {
-    return tx.createQuery(
-            """
-            WITH parked AS NOT MATERIALIZED (
-              SELECT event_id, aggregate_version FROM event_parked
-               WHERE consumer = :consumer AND aggregate_type = :type AND aggregate_id = :id)
-            SELECT coalesce((SELECT last_version FROM inbox_aggregate
-                              WHERE consumer = :consumer AND aggregate_type = :type
-                                AND aggregate_id = :id), 0) AS last,
-                   EXISTS (SELECT FROM inbox
-                            WHERE consumer = :consumer AND event_id = :eventId) AS seen,
-                   EXISTS (SELECT FROM parked WHERE event_id = :eventId) AS parked,
-                   EXISTS (SELECT FROM parked WHERE aggregate_version < :version) AS behind,
-                   EXISTS (SELECT FROM parked) AS any_parked
-            """)
-        .bind("consumer", consumer)
-        .bind("eventId", event.id())
-        .bind("type", event.aggregate().type())
-        .bind("id", event.aggregate().id())
-        .bind("version", version(event))
-        .map(
-            (row, _) ->
+    return of(LOCK_AND_LOOK, tx, event)
+        .set("inbox", LOCKS)
+        .one(
+            row ->
                 new Known(
                     row.getLong("last"),
                     row.getBoolean("seen"),
                     row.getBoolean("parked"),
                     row.getBoolean("behind"),
-                    row.getBoolean("any_parked")))
-        .one();
+                    row.getBoolean("any_parked")));
   }
 
   private void take(Handle tx, Event event) {
-    int taken =
-        tx.createUpdate(
-                """
-                WITH version AS (
-                  INSERT INTO inbox_aggregate AS a
-                    (consumer, aggregate_type, aggregate_id, last_version)
-                  VALUES (:consumer, :type, :id, :version)
-                  ON CONFLICT (consumer, aggregate_type, aggregate_id)
-                    DO UPDATE SET last_version = excluded.last_version
-                     WHERE a.last_version < excluded.last_version)
-                INSERT INTO inbox (consumer, event_id, received_at)
-                VALUES (:consumer, :eventId, weft_now())
-                """)
-            .bind("version", version(event))
-            .bind("consumer", consumer)
-            .bind("type", event.aggregate().type())
-            .bind("id", event.aggregate().id())
-            .bind("eventId", event.id())
-            .execute();
-    Rows.one(taken, "inbox");
+    of(TAKE, tx, event).updateOne("inbox");
+  }
+
+  private Sql.Call of(Sql statement, Handle tx, Event event) {
+    return statement
+        .on(tx)
+        .set("consumer", consumer)
+        .set("type", event.aggregate().type())
+        .set("id", event.aggregate().id())
+        .set("eventId", event.id())
+        .set("version", version(event));
   }
 
   private static long version(Event event) {

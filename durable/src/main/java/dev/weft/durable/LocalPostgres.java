@@ -14,19 +14,12 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
-import java.sql.DriverManager;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.Properties;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -53,10 +46,8 @@ public final class LocalPostgres implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(LocalPostgres.class);
 
   private static final String HOST = "127.0.0.1";
-  private static final String SUPERUSER = "postgres";
   private static final String MAJOR = "18";
   private static final Duration START_MAX = Duration.ofSeconds(30);
-  private static final Path PROCESSES = Path.of("/proc");
   private static final long NEEDED_BYTES = 200L << 20;
 
   // Small on purpose: the whole system shares two cores and little memory.
@@ -100,6 +91,8 @@ public final class LocalPostgres implements AutoCloseable {
   private final boolean fleeting;
   private final PostgresBinaries binaries;
   private final Passwords passwords;
+  private final Postmaster postmaster;
+  private final LocalDatabases databases;
   private final FileChannel lockFile;
   private @Nullable Process child;
 
@@ -113,13 +106,17 @@ public final class LocalPostgres implements AutoCloseable {
     try {
       binaries = PostgresBinaries.unpack(cache(home));
       passwords = Passwords.in(home.resolve("passwords.properties"));
+      postmaster =
+          new Postmaster(
+              data, binaries, fleeting ? List.of("immediate") : List.of("fast", "immediate"));
       if (Files.exists(data)) {
         insistOnOurs();
-        stopOrphan();
+        postmaster.stopOrphan();
       } else {
         initialise();
       }
       this.port = port == 0 ? LocalPorts.free() : insistOnFree(port);
+      databases = new LocalDatabases(HOST, this.port, passwords);
     } catch (IOException | RuntimeException e) {
       lockFile.close();
       throw e;
@@ -189,7 +186,7 @@ public final class LocalPostgres implements AutoCloseable {
   public void awaitReady(Duration limit) {
     long end = System.nanoTime() + limit.toNanos();
     while (true) {
-      try (Connection connection = connect(SUPERUSER)) {
+      try (Connection connection = databases.connect()) {
         if (connection.isValid(1)) {
           return;
         }
@@ -215,26 +212,7 @@ public final class LocalPostgres implements AutoCloseable {
    * @return {@code DATABASE_URL} by name, in the order given
    */
   public Map<String, String> provision(Collection<String> names) {
-    Map<String, String> urls = new LinkedHashMap<>();
-    try (Connection admin = connect(SUPERUSER);
-        Statement statement = admin.createStatement()) {
-      for (String open : List.of("postgres", "template1")) {
-        statement.execute("REVOKE ALL ON DATABASE " + open + " FROM PUBLIC");
-      }
-      for (String name : names) {
-        String role = quoted(name);
-        String password = passwords.of(name);
-        if (!exists(admin, "SELECT 1 FROM pg_roles WHERE rolname = ?", name)) {
-          statement.execute("CREATE ROLE " + role + " LOGIN NOINHERIT");
-        }
-        statement.execute("ALTER ROLE " + role + " PASSWORD '" + password + "'");
-        makeDatabase(admin, name, role, "template1");
-        urls.put(name, url(name, name));
-      }
-    } catch (SQLException e) {
-      throw new LocalPostgresException(Kind.FAILED, "provisioning: " + e.getMessage(), e);
-    }
-    return urls;
+    return databases.provision(names);
   }
 
   /**
@@ -243,28 +221,18 @@ public final class LocalPostgres implements AutoCloseable {
    * @return its {@code DATABASE_URL}
    */
   public String copy(String template, String name, String owner) {
-    try (Connection admin = connect(SUPERUSER)) {
-      makeDatabase(admin, name, quoted(owner), quoted(template));
-      return url(owner, name);
-    } catch (SQLException e) {
-      throw new LocalPostgresException(Kind.FAILED, "copying: " + e.getMessage(), e);
-    }
+    return databases.copy(template, name, owner);
   }
 
   /** Removes a database and ends whatever is connected to it. */
   public void drop(String name) {
-    try (Connection admin = connect(SUPERUSER);
-        Statement statement = admin.createStatement()) {
-      statement.execute("DROP DATABASE IF EXISTS " + quoted(name) + " WITH (FORCE)");
-    } catch (SQLException e) {
-      throw new LocalPostgresException(Kind.FAILED, "dropping: " + e.getMessage(), e);
-    }
+    databases.drop(name);
   }
 
   /** Stops the server, whoever started it: open connections end, what was committed stays. */
   public void stop() {
     try {
-      stopServer();
+      postmaster.stop();
     } catch (IOException e) {
       throw new LocalPostgresException(Kind.FAILED, "stopping: " + e.getMessage(), e);
     }
@@ -274,7 +242,7 @@ public final class LocalPostgres implements AutoCloseable {
   @Override
   public void close() {
     try {
-      stopServer();
+      postmaster.stop();
       Process process = child;
       if (process != null) {
         process.getOutputStream().close();
@@ -322,14 +290,14 @@ public final class LocalPostgres implements AutoCloseable {
     Directories.delete(fresh);
     Path passwordFile = Files.createTempFile(home, "initdb-", ".tmp");
     try {
-      Files.writeString(passwordFile, passwords.of(SUPERUSER));
+      Files.writeString(passwordFile, passwords.of(LocalDatabases.SUPERUSER));
       List<String> arguments =
           new ArrayList<>(
               List.of(
                   "-D",
                   fresh.toString(),
                   "-U",
-                  SUPERUSER,
+                  LocalDatabases.SUPERUSER,
                   "--pwfile=" + passwordFile,
                   "--auth=scram-sha-256",
                   "--encoding=UTF8",
@@ -357,7 +325,7 @@ public final class LocalPostgres implements AutoCloseable {
 
   private void insistOnOurs() throws IOException {
     Path version = data.resolve("PG_VERSION");
-    if (!Files.isRegularFile(version) || !passwords.knows(SUPERUSER)) {
+    if (!Files.isRegularFile(version) || !passwords.knows(LocalDatabases.SUPERUSER)) {
       throw new LocalPostgresException(
           Kind.NOT_OUR_DATA,
           data + " was not made by Weft: move it away, or choose another directory");
@@ -372,83 +340,6 @@ public final class LocalPostgres implements AutoCloseable {
               + ", this is "
               + MAJOR
               + ": move it away, or upgrade it with pg_upgrade");
-    }
-  }
-
-  private void stopOrphan() throws IOException {
-    Optional<ProcessHandle> orphan = running();
-    if (orphan.isPresent()) {
-      log.info("stopping PostgreSQL {} that a killed run left behind", orphan.get().pid());
-      stopServer();
-    }
-    forgetTheDead();
-  }
-
-  /**
-   * Removes the pid file of a server that was killed. PostgreSQL does so itself, but not when the
-   * number belongs to another process by now or to a dead one that nobody has buried.
-   */
-  private void forgetTheDead() throws IOException {
-    Path pidFile = data.resolve("postmaster.pid");
-    if (!Files.exists(pidFile) || !Files.isDirectory(PROCESSES)) {
-      return;
-    }
-    // The sessions of a killed server notice its death and leave; until then the data is theirs.
-    long end = System.nanoTime() + START_MAX.toNanos();
-    while (ProcessHandle.allProcesses().anyMatch(this::worksOnOurData)) {
-      if (System.nanoTime() > end) {
-        throw new LocalPostgresException(
-            Kind.IN_USE, "a session of a killed PostgreSQL still works on " + data);
-      }
-      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
-    }
-    Files.deleteIfExists(pidFile);
-  }
-
-  /** Ends the server by its fast shutdown, and by its immediate one if that takes too long. */
-  private void stopServer() throws IOException {
-    if (running().isEmpty()) {
-      return;
-    }
-    for (String mode : fleeting ? List.of("immediate") : List.of("fast", "immediate")) {
-      PostgresBinaries.Result result =
-          PostgresBinaries.run(
-              binaries.command(
-                  "pg_ctl", List.of("stop", "-D", data.toString(), "-m", mode, "-w", "-t", "20")));
-      if (running().isEmpty()) {
-        return;
-      }
-      log.warn("PostgreSQL did not stop ({}): {}", mode, result.output());
-    }
-    throw new LocalPostgresException(
-        Kind.IN_USE, "the PostgreSQL on " + data + " does not stop: end it by hand");
-  }
-
-  /**
-   * The postmaster on this data, if one lives. Its pid file alone proves nothing: after a crash the
-   * number may belong to somebody else by now.
-   */
-  private Optional<ProcessHandle> running() throws IOException {
-    Path pidFile = data.resolve("postmaster.pid");
-    if (!Files.isRegularFile(pidFile)) {
-      return Optional.empty();
-    }
-    List<String> lines = Files.readAllLines(pidFile);
-    if (lines.isEmpty()) {
-      return Optional.empty();
-    }
-    long pid = Long.parseLong(lines.getFirst().strip());
-    return ProcessHandle.of(pid).filter(ProcessHandle::isAlive).filter(this::worksOnOurData);
-  }
-
-  private boolean worksOnOurData(ProcessHandle process) {
-    // The working directory of the server and its sessions is their data directory.
-    Path workingDirectory = PROCESSES.resolve("" + process.pid()).resolve("cwd");
-    try {
-      return Files.isSameFile(workingDirectory, data);
-    } catch (IOException e) {
-      return process.info().commandLine().stream()
-          .anyMatch(line -> line.contains("bin/postgres") && line.contains(data.toString()));
     }
   }
 
@@ -501,61 +392,5 @@ public final class LocalPostgres implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-  }
-
-  private static void makeDatabase(Connection admin, String name, String owner, String template)
-      throws SQLException {
-    try (Statement statement = admin.createStatement()) {
-      if (!exists(admin, "SELECT 1 FROM pg_database WHERE datname = ?", name)) {
-        statement.execute(
-            "CREATE DATABASE " + quoted(name) + " OWNER " + owner + " TEMPLATE " + template);
-      }
-      statement.execute("REVOKE ALL ON DATABASE " + quoted(name) + " FROM PUBLIC");
-    }
-  }
-
-  private static boolean exists(Connection connection, String sql, String name)
-      throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(sql)) {
-      statement.setString(1, name);
-      try (ResultSet rows = statement.executeQuery()) {
-        return rows.next();
-      }
-    }
-  }
-
-  private static String quoted(String name) {
-    if (!name.matches("[a-z][a-z0-9_]{0,62}")) {
-      throw new IllegalArgumentException(
-          "database name: " + name + " (expected: lower-case letters, digits, underscores)");
-    }
-    return '"' + name + '"';
-  }
-
-  private Connection connect(String user) throws SQLException {
-    Properties properties = new Properties();
-    properties.setProperty("user", user);
-    properties.setProperty("password", passwords.of(user));
-    properties.setProperty("connectTimeout", "2");
-    properties.setProperty("loginTimeout", "2");
-    properties.setProperty("socketTimeout", "30");
-    return DriverManager.getConnection(jdbcUrl("postgres"), properties);
-  }
-
-  private String jdbcUrl(String database) {
-    return "jdbc:postgresql://" + HOST + ":" + port + "/" + database;
-  }
-
-  private String url(String user, String database) {
-    return "postgresql://"
-        + user
-        + ":"
-        + passwords.of(user)
-        + "@"
-        + HOST
-        + ":"
-        + port
-        + "/"
-        + database;
   }
 }

@@ -21,7 +21,8 @@ public final class Outbox {
               + EventRows.COLUMNS
               + ") VALUES (:id, :source, :type, :schemaVersion, :aggregateType, :aggregateId,"
               + " :aggregateVersion, :bucket, :contentType, :dataSchema, :payload,"
-              + " :correlationId, :causationId, :traceparent, weft_now())");
+              + " :correlationId, :causationId, :traceparent, weft_now(),"
+              + " weft_now() + :expiresAfter * interval '1 ms')");
 
   private final Database database;
   private final String source;
@@ -53,6 +54,14 @@ public final class Outbox {
    */
   public UUID append(Handle tx, NewEvent event) {
     UUID id = UuidV7.next();
+    append(tx, id, event);
+    return id;
+  }
+
+  /**
+   * As {@link #append(Handle, NewEvent)}, with an id that the caller has made with {@link UuidV7}.
+   */
+  public void append(Handle tx, UUID id, NewEvent event) {
     Aggregate aggregate = event.aggregate();
     APPEND
         .on(tx)
@@ -70,9 +79,9 @@ public final class Outbox {
         .set("correlationId", event.origin().correlationId())
         .set("causationId", event.origin().causationId().orElse(null))
         .set("traceparent", event.origin().traceparent().orElse(null))
+        .set("expiresAfter", event.expiresAfter().map(Duration::toMillis).orElse(null))
         .updateOne("outbox");
     database.afterCommit(sequencer::wake);
-    return id;
   }
 
   /** What waits for a position now. */

@@ -5,14 +5,12 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
-import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.stream.Collectors;
 import org.jdbi.v3.core.Handle;
-import org.jdbi.v3.core.statement.SqlStatement;
 
 /**
  * Events that a consumer has received and could not take in: nothing is lost, and nothing else
@@ -83,17 +81,14 @@ public final class ParkedEvents {
    */
   void put(Handle tx, Event event, Reason reason, String error, Optional<Duration> dueAfter) {
     int put =
-        about(
+        EventRows.bind(
                 event,
                 tx.createUpdate(
                     """
                     INSERT INTO event_parked (consumer, reason, attempts, error, due_at, parked_at,
                       position, %s)
                     SELECT :consumer, :reason, (:reason IN ('RETRY', 'DEAD'))::int, :error,
-                      weft_now() + :dueAfter * interval '1 ms', weft_now(), :position, :eventId,
-                      :source, :type, :schemaVersion, :aggregateType, :aggregateId,
-                      :aggregateVersion, :bucket, :contentType, :dataSchema, :payload,
-                      :correlationId, :causationId::uuid, :traceparent, :recordedAt
+                      weft_now() + :dueAfter * interval '1 ms', weft_now(), :position, %s
                      WHERE EXISTS (SELECT FROM event_parked
                                     WHERE consumer = :consumer AND event_id = :eventId)
                         OR (SELECT count(*) FROM (SELECT FROM event_parked
@@ -103,7 +98,8 @@ public final class ParkedEvents {
                           due_at = excluded.due_at,
                           attempts = event_parked.attempts + excluded.attempts
                     """
-                        .formatted(EventRows.COLUMNS)))
+                        .formatted(EventRows.COLUMNS, EventRows.VALUES)))
+            .bind("consumer", consumer)
             .bind("reason", reason.name())
             .bind("error", storable(error))
             .bind("dueAfter", dueAfter.map(Duration::toMillis).orElse(null))
@@ -119,27 +115,6 @@ public final class ParkedEvents {
   private static String storable(String error) {
     String text = error.replace('\0', '?');
     return text.length() > ERROR_MAX ? text.substring(0, ERROR_MAX) : text;
-  }
-
-  private <S extends SqlStatement<S>> S about(Event event, S statement) {
-    return statement
-        .bind("consumer", consumer)
-        .bind("position", event.position())
-        .bind("eventId", event.id())
-        .bind("source", event.source())
-        .bind("type", event.type())
-        .bind("schemaVersion", event.schemaVersion())
-        .bind("aggregateType", event.aggregate().type())
-        .bind("aggregateId", event.aggregate().id())
-        .bind("aggregateVersion", event.aggregate().version())
-        .bind("bucket", event.aggregate().bucket())
-        .bind("contentType", event.content().type())
-        .bind("dataSchema", event.content().schema())
-        .bind("payload", event.content().bytes())
-        .bind("correlationId", event.origin().correlationId())
-        .bind("causationId", event.origin().causationId().orElse(null))
-        .bind("traceparent", event.origin().traceparent().orElse(null))
-        .bind("recordedAt", event.recordedAt().atOffset(ZoneOffset.UTC));
   }
 
   void remove(Handle tx, UUID eventId) {

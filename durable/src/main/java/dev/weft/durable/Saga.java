@@ -11,7 +11,9 @@ import java.util.UUID;
  * @param subject what it is about, such as an order's id
  * @param steps all forward steps of its definition, then its compensations in the order they ran
  * @param reason why it turned back
- * @param nextRunAt when it is tried next, or its lease ends; nothing once it has ended
+ * @param nextRunAt when it is tried next, or its lease ends, or it no longer waits for a service;
+ *     nothing once it has ended
+ * @param waitsFor the service that is away, and at whose gate it waits
  */
 public record Saga(
     UUID id,
@@ -23,7 +25,8 @@ public record Saga(
     Optional<String> reason,
     Instant createdAt,
     Instant updatedAt,
-    Optional<Instant> nextRunAt) {
+    Optional<Instant> nextRunAt,
+    Optional<String> waitsFor) {
 
   public Saga {
     steps = List.copyOf(steps);

@@ -29,6 +29,12 @@ public record SagaDefinition(
 
     /** Everything is undone; the reason is the refusal that turned it back. */
     void compensated(Handle tx, StepContext last, String reason);
+
+    /**
+     * Called after them, for others who are to hear of it, and once before if an undoing stalls.
+     * Nobody is told unless this is implemented.
+     */
+    default void told(Handle tx, StepContext last, SagaNews news) {}
   }
 
   public SagaDefinition {

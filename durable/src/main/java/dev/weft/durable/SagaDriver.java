@@ -1,5 +1,6 @@
 package dev.weft.durable;
 
+import dev.weft.durable.Gates.Pass;
 import dev.weft.durable.Saga.State;
 import dev.weft.durable.SagaRun.Move;
 import dev.weft.durable.Threads.Signal;
@@ -32,6 +33,8 @@ final class SagaDriver {
   private final Duration lease;
   private final Backoff backoff;
   private final Backoff backoffOfStalled;
+  private final SagaSettings settings;
+  private final Gates gates;
   private final Signal closing;
 
   /**
@@ -42,25 +45,38 @@ final class SagaDriver {
       SagaTables tables,
       Threads threads,
       SagaSettings settings,
+      Gates gates,
       Signal closing) {
     this.transactions = transactions;
     this.tables = tables;
     this.threads = threads;
+    this.settings = settings;
+    this.gates = gates;
     this.closing = closing;
     lease = settings.lease();
     backoff = settings.backoff();
     backoffOfStalled = settings.backoffOfStalled();
   }
 
-  /** Says how long the saga waits for its next attempt, if it does and is not another's by now. */
-  Optional<Duration> drive(SagaRun begun) {
+  /**
+   * Says how long the saga waits for its next attempt, if it does and is not another's by now.
+   *
+   * @param pass what the saga may go through a gate with
+   */
+  Optional<Duration> drive(SagaRun begun, Pass pass) {
     SagaRun run = begun;
     while (true) {
-      point(run, ".before-call");
-      StepOutcome outcome = attempt(run);
-      point(run, ".after-call");
-      Optional<Written> written = writePatiently(run, run.next(outcome), retryAfter(outcome));
-      point(run, ".after-write");
+      Optional<Gate> gate = gates.before(run, pass);
+      Optional<Move> elsewhere = gate.isEmpty() ? Optional.empty() : run.heldUp();
+      Optional<Written> written;
+      if (elsewhere.isPresent()) {
+        written = writePatiently(run, elsewhere.get(), Duration.ZERO);
+      } else if (gate.isPresent() && awaits(run, gate.get())) {
+        // Where nobody waited, it is the probe.
+        return gate.get().due() ? Optional.of(Duration.ZERO) : Optional.empty();
+      } else {
+        written = attemptAndWrite(run, pass);
+      }
       if (written.isEmpty()) {
         return Optional.empty();
       }
@@ -73,6 +89,27 @@ final class SagaDriver {
       }
       run = written.get().next();
     }
+  }
+
+  private Optional<Written> attemptAndWrite(SagaRun run, Pass pass) {
+    point(run, ".before-call");
+    StepOutcome outcome = attempt(run);
+    point(run, ".after-call");
+    gates.heard(run, outcome, pass);
+    Optional<Written> written = writePatiently(run, run.next(outcome), retryAfter(outcome));
+    point(run, ".after-write");
+    return written;
+  }
+
+  /** Waits at a gate; false if it is gone by now, or the saga another's. */
+  private boolean awaits(SagaRun run, Gate gate) {
+    boolean waits =
+        transactions.inOneStatement(
+            tx -> tables.await(tx, run, gate.dependency(), settings.patience(run.state())));
+    if (!waits) {
+      gates.isOpen(gate);
+    }
+    return waits;
   }
 
   private static void point(SagaRun run, String where) {
@@ -131,7 +168,7 @@ final class SagaDriver {
     try {
       Work<Written> writing = tx -> write(tx, run, planned, retryAfter);
       Written written =
-          planned.alone()
+          run.alone(planned)
               ? transactions.inOneStatement(writing)
               : transactions.inTransaction(writing);
       report(run, written);
@@ -146,9 +183,12 @@ final class SagaDriver {
     Move move = planned.guarded() ? askGuard(tx, run, planned) : planned;
     Duration until = move.waits() ? waitBefore(move, retryAfter) : lease;
     // The throw takes back whatever the guard wrote.
-    boolean overdue = tables.move(tx, run, move, until).orElseThrow(TakenOver::new);
-    end(tx, run, move);
-    return new Written(move, until, run.after(move, overdue));
+    SagaTables.Moved moved = tables.move(tx, run, move, until).orElseThrow(TakenOver::new);
+    SagaRun next = run.after(move, moved.overdue());
+    if (run.isNews(move)) {
+      tell(tx, next, moved.news());
+    }
+    return new Written(move, until, next);
   }
 
   private Duration waitBefore(Move move, Duration retryAfter) {
@@ -170,13 +210,15 @@ final class SagaDriver {
         .orElse(planned);
   }
 
-  private static void end(Handle tx, SagaRun run, Move move) {
-    StepContext last = run.after(move, run.overdue()).context();
-    switch (move.state()) {
-      case COMPLETED -> run.definition().ending().completed(tx, last);
-      case COMPENSATED -> run.definition().ending().compensated(tx, last, move.reason());
+  private static void tell(Handle tx, SagaRun run, long number) {
+    SagaDefinition.Ending ending = run.definition().ending();
+    StepContext last = run.context();
+    switch (run.state()) {
+      case COMPLETED -> ending.completed(tx, last);
+      case COMPENSATED -> ending.compensated(tx, last, run.reason());
       case RUNNING, COMPENSATING, COMPENSATION_STALLED -> {}
     }
+    ending.told(tx, last, run.news(number));
   }
 
   private static void report(SagaRun run, Written written) {

@@ -1,8 +1,8 @@
 package dev.weft.durable;
 
+import dev.weft.durable.Gates.Pass;
 import dev.weft.durable.Threads.Signal;
 import java.time.Duration;
-import java.util.List;
 import java.util.Optional;
 import java.util.PriorityQueue;
 import java.util.Set;
@@ -31,6 +31,7 @@ final class SagaEngine {
   private final Threads threads;
   private final SagaSettings settings;
   private final Signal closing;
+  private final Gates gates;
   private final SagaDriver driver;
   private final Semaphore permits;
   private final Set<UUID> running = ConcurrentHashMap.newKeySet();
@@ -42,7 +43,12 @@ final class SagaEngine {
   // Whether sagas may be waiting for room rather than for their time.
   private volatile boolean crowded;
 
-  SagaEngine(Transactions transactions, SagaTables tables, Threads threads, SagaSettings settings) {
+  SagaEngine(
+      Transactions transactions,
+      SagaTables tables,
+      GateTable gateTable,
+      Threads threads,
+      SagaSettings settings) {
     this.transactions = transactions;
     this.tables = tables;
     this.threads = threads;
@@ -50,7 +56,8 @@ final class SagaEngine {
     closing = threads.signal();
     alarm = threads.signal();
     permitFreed = threads.signal();
-    driver = new SagaDriver(transactions, tables, threads, settings, closing);
+    gates = new Gates(transactions, tables, gateTable, threads, settings, this::wakeIn);
+    driver = new SagaDriver(transactions, tables, threads, settings, gates, closing);
     permits = new Semaphore(settings.concurrency());
   }
 
@@ -73,7 +80,7 @@ final class SagaEngine {
       running.add(run.id());
       transactions.afterRollback(() -> running.remove(run.id()));
     }
-    transactions.afterCommit(ours ? () -> launch(run) : this::noRoom);
+    transactions.afterCommit(ours ? () -> launch(run, Pass.NONE) : this::noRoom);
     return run.id();
   }
 
@@ -116,14 +123,15 @@ final class SagaEngine {
     }
   }
 
-  private void launch(SagaRun run) {
+  private void launch(SagaRun run, Pass pass) {
     running.add(run.id());
-    threads.start("saga-" + run.id(), () -> drive(run));
+    threads.start("saga-" + run.id(), () -> drive(run, pass));
   }
 
-  private void drive(SagaRun run) {
+  private void drive(SagaRun run, Pass pass) {
+    Optional<Duration> wait = Optional.empty();
     try {
-      driver.drive(run).ifPresent(this::wakeIn);
+      wait = driver.drive(run, pass);
     } catch (RuntimeException e) {
       // What the tables say is true; whoever takes the saga up next goes on from there.
       log.warn(
@@ -135,6 +143,7 @@ final class SagaEngine {
       running.remove(run.id());
       freePermit();
     }
+    wait.ifPresent(this::wakeIn);
   }
 
   private void poll() {
@@ -143,6 +152,7 @@ final class SagaEngine {
       boolean more = false;
       try {
         more = claim();
+        gates.due().forEach(this::turn);
         if (away) {
           log.info("sagas are taken up again");
         }
@@ -170,11 +180,12 @@ final class SagaEngine {
     }
     int launched = 0;
     try {
-      List<SagaRun> claimed =
+      SagaTables.Claim claim =
           transactions.inTransaction(tx -> tables.claim(tx, room, settings.lease(), running));
-      crowded = claimed.size() == room;
-      for (SagaRun run : claimed) {
-        launch(run);
+      gates.saw(claim.gates());
+      crowded = claim.sagas().size() == room;
+      for (SagaRun run : claim.sagas()) {
+        launch(run, Pass.NONE);
         launched++;
       }
     } finally {
@@ -182,6 +193,26 @@ final class SagaEngine {
       permitFreed.give();
     }
     return crowded;
+  }
+
+  /** Lets the next ones through a gate, as far as there is room. */
+  private void turn(String dependency) {
+    int room = Math.min(permits.availablePermits(), Gate.THROUGH_MAX);
+    if (room == 0 || !permits.tryAcquire(room)) {
+      crowded = true;
+      return;
+    }
+    int launched = 0;
+    try {
+      Gates.Through through = gates.turn(dependency, room, running);
+      for (SagaRun run : through.sagas()) {
+        launch(run, through.pass());
+        launched++;
+      }
+    } finally {
+      permits.release(room - launched);
+      permitFreed.give();
+    }
   }
 
   private void renew() {

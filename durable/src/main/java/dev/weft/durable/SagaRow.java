@@ -35,7 +35,8 @@ record SagaRow(
     boolean overdue,
     Instant createdAt,
     Instant updatedAt,
-    @Nullable Instant dueAt) {
+    @Nullable Instant dueAt,
+    @Nullable String waitsFor) {
 
   static SagaRow of(ResultSet row) throws SQLException {
     java.sql.Timestamp dueAt = row.getTimestamp("due_at");
@@ -55,7 +56,8 @@ record SagaRow(
         row.getBoolean("overdue"),
         row.getTimestamp("created_at").toInstant(),
         row.getTimestamp("updated_at").toInstant(),
-        dueAt == null ? null : dueAt.toInstant());
+        dueAt == null ? null : dueAt.toInstant(),
+        row.getString("waits_for"));
   }
 
   SagaRun toRun(SagaDefinition definition, List<StepRecord> records) {
@@ -86,7 +88,8 @@ record SagaRow(
         overdue,
         results,
         refused,
-        undone);
+        undone,
+        waitsFor != null);
   }
 
   Saga toSaga(List<Saga.Step> steps) {
@@ -101,7 +104,8 @@ record SagaRow(
         createdAt,
         updatedAt,
         // One that waits for room is due before its time.
-        Optional.ofNullable(dueAt).map(at -> at.isBefore(createdAt) ? createdAt : at));
+        Optional.ofNullable(dueAt).map(at -> at.isBefore(createdAt) ? createdAt : at),
+        Optional.ofNullable(waitsFor));
   }
 
   /** What stays of the steps of these sagas, in the order it was written. */

@@ -26,6 +26,7 @@ import java.util.stream.IntStream;
  * @param results of the steps that are done
  * @param refused names of the forward steps that were definitely refused
  * @param undone names of the steps whose compensation is done
+ * @param waited at a closed gate, until its patience ended
  */
 record SagaRun(
     UUID id,
@@ -42,7 +43,8 @@ record SagaRun(
     boolean overdue,
     Map<String, String> results,
     Set<String> refused,
-    Set<String> undone) {
+    Set<String> undone,
+    boolean waited) {
 
   /** After so many failures of a compensation, somebody should look. */
   static final int STALLED_AFTER = 10;
@@ -70,7 +72,8 @@ record SagaRun(
         false,
         Map.of(),
         Set.of(),
-        Set.of());
+        Set.of(),
+        false);
   }
 
   /**
@@ -89,13 +92,7 @@ record SagaRun(
       String lastError,
       Optional<StepRecord> record,
       boolean waits,
-      boolean guarded) {
-
-    /** Whether nothing else is written in its transaction, by a guard or at the saga's end. */
-    boolean alone() {
-      return !guarded && !state.ended();
-    }
-  }
+      boolean guarded) {}
 
   /** What stays of a step in one direction. */
   record StepRecord(
@@ -106,6 +103,39 @@ record SagaRun(
       int attempts,
       String result,
       String lastError) {}
+
+  /** Whether a move is one that others are to hear of. */
+  boolean isNews(Move move) {
+    return move.state().ended()
+        || (move.state() == State.COMPENSATION_STALLED && state != State.COMPENSATION_STALLED);
+  }
+
+  /** Whether nothing else is written in a move's transaction: by a guard, or because it is news. */
+  boolean alone(Move move) {
+    return !move.guarded() && !isNews(move);
+  }
+
+  /**
+   * What others are to hear.
+   *
+   * @param number counts it
+   */
+  SagaNews news(long number) {
+    return new SagaNews(
+        definition.name(),
+        definition.version(),
+        state,
+        number,
+        reason,
+        steps(results.keySet()),
+        steps(undone),
+        steps(refused).stream().findFirst());
+  }
+
+  /** These steps, in the order of the definition. */
+  private List<String> steps(Set<String> names) {
+    return definition.steps().stream().map(SagaStep::name).filter(names::contains).toList();
+  }
 
   Direction direction() {
     return state == State.RUNNING ? Direction.FORWARD : Direction.BACKWARD;
@@ -184,7 +214,27 @@ record SagaRun(
         nowOverdue,
         newResults,
         newRefused,
-        newUndone);
+        newUndone,
+        false);
+  }
+
+  /**
+   * Where a saga goes that is not to call anybody now, because the gate before its current step is
+   * closed; nothing if it waits there.
+   */
+  Optional<Move> heldUp() {
+    String error = current().dependency().orElseThrow() + " is away";
+    if (state == State.RUNNING) {
+      return limited() && overdue ? Optional.of(turnBackLate(error, failures)) : Optional.empty();
+    }
+    return waited
+        ? Optional.of(roundOfStalled(pendingUpTo(reached), Optional.empty(), failures, error))
+        : Optional.empty();
+  }
+
+  /** Whether it turns back at the soft limit, although nobody knows what became of its step. */
+  boolean limited() {
+    return state == State.RUNNING && current().kind() == Kind.COMPENSABLE;
   }
 
   private Move forward(StepOutcome outcome) {
@@ -197,10 +247,9 @@ record SagaRun(
       }
       case StepOutcome.Refused(String why) -> tryAgain("refused: " + why);
       // A pivot of unknown outcome is repeated until it is known, whatever the time.
-      case StepOutcome.Unknown(String error, _)
-          when overdue && current().kind() == Kind.COMPENSABLE ->
-          turnBackLate(error);
-      case StepOutcome.Unknown(String error, _) -> tryAgain(error);
+      case StepOutcome.Unknown(String error, _, _) when overdue && limited() ->
+          turnBackLate(error, failures + 1);
+      case StepOutcome.Unknown(String error, _, _) -> tryAgain(error);
     };
   }
 
@@ -217,11 +266,10 @@ record SagaRun(
         State.RUNNING, step + 1, step + 1, 0, "", "", record, false, following.guard().isPresent());
   }
 
-  private Move turnBackLate(String error) {
-    return turnBack(
-        SagaDefinition.TIMED_OUT,
-        Optional.of(record(StepState.UNKNOWN, "", error)),
-        pendingUpTo(reached));
+  private Move turnBackLate(String error, int attempts) {
+    StepRecord record =
+        new StepRecord(step, current().name(), direction(), StepState.UNKNOWN, attempts, "", error);
+    return turnBack(SagaDefinition.TIMED_OUT, Optional.of(record), pendingUpTo(reached));
   }
 
   private Move turnBack(String why, Optional<StepRecord> record, List<Integer> toUndo) {
@@ -242,7 +290,7 @@ record SagaRun(
           undone(Optional.of(record(StepState.DONE, result, lastError)));
       // An undoing cannot be refused: it is owed.
       case StepOutcome.Refused(String why) -> notUndone("refused: " + why);
-      case StepOutcome.Unknown(String error, _) -> notUndone(error);
+      case StepOutcome.Unknown(String error, _, _) -> notUndone(error);
     };
   }
 
@@ -259,7 +307,7 @@ record SagaRun(
 
   private Move notUndone(String error) {
     int failed = failures + 1;
-    if (failed < STALLED_AFTER) {
+    if (failed < STALLED_AFTER && state != State.COMPENSATION_STALLED) {
       return tryAgain(error);
     }
     return roundOfStalled(pendingUpTo(reached), Optional.empty(), failed, error);

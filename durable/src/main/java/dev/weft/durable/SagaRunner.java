@@ -5,6 +5,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import org.jdbi.v3.core.Handle;
 import org.slf4j.Logger;
@@ -24,6 +25,11 @@ import org.slf4j.LoggerFactory;
  * succeeds. An undoing that failed ten times no longer holds up the others; the saga then counts as
  * stalled and is still tried, once an hour in the long run.
  *
+ * <p>Sagas do not call a service that is away: attempts of any of them found it so, in a row, and
+ * from then on all that need it wait at its gate, in all processes. One at a time tries; once it
+ * comes through, the others follow, twice as many each time. A saga that waits makes no attempts;
+ * its soft limit holds, and an undoing that waits long counts as stalled.
+ *
  * <p>Thread-safe. Whoever makes it starts and closes it; close hands unfinished sagas to others.
  */
 public final class SagaRunner implements AutoCloseable {
@@ -41,7 +47,13 @@ public final class SagaRunner implements AutoCloseable {
     this.definitions = new SagaDefinitions(definitions);
     store = new SagaStore(UuidV7.next(), this.definitions, settings);
     views = new SagaViews(this.definitions);
-    engine = new SagaEngine(database, store, Threads.VIRTUAL, settings);
+    engine =
+        new SagaEngine(
+            database,
+            store,
+            new GateStore(settings.furthestOfGate(this.definitions.longestStep())),
+            Threads.VIRTUAL,
+            settings);
   }
 
   /**
@@ -50,7 +62,11 @@ public final class SagaRunner implements AutoCloseable {
    */
   public void start() {
     try {
-      database.inTransaction(store::allDueNow);
+      database.inTransactionVoid(
+          tx -> {
+            store.allDueNow(tx);
+            GateStore.allDueNow(tx);
+          });
     } catch (RuntimeException e) {
       log.warn("sagas that wait are not tried before their time: the database is away", e);
     }
@@ -98,12 +114,31 @@ public final class SagaRunner implements AutoCloseable {
     return database.read(views::countsOfUnended);
   }
 
-  /** Tries a waiting saga now; one that is being run, or has ended, stays as it is. */
+  /** Whether there is a definition of this name. */
+  public boolean knows(String definition) {
+    return definitions.has(definition);
+  }
+
+  /** The services that its sagas call. */
+  public Set<String> dependencies() {
+    return definitions.dependencies();
+  }
+
+  /** The services that are away, so that sagas wait for them. */
+  public List<SagaGate> gates() {
+    return database.read(GateStore::list);
+  }
+
+  /**
+   * Tries a waiting saga now; one that is being run, or has ended, stays as it is. Where it needs a
+   * service that is away, that is tried now, and the saga follows once it answers.
+   */
   public Optional<Saga> retryNow(UUID id) {
     Optional<Saga> saga =
         database.inTransaction(
             tx -> {
               store.dueNow(tx, id);
+              GateStore.allDueNow(tx);
               return views.find(tx, id);
             });
     engine.wake();

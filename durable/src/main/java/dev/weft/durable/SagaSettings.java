@@ -1,6 +1,8 @@
 package dev.weft.durable;
 
+import dev.weft.durable.Saga.State;
 import java.time.Duration;
+import java.util.stream.IntStream;
 
 /**
  * How a {@link SagaRunner} works.
@@ -24,6 +26,7 @@ public record SagaSettings(
           Duration.ofSeconds(20));
 
   private static final Duration HOUR = Duration.ofHours(1);
+  private static final Duration PROBE = Duration.ofSeconds(5);
 
   public SagaSettings {
     if (concurrency < 1) {
@@ -52,6 +55,40 @@ public record SagaSettings(
    */
   Duration headStart() {
     return longestWait.dividedBy(4);
+  }
+
+  /** Between two probes of a closed gate: one saga tries for all, so that it costs little. */
+  Backoff backoffOfGate() {
+    Duration cap = firstWait.compareTo(PROBE) < 0 ? PROBE : firstWait;
+    return new Backoff(firstWait, longestWait.compareTo(cap) < 0 ? longestWait : cap);
+  }
+
+  /**
+   * From now to beyond the latest moment that a gate is due at: a probe's time-out and a lease, or
+   * as long as the service asked for.
+   *
+   * @param longestStep of all time-outs of steps
+   */
+  Duration furthestOfGate(Duration longestStep) {
+    return longestStep.plus(lease).plus(longestWait);
+  }
+
+  /**
+   * How long a saga waits at a closed gate before it looks for something else to do: while it
+   * undoes, as long as the failures would take after which it stalls.
+   */
+  Duration patience(State state) {
+    return switch (state) {
+      case COMPENSATING -> stalling();
+      case COMPENSATION_STALLED -> HOUR.dividedBy(12);
+      case RUNNING, COMPLETED, COMPENSATED -> HOUR;
+    };
+  }
+
+  private Duration stalling() {
+    Backoff waits = backoff();
+    return Duration.ofMillis(
+        IntStream.range(1, SagaRun.STALLED_AFTER).mapToLong(waits::ceilingMillis).sum());
   }
 
   /** Of an undoing that stalled: an outage of an hour should not cost an attempt every 20 s. */

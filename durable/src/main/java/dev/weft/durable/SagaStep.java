@@ -15,6 +15,8 @@ import org.jdbi.v3.core.Handle;
  *     must bear that it did not
  * @param guard asked in the transaction that makes the pivot the current step
  * @param timeout how long one attempt may take, in either direction; 2 s unless said otherwise
+ * @param dependency the service that it calls, in either direction, by the name of its gate: while
+ *     that is away, sagas wait there instead of calling
  */
 public record SagaStep(
     String name,
@@ -22,7 +24,8 @@ public record SagaStep(
     Action action,
     Optional<Action> compensation,
     Optional<Guard> guard,
-    Duration timeout) {
+    Duration timeout,
+    Optional<String> dependency) {
   private static final Duration TIMEOUT = Duration.ofSeconds(2);
   private static final Pattern NAME = Pattern.compile("[a-z][a-z0-9-]{0,62}");
 
@@ -74,31 +77,40 @@ public record SagaStep(
 
   /** A step without effect, so there is nothing to undo. */
   public static SagaStep check(String name, Action action) {
-    return new SagaStep(
-        name, Kind.COMPENSABLE, action, Optional.empty(), Optional.empty(), TIMEOUT);
+    return of(name, Kind.COMPENSABLE, action, Optional.empty());
   }
 
   /** A step that can be undone. */
   public static SagaStep compensable(String name, Action action, Action compensation) {
-    return new SagaStep(
-        name, Kind.COMPENSABLE, action, Optional.of(compensation), Optional.empty(), TIMEOUT);
+    return of(name, Kind.COMPENSABLE, action, Optional.of(compensation));
   }
 
   /** The step that decides: refused, the saga turns back; done, it goes to its end. */
   public static SagaStep pivot(String name, Action action) {
-    return new SagaStep(name, Kind.PIVOT, action, Optional.empty(), Optional.empty(), TIMEOUT);
+    return of(name, Kind.PIVOT, action, Optional.empty());
   }
 
   /** A step that is repeated until it is done. */
   public static SagaStep retriable(String name, Action action) {
-    return new SagaStep(name, Kind.RETRIABLE, action, Optional.empty(), Optional.empty(), TIMEOUT);
+    return of(name, Kind.RETRIABLE, action, Optional.empty());
+  }
+
+  private static SagaStep of(String name, Kind kind, Action action, Optional<Action> compensation) {
+    return new SagaStep(
+        name, kind, action, compensation, Optional.empty(), TIMEOUT, Optional.empty());
   }
 
   public SagaStep guardedBy(Guard lastMoment) {
-    return new SagaStep(name, kind, action, compensation, Optional.of(lastMoment), timeout);
+    return new SagaStep(
+        name, kind, action, compensation, Optional.of(lastMoment), timeout, dependency);
   }
 
   public SagaStep within(Duration limit) {
-    return new SagaStep(name, kind, action, compensation, guard, limit);
+    return new SagaStep(name, kind, action, compensation, guard, limit, dependency);
+  }
+
+  /** Names the service that the step calls, such as {@code payment-svc}. */
+  public SagaStep calling(String service) {
+    return new SagaStep(name, kind, action, compensation, guard, timeout, Optional.of(service));
   }
 }

@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.statement.UnableToExecuteStatementException;
 import org.jspecify.annotations.Nullable;
@@ -48,6 +49,8 @@ public final class Sql {
   private final String text;
   private final Map<String, int[]> places;
   private final int count;
+  // Those before the last one, whose answers nobody reads.
+  private final int before;
 
   /** Reads one row. */
   @FunctionalInterface
@@ -67,10 +70,11 @@ public final class Sql {
     T of(PreparedStatement statement) throws SQLException;
   }
 
-  private Sql(String text, Map<String, int[]> places, int count) {
+  private Sql(String text, Map<String, int[]> places, int count, int before) {
     this.text = text;
     this.places = places;
     this.count = count;
+    this.before = before;
   }
 
   /** A statement with names for its values: {@code :id}. */
@@ -92,7 +96,24 @@ public final class Sql {
     Map<String, int[]> fixed = new HashMap<>();
     places.forEach(
         (name, all) -> fixed.put(name, all.stream().mapToInt(Integer::intValue).toArray()));
-    return new Sql(text.toString(), Map.copyOf(fixed), count);
+    return new Sql(text.toString(), Map.copyOf(fixed), count, 0);
+  }
+
+  /**
+   * This statement and then another, in one round trip: the answer is the other's. It sees what
+   * this one waited for, as it has a snapshot of its own; a name that both have is one value.
+   */
+  public Sql then(Sql next) {
+    Map<String, int[]> both = new HashMap<>(places);
+    next.places.forEach(
+        (name, theirs) ->
+            both.merge(
+                name,
+                Arrays.stream(theirs).map(place -> place + count).toArray(),
+                (mine, others) ->
+                    IntStream.concat(Arrays.stream(mine), Arrays.stream(others)).toArray()));
+    return new Sql(
+        text + "\n;\n" + next.text, Map.copyOf(both), count + next.count, before + 1 + next.before);
   }
 
   /** Begins to set the values of one execution. */
@@ -131,6 +152,12 @@ public final class Sql {
 
     public Call set(String name, long value) {
       return put(name, (statement, place) -> statement.setLong(place, value));
+    }
+
+    public Call set(String name, @Nullable Long value) {
+      return value == null
+          ? put(name, (statement, place) -> statement.setNull(place, Types.BIGINT))
+          : set(name, value.longValue());
     }
 
     public Call set(String name, boolean value) {
@@ -172,7 +199,11 @@ public final class Sql {
 
     /** Executes it; says how many rows it changed. */
     public int update() {
-      return execute(PreparedStatement::executeUpdate);
+      return execute(
+          statement -> {
+            skip(statement);
+            return statement.getUpdateCount();
+          });
     }
 
     /**
@@ -188,7 +219,8 @@ public final class Sql {
     public <T> List<T> list(Row<T> row) {
       return execute(
           statement -> {
-            try (ResultSet rows = statement.executeQuery()) {
+            skip(statement);
+            try (ResultSet rows = statement.getResultSet()) {
               List<T> all = new ArrayList<>();
               while (rows.next()) {
                 all.add(row.read(rows));
@@ -219,6 +251,14 @@ public final class Sql {
     public <T> T one(Row<T> row) {
       return atMostOne(row)
           .orElseThrow(() -> new IllegalStateException("no row (expected: one) of " + text));
+    }
+
+    /** Executes all of it, up to the answer of the last statement. */
+    private void skip(PreparedStatement statement) throws SQLException {
+      statement.execute();
+      for (int i = 0; i < before; i++) {
+        boolean _ = statement.getMoreResults();
+      }
     }
 
     private Call put(String name, Value value) {

@@ -34,15 +34,17 @@ public sealed interface StepOutcome {
    *
    * @param retryAfter how long the participant asks to be left alone; never longer than the longest
    *     wait is waited
+   * @param away whether it is the participant that is not there, so that no other saga would get an
+   *     answer either; some of those in a row close its gate
    */
-  record Unknown(String error, Duration retryAfter) implements StepOutcome {
+  record Unknown(String error, Duration retryAfter, boolean away) implements StepOutcome {
     public Unknown {
       Objects.requireNonNull(error, "error");
       Objects.requireNonNull(retryAfter, "retryAfter");
     }
 
     public Unknown(String error) {
-      this(error, Duration.ZERO);
+      this(error, Duration.ZERO, false);
     }
   }
 

@@ -7,8 +7,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Forgets old request ids, steps of sagas and events taken in once an hour, in small transactions,
- * and makes the log's next partitions. Several processes may do so at once.
+ * Forgets old request ids, steps of sagas, events taken in and questions once an hour, in small
+ * transactions, and makes the log's next partitions. Several processes may do so at once.
  *
  * <p>Whoever makes it starts and closes it.
  */
@@ -49,6 +49,7 @@ public final class Sweep implements AutoCloseable {
       sweep(tx -> RequestIds.forget(tx, AT_ONCE));
       sweep(tx -> Fence.forget(tx, AT_ONCE));
       sweep(tx -> Inbox.forget(tx, AT_ONCE));
+      sweep(tx -> Questions.forget(tx, AT_ONCE));
       database.inTransactionVoid(EventStore::makePartitions);
     } catch (RuntimeException e) {
       log.warn("what is old stays for another hour, and no partitions are made", e);

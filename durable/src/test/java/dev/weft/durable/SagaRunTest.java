@@ -192,7 +192,8 @@ class SagaRunTest {
         false,
         Map.of(),
         Set.of(),
-        Set.of());
+        Set.of(),
+        false);
   }
 
   private static SagaRun overdue(SagaRun run) {
@@ -211,7 +212,8 @@ class SagaRunTest {
         true,
         run.results(),
         run.refused(),
-        run.undone());
+        run.undone(),
+        false);
   }
 
   private static SagaRun drive(SagaRun begun, StepOutcome... outcomes) {

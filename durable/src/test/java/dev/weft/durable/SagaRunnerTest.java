@@ -54,7 +54,8 @@ class SagaRunnerTest {
         tx -> {
           tx.execute("DROP TABLE IF EXISTS subject");
           tx.execute(
-              "CREATE TABLE subject (id text PRIMARY KEY, state text NOT NULL, cancelled boolean NOT NULL)");
+              "CREATE TABLE subject (id text PRIMARY KEY, state text NOT NULL, cancelled boolean"
+                  + " NOT NULL)");
           tx.execute("TRUNCATE saga, saga_step");
         });
   }
@@ -82,6 +83,17 @@ class SagaRunnerTest {
         .allSatisfy(step -> assertThat(step.attempts()).isEqualTo(1))
         .extracting(Saga.Step::name)
         .containsExactly("reserve", "authorize", "capture", "confirm");
+    assertThat(participants.news)
+        .containsExactly(
+            new SagaNews(
+                "order",
+                1,
+                State.COMPLETED,
+                1,
+                "",
+                List.of("reserve", "authorize", "capture", "confirm"),
+                List.of(),
+                Optional.empty()));
   }
 
   @Test
@@ -293,6 +305,22 @@ class SagaRunnerTest {
     assertThat(runner.retryNow(id)).isPresent();
     assertThat(ended(runner, id).state()).isEqualTo(State.COMPENSATED);
     assertThat(participants.log.stream().filter("reserve backward"::equals)).hasSize(1);
+    assertThat(participants.news)
+        .containsExactly(
+            news(State.COMPENSATION_STALLED, 1, List.of()),
+            news(State.COMPENSATED, 2, List.of("reserve", "authorize")));
+  }
+
+  private static SagaNews news(State state, long number, List<String> undone) {
+    return new SagaNews(
+        "order",
+        1,
+        state,
+        number,
+        "declined",
+        List.of("reserve", "authorize"),
+        undone,
+        Optional.of("capture"));
   }
 
   @Test
@@ -777,6 +805,7 @@ class SagaRunnerTest {
     final AtomicInteger mostAtOnce = new AtomicInteger();
     private final AtomicInteger now = new AtomicInteger();
     private final Set<String> commands = ConcurrentHashMap.newKeySet();
+    final List<SagaNews> news = Collections.synchronizedList(new ArrayList<>());
     Runnable onEnding = () -> {};
 
     SagaDefinition definition(int version) {
@@ -801,6 +830,11 @@ class SagaRunnerTest {
             public void compensated(Handle tx, StepContext last, String reason) {
               onEnding.run();
               end(tx, last.subject(), "CANCELLED " + reason);
+            }
+
+            @Override
+            public void told(Handle tx, StepContext last, SagaNews one) {
+              news.add(one);
             }
           });
     }

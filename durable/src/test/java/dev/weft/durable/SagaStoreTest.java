@@ -48,9 +48,9 @@ class SagaStoreTest {
   void aMoveWhoseCommitNobodyHeardOfIsWrittenAgainAsIfItWereTheFirst() {
     SagaRun run = begun();
     SagaRun.Move move = run.next(new StepOutcome.Done("held"));
-    assertThat(moved(run, move)).hasValue(false);
+    assertThat(moved(run, move)).hasValue(new SagaTables.Moved(false, 0));
 
-    assertThat(moved(run, move)).hasValue(false);
+    assertThat(moved(run, move)).hasValue(new SagaTables.Moved(false, 0));
 
     assertThat(records(run.id())).containsExactly("reserve DONE held");
   }
@@ -89,7 +89,8 @@ class SagaStoreTest {
 
     database.shiftClock(definition.softLimit().plusSeconds(1));
 
-    assertThat(moved(waiting, waiting.next(new StepOutcome.Unknown("lost")))).hasValue(true);
+    assertThat(moved(waiting, waiting.next(new StepOutcome.Unknown("lost"))))
+        .hasValue(new SagaTables.Moved(true, 0));
   }
 
   @Test
@@ -139,6 +140,7 @@ class SagaStoreTest {
   private UUID claimOne() {
     return database
         .inTransaction(tx -> store.claim(tx, 1, SagaSettings.DEFAULT.lease(), Set.of()))
+        .sagas()
         .getFirst()
         .id();
   }
@@ -166,7 +168,7 @@ class SagaStoreTest {
     return run.after(keeps, false);
   }
 
-  private Optional<Boolean> moved(SagaRun run, SagaRun.Move move) {
+  private Optional<SagaTables.Moved> moved(SagaRun run, SagaRun.Move move) {
     return database.inTransaction(tx -> store.move(tx, run, move, LEASE));
   }
 

@@ -7,9 +7,12 @@ import java.sql.Connection;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.UUID;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
@@ -46,7 +49,8 @@ final class SimulatedDatabase {
       @Nullable String owner,
       long token,
       long dueAt,
-      long softLimitAt) {
+      long softLimitAt,
+      @Nullable String waitsFor) {
 
     /** Read as the real tables are read. */
     SagaRun toRun(boolean overdue, List<StepRecord> records) {
@@ -67,10 +71,14 @@ final class SimulatedDatabase {
               overdue,
               Instant.EPOCH,
               Instant.EPOCH,
-              null);
+              null,
+              waitsFor);
       return row.toRun(definition, records);
     }
   }
+
+  /** A row of the table of gates. */
+  record GateEntry(Gate gate, long dueAt) {}
 
   /** A row of the table of orders. */
   record Order(String state, boolean calledOff) {}
@@ -78,6 +86,8 @@ final class SimulatedDatabase {
   private final Map<UUID, SagaEntry> sagas = new LinkedHashMap<>();
   private final Map<UUID, List<StepRecord>> steps = new HashMap<>();
   private final Map<String, Order> orders = new LinkedHashMap<>();
+  private final Map<String, GateEntry> gates = new TreeMap<>();
+  private final Set<UUID> stalled = new HashSet<>();
   private final List<Runnable> undo = new ArrayList<>();
   private final World world;
   private long clockOffset;
@@ -128,6 +138,34 @@ final class SimulatedDatabase {
   void put(String id, Order order) {
     Order before = orders.put(id, order);
     undo.add(() -> restore(orders, id, before));
+  }
+
+  Iterable<GateEntry> gates() {
+    return gates.values();
+  }
+
+  @Nullable GateEntry gate(String dependency) {
+    return gates.get(dependency);
+  }
+
+  void put(GateEntry entry) {
+    String dependency = entry.gate().dependency();
+    GateEntry before = gates.put(dependency, entry);
+    undo.add(() -> restore(gates, dependency, before));
+  }
+
+  void removeGate(String dependency) {
+    GateEntry before = gates.remove(dependency);
+    undo.add(() -> restore(gates, dependency, before));
+  }
+
+  /** An undoing of this saga no longer holds up the others. */
+  void stalled(UUID saga) {
+    stalled.add(saga);
+  }
+
+  boolean hasStalled(UUID saga) {
+    return stalled.contains(saga);
   }
 
   /** The primary key of the real table. */

@@ -2,6 +2,7 @@ package dev.weft.durable;
 
 import dev.weft.durable.Fault.Point;
 import dev.weft.durable.World.Task;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -44,10 +45,10 @@ final class SimulatedParticipant {
       throw new InterruptedException();
     }
     world.await();
-    if (call.reply == null) {
-      throw new Away();
-    }
-    return call.reply;
+    // A connection that was refused.
+    return call.reply == null
+        ? new StepOutcome.Unknown("UNAVAILABLE", Duration.ZERO, true)
+        : call.reply;
   }
 
   private void send(Call call) {
@@ -199,15 +200,6 @@ final class SimulatedParticipant {
     @Override
     public void update(CommandId step, FenceMemory memory) {
       rows.put(step, memory);
-    }
-  }
-
-  /** It did not answer. */
-  private static final class Away extends RuntimeException {
-    private static final long serialVersionUID = 1;
-
-    Away() {
-      super("UNAVAILABLE", null, false, false);
     }
   }
 }

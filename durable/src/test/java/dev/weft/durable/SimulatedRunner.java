@@ -2,6 +2,7 @@ package dev.weft.durable;
 
 import dev.weft.durable.Fault.Point;
 import dev.weft.durable.World.Host;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -11,6 +12,9 @@ import java.util.Optional;
  * transactions; killed, paused or closed wherever its code waits, and started again.
  */
 final class SimulatedRunner {
+  /** Of the steps that {@link SimulatedShop} has. */
+  private static final Duration LONGEST_STEP = Duration.ofSeconds(9);
+
   private final World world;
   private final SimulatedDatabase database;
   private final String name;
@@ -48,9 +52,12 @@ final class SimulatedRunner {
 
   private SagaEngine engine() {
     Host of = process;
+    SimulatedGates gates =
+        new SimulatedGates(world, database, settings.furthestOfGate(LONGEST_STEP));
     return new SagaEngine(
         transactions,
-        new SimulatedTables(world, database, of.name, settings, mutation),
+        new SimulatedTables(world, database, of.name, settings, gates, mutation),
+        gates,
         new SimulatedThreads(world, of),
         settings);
   }

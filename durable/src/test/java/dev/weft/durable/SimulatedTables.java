@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.Predicate;
 import org.jdbi.v3.core.Handle;
 import org.jspecify.annotations.Nullable;
 
@@ -20,6 +21,7 @@ final class SimulatedTables implements SagaTables {
   private final SimulatedDatabase database;
   private final String owner;
   private final SagaSettings settings;
+  private final SimulatedGates gates;
   private final Mutation mutation;
 
   SimulatedTables(
@@ -27,11 +29,13 @@ final class SimulatedTables implements SagaTables {
       SimulatedDatabase database,
       String owner,
       SagaSettings settings,
+      SimulatedGates gates,
       Mutation mutation) {
     this.world = world;
     this.database = database;
     this.owner = owner;
     this.settings = settings;
+    this.gates = gates;
     this.mutation = mutation;
   }
 
@@ -50,10 +54,25 @@ final class SimulatedTables implements SagaTables {
   }
 
   @Override
-  public List<SagaRun> claim(Handle tx, int atMost, Duration lease, Collection<UUID> running) {
+  public Claim claim(Handle tx, int atMost, Duration lease, Collection<UUID> running) {
+    return new Claim(claim(this::due, atMost, lease, running), gates.all());
+  }
+
+  @Override
+  public List<SagaRun> claimAt(
+      Handle tx, String dependency, int atMost, Duration lease, Collection<UUID> running) {
+    return claim(
+        entry -> dependency.equals(entry.waitsFor()) && entry.owner() == null,
+        atMost,
+        lease,
+        running);
+  }
+
+  private List<SagaRun> claim(
+      Predicate<SagaEntry> which, int atMost, Duration lease, Collection<UUID> running) {
     List<SagaEntry> due = new ArrayList<>();
     for (SagaEntry entry : database.sagas()) {
-      if (!entry.state().ended() && due(entry) && !running.contains(entry.id())) {
+      if (!entry.state().ended() && which.test(entry) && !running.contains(entry.id())) {
         due.add(entry);
       }
     }
@@ -65,6 +84,21 @@ final class SimulatedTables implements SagaTables {
     return claimed;
   }
 
+  @Override
+  public boolean await(Handle tx, SagaRun run, String dependency, Duration patience) {
+    SagaEntry before = Objects.requireNonNull(database.saga(run.id()));
+    boolean ours = before.token() == run.token() && owner.equals(before.owner());
+    if (!ours || database.gate(dependency) == null) {
+      return false;
+    }
+    long until = database.now() + patience.toNanos();
+    long due = run.limited() ? Math.min(until, before.softLimitAt()) : until;
+    database.put(due(before, null, due, dependency));
+    world.saw(Sight.WAITED_AT_A_GATE);
+    world.tell(run.subject(), owner + " lets the saga wait for " + dependency);
+    return true;
+  }
+
   private boolean due(SagaEntry entry) {
     return entry.dueAt() <= database.now() || farAhead(entry);
   }
@@ -72,7 +106,7 @@ final class SimulatedTables implements SagaTables {
   /** Later than anybody writes: the clock was set back since. */
   private boolean farAhead(SagaEntry entry) {
     Duration furthest =
-        entry.state() == State.COMPENSATION_STALLED
+        entry.state() == State.COMPENSATION_STALLED || entry.waitsFor() != null
             ? settings.backoffOfStalled().cap()
             : settings.furthest();
     return entry.dueAt() > database.now() + 2 * furthest.toNanos();
@@ -100,14 +134,15 @@ final class SimulatedTables implements SagaTables {
             owner,
             entry.token() + 1,
             database.now() + lease.toNanos(),
-            entry.softLimitAt());
+            entry.softLimitAt(),
+            fellSilent ? null : entry.waitsFor());
     database.put(ours);
     world.tell(entry.subject(), owner + " takes the saga up, token " + ours.token());
     return ours.toRun(overdue(ours), database.steps(entry.id()));
   }
 
   @Override
-  public Optional<Boolean> move(Handle tx, SagaRun run, Move move, Duration until) {
+  public Optional<Moved> move(Handle tx, SagaRun run, Move move, Duration until) {
     SagaEntry before = Objects.requireNonNull(database.saga(run.id()));
     boolean ours = before.token() == run.token() && owner.equals(before.owner());
     if (!ours && mutation != Mutation.NO_FENCING_TOKEN) {
@@ -133,8 +168,11 @@ final class SimulatedTables implements SagaTables {
             move.waits() || move.state().ended() ? null : owner,
             before.token(),
             dueAt(before, move, until.toNanos()),
-            Math.min(
-                before.softLimitAt(), database.now() + run.definition().softLimit().toNanos()));
+            Math.min(before.softLimitAt(), database.now() + run.definition().softLimit().toNanos()),
+            null);
+    if (move.state() == State.COMPENSATION_STALLED) {
+      database.stalled(run.id());
+    }
     database.put(after);
     move.record().ifPresent(record -> database.insert(run.id(), record));
     if (world.tells()) {
@@ -151,7 +189,7 @@ final class SimulatedTables implements SagaTables {
                       ? ""
                       : " " + run.definition().steps().get(move.step()).name()));
     }
-    return Optional.of(overdue(after));
+    return Optional.of(new Moved(overdue(after), 1));
   }
 
   /** A lease that is good for a while stays as it is. */
@@ -167,7 +205,7 @@ final class SimulatedTables implements SagaTables {
     for (UUID id : running) {
       SagaEntry entry = database.saga(id);
       if (entry != null && owner.equals(entry.owner()) && !entry.state().ended()) {
-        database.put(due(entry, owner, database.now() + lease.toNanos()));
+        database.put(due(entry, owner, database.now() + lease.toNanos(), entry.waitsFor()));
         renewed++;
       }
     }
@@ -184,7 +222,7 @@ final class SimulatedTables implements SagaTables {
     }
     for (SagaEntry entry : ours) {
       world.saw(Sight.HANDED_OVER);
-      database.put(due(entry, null, database.now()));
+      database.put(due(entry, null, database.now(), entry.waitsFor()));
     }
     return ours.size();
   }
@@ -216,10 +254,12 @@ final class SimulatedTables implements SagaTables {
         owner,
         run.token(),
         dueAt,
-        softLimitAt);
+        softLimitAt,
+        null);
   }
 
-  private static SagaEntry due(SagaEntry entry, @Nullable String owner, long dueAt) {
+  static SagaEntry due(
+      SagaEntry entry, @Nullable String owner, long dueAt, @Nullable String waitsFor) {
     return new SagaEntry(
         entry.id(),
         entry.definition(),
@@ -234,6 +274,7 @@ final class SimulatedTables implements SagaTables {
         owner,
         entry.token(),
         dueAt,
-        entry.softLimitAt());
+        entry.softLimitAt(),
+        waitsFor);
   }
 }

@@ -4,15 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.awaitility.Awaitility.await;
 
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.jdbi.v3.core.statement.UnableToExecuteStatementException;
+import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -107,6 +112,73 @@ class SqlTest {
           assertThatIllegalStateException()
               .isThrownBy(() -> some.on(tx).set("n", 0).one(row -> row.getInt(1)));
         });
+  }
+
+  @Test
+  void answersWithTheLastOfSeveralStatements() {
+    Sql three =
+        Sql.of("SELECT :a || 'unread' -- not to be in the way")
+            .then(Sql.of("SELECT :b").then(Sql.of("SELECT :b || :a || :c")));
+
+    String found =
+        database.read(
+            tx ->
+                three
+                    .on(tx)
+                    .set("a", "x")
+                    .set("b", "y")
+                    .set("c", "z")
+                    .one(row -> row.getString(1)));
+
+    assertThat(found).isEqualTo("yxz");
+  }
+
+  @Test
+  void countsTheRowsOfTheLastOfSeveralStatements() {
+    database.inTransactionVoid(tx -> tx.execute("CREATE TABLE counted (number int)"));
+    Sql twoAndOne =
+        Sql.of("INSERT INTO counted VALUES (1), (2)")
+            .then(Sql.of("UPDATE counted SET number = 3 WHERE number = :number"));
+
+    assertThat(database.<Integer>inTransaction(tx -> twoAndOne.on(tx).set("number", 2).update()))
+        .isEqualTo(1);
+  }
+
+  // More often than the driver waits before it lets the server keep the statements.
+  @RepeatedTest(8)
+  void letsAStatementSeeWhatTheOneBeforeItWaitedFor() throws Exception {
+    Sql lock = Sql.of("SELECT pg_advisory_xact_lock(4711)");
+    Sql look = Sql.of("SELECT count(*) FROM seen");
+    database.inTransactionVoid(
+        tx -> {
+          tx.execute("CREATE TABLE IF NOT EXISTS seen (number int)");
+          tx.execute("TRUNCATE seen");
+        });
+    CompletableFuture<Integer> waiter = new CompletableFuture<>();
+
+    database.inTransactionVoid(
+        tx -> {
+          lock.on(tx).run();
+          Thread.ofVirtual()
+              .start(
+                  () ->
+                      waiter.complete(
+                          database.inTransaction(
+                              other -> lock.then(look).on(other).one(row -> row.getInt(1)))));
+          await()
+              .pollInterval(Duration.ofMillis(5))
+              .until(
+                  () ->
+                      tx.createQuery(
+                                  "SELECT count(*) FROM pg_locks WHERE objid = 4711 AND NOT"
+                                      + " granted")
+                              .mapTo(Integer.class)
+                              .one()
+                          == 1);
+          tx.execute("INSERT INTO seen VALUES (1)");
+        });
+
+    assertThat(waiter.get(10, TimeUnit.SECONDS)).isEqualTo(1);
   }
 
   @Test

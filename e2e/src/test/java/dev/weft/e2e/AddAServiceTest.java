@@ -99,6 +99,8 @@ final class AddAServiceTest {
     builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
     builder.environment().put("WEFT_BUILT", "1");
     builder.environment().put("WEFT_STATE_DIR", weft.folder().toString());
+    // The one that follows from its port may be another process's here.
+    builder.environment().put("WEFT_MANAGEMENT_PORT", "" + LocalPorts.free());
     return builder.start();
   }
 

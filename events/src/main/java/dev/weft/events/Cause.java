@@ -23,6 +23,27 @@ public record Cause(String correlationId, Optional<UUID> eventId, String tracepa
     return new Cause(origin.correlationId(), origin.causationId(), origin.traceparent().orElse(""));
   }
 
+  /** As it is kept beside a note. */
+  public String text() {
+    return eventId.map(UUID::toString).orElse("") + "\n" + traceparent + "\n" + correlationId;
+  }
+
+  /**
+   * What {@link #text} made of one.
+   *
+   * @throws IllegalArgumentException if it did not
+   */
+  public static Cause parse(String text) {
+    // The last one is as others chose it, and may hold anything.
+    String[] parts = text.split("\n", 3);
+    if (parts.length < 3) {
+      throw new IllegalArgumentException("cause: " + text + " (expected: three lines)");
+    }
+    Optional<UUID> eventId =
+        parts[0].isEmpty() ? Optional.empty() : Optional.of(UUID.fromString(parts[0]));
+    return new Cause(parts[2], eventId, parts[1]);
+  }
+
   /** Does what was noted: what is said by it has this cause, in its trace. */
   public <T> T lead(Supplier<T> to) {
     try (Scope _ = TraceLink.of(traceparent).makeCurrent()) {

@@ -12,6 +12,7 @@ import dev.weft.durable.Sequencer;
 import dev.weft.event.v1.EventType;
 import dev.weft.mesh.Telemetry;
 import io.grpc.BindableService;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.UUID;
 import org.jdbi.v3.core.Handle;
@@ -107,9 +108,33 @@ public final class EventLog implements AutoCloseable {
             schemaVersion,
             aggregateId,
             aggregateVersion,
-            new Content(
-                PROTOBUF, payload.getDescriptorForType().getFullName(), payload.toByteArray()),
+            content(payload),
             EventTrace.origin()));
+  }
+
+  /**
+   * Says an event that has a life of its own and is of interest for so long.
+   *
+   * @param id that it gets, which is its aggregate's, too
+   */
+  void publish(Handle tx, UUID id, Message payload, Duration expiresAfter) {
+    EventType type = EventPayloads.type(payload.getDescriptorForType());
+    outbox.append(
+        tx,
+        id,
+        new NewEvent(
+            type.getType(),
+            type.getSchemaVersion(),
+            id.toString(),
+            1,
+            content(payload),
+            EventTrace.origin(),
+            Optional.of(expiresAfter)));
+  }
+
+  private static Content content(Message payload) {
+    return new Content(
+        PROTOBUF, payload.getDescriptorForType().getFullName(), payload.toByteArray());
   }
 
   /** The log itself. */

@@ -13,7 +13,9 @@ final class EventMessages {
   private EventMessages() {}
 
   static dev.weft.event.v1.Event message(Event event) {
-    return dev.weft.event.v1.Event.newBuilder()
+    dev.weft.event.v1.Event.Builder message = dev.weft.event.v1.Event.newBuilder();
+    event.expiresAt().ifPresent(at -> message.setExpireTime(Timestamps.of(at)));
+    return message
         .setEventId(event.id().toString())
         .setSource(event.source())
         .setType(event.type())
@@ -61,7 +63,10 @@ final class EventMessages {
               message.getCorrelationId(),
               set(message.getCausationId()).map(UUID::fromString),
               set(message.getTraceParent())),
-          instant(message.getTime()));
+          instant(message.getTime()),
+          message.hasExpireTime()
+              ? Optional.of(instant(message.getExpireTime()))
+              : Optional.empty());
     } catch (IllegalArgumentException e) {
       throw new UnreadableEventException("the event has an id that is none", e);
     }

@@ -41,13 +41,8 @@ public final class EventTransports {
    * @throws dev.weft.mesh.ConfigException if the address is none; its text does not hold it
    */
   public static EventTransports from(Env env, String service) {
-    boolean set =
-        env.optional(VARIABLE).isPresent() || env.optional(VARIABLE + "_FILE").isPresent();
     return new EventTransports(
-        set
-            ? Optional.of(env.secret(VARIABLE, RabbitConfig.FORM, RabbitConfig::parse))
-            : Optional.empty(),
-        service);
+        env.secretIfSet(VARIABLE, RabbitConfig.FORM, RabbitConfig::parse), service);
   }
 
   /**

@@ -41,6 +41,7 @@ final class RabbitMessages {
     put(headers, "correlationid", event.origin().correlationId());
     event.origin().causationId().ifPresent(id -> put(headers, "causationid", id.toString()));
     event.origin().traceparent().ifPresent(trace -> put(headers, "traceparent", trace));
+    event.expiresAt().ifPresent(at -> put(headers, "expirytime", at.toString()));
     return new BasicProperties.Builder()
         .contentType(event.content().type())
         .deliveryMode(PERSISTENT)
@@ -86,7 +87,8 @@ final class RabbitMessages {
               headers.optional("correlationid").orElse(""),
               headers.optional("causationid").map(UUID::fromString),
               headers.optional("traceparent")),
-          Instant.parse(headers.text("time")));
+          Instant.parse(headers.text("time")),
+          headers.optional("expirytime").map(Instant::parse));
     } catch (IllegalArgumentException | ArithmeticException | DateTimeException e) {
       throw new UnreadableEventException("an attribute has the wrong form: " + e.getMessage(), e);
     }

@@ -157,10 +157,11 @@ final class RabbitTopology {
     try {
       declareSource(channel, subscription.source());
       declareDead(channel, subscription.consumer());
-      declareWants(channel, subscription);
       for (int i = 0; i < QUEUES; i++) {
         declareQueue(channel, subscription, i);
       }
+      // At last: what somebody wants and no queue takes is an error.
+      declareWants(channel, subscription);
     } finally {
       close(channel);
     }

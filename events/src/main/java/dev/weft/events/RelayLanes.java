@@ -195,7 +195,7 @@ final class RelayLanes {
     }
   }
 
-  /** The lanes with something unanswered go back, and are careful from now on. */
+  /** Lanes with something unanswered are careful from now on; the connection is given up. */
   void doubt(long now) {
     lanes.values().stream()
         .filter(lane -> !lane.unanswered.isEmpty())
@@ -203,7 +203,6 @@ final class RelayLanes {
             lane -> {
               lane.careful = true;
               lane.restsUntil = now;
-              lane.backTo(lane.done());
             });
   }
 

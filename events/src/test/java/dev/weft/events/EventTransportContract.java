@@ -21,7 +21,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** What every transport of events promises; one class for each transport extends it. */
-abstract class EventTransportContract extends EventFixture {
+abstract class EventTransportContract extends AskContract {
   @Test
   void bringsTheEventsOfEachAggregateInTheirOrderAndOnce() {
     publishRounds(20, 10);

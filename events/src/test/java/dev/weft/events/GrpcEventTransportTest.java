@@ -34,9 +34,19 @@ class GrpcEventTransportTest extends EventTransportContract {
 
   @Override
   EventTransport transport() {
+    return transportOf("payment-svc");
+  }
+
+  @Override
+  EventTransport transportOf(String reader) {
     return new GrpcEventTransport(
-        service -> mesh.channel("payment-svc", service),
-        service -> mesh.channel("payment-svc", service));
+        service -> mesh.channel(reader, service), service -> mesh.channel(reader, service));
+  }
+
+  @Override
+  void serveAsker(EventLog log) {
+    mesh.serve(ASKER, log.service());
+    opened.add(() -> mesh.stop(ASKER));
   }
 
   @Test

@@ -48,19 +48,29 @@ class RabbitEventTransportTest extends EventTransportContract {
       served = true;
       with(
           channel -> {
-            for (String consumer : List.of(CONSUMER, "stock-of-orders")) {
+            for (String consumer : List.of(CONSUMER, "stock-of-orders", REPLIERS)) {
               for (String queue : RabbitTopology.queues(consumer)) {
                 var _ = channel.queueDelete(queue);
               }
             }
           });
     }
-    mesh.serve(SOURCE, log.service());
+    publishers.add(publishing(SOURCE, log));
+  }
+
+  @Override
+  void serveAsker(EventLog log) {
+    opened.add(publishing(ASKER, log));
+    opened.add(() -> mesh.stop(ASKER));
+  }
+
+  private RabbitPublisher publishing(String service, EventLog log) {
+    mesh.serve(service, log.service());
     RabbitPublisher publisher =
         new RabbitPublisher(
             RabbitConfig.parse(broker.url()),
             log,
-            SOURCE,
+            service,
             telemetry,
             new RabbitPublisher.Pace(
                 Duration.ofMillis(4_000),
@@ -68,7 +78,7 @@ class RabbitEventTransportTest extends EventTransportContract {
                 Duration.ofMillis(200),
                 Duration.ofMillis(2_000)));
     publisher.start();
-    publishers.add(publisher);
+    return publisher;
   }
 
   @Override
@@ -90,13 +100,21 @@ class RabbitEventTransportTest extends EventTransportContract {
   }
 
   private EventTransport transport(Duration settling) {
+    return transport("payment-svc", settling);
+  }
+
+  @Override
+  EventTransport transportOf(String reader) {
+    return transport(reader, Duration.ZERO);
+  }
+
+  private EventTransport transport(String reader, Duration settling) {
     RabbitEventTransport transport =
         new RabbitEventTransport(
             RabbitConfig.parse(broker.url()),
-            "payment-svc",
+            reader,
             new GrpcEventTransport(
-                service -> mesh.channel("payment-svc", service),
-                service -> mesh.channel("payment-svc", service)),
+                service -> mesh.channel(reader, service), service -> mesh.channel(reader, service)),
             telemetry,
             Duration.ofMillis(200),
             settling);

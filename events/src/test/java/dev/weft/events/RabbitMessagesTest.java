@@ -77,6 +77,7 @@ class RabbitMessagesTest {
         new Event.Aggregate("shop.order", id, version),
         new Event.Content("application/protobuf", "shop.v1.Confirmed", new byte[] {1, 2}),
         new Event.Origin("request", Optional.of(UUID.randomUUID()), Optional.of("00-ab-cd-01")),
-        Instant.parse("2026-11-21T10:00:00.123456Z"));
+        Instant.parse("2026-11-21T10:00:00.123456Z"),
+        Optional.of(Instant.parse("2026-11-21T10:00:03Z")));
   }
 }

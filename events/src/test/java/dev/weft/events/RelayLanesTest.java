@@ -61,6 +61,7 @@ class RelayLanesTest {
     lanes.taken(log.get(2));
     lanes.taken(log.get(3));
     assertThat(done("b")).isEqualTo(4);
+    assertThat(sendMore()).isEmpty();
     assertThat(lanes.probes(NOW + 9)).isEmpty();
     lanes.taken(log.get(0));
     assertThat(done("a")).isEqualTo(1);

@@ -24,6 +24,8 @@ import java.util.UUID;
  * DefiniteRefusal}; a no to a quote is the caller's to hear.
  */
 final class InventoryClient {
+  static final String SERVICE = "inventory-svc";
+
   private static final Duration RETRY_AFTER = Duration.ofSeconds(1);
 
   private final InventoryServiceBlockingStub inventory;

@@ -1,13 +1,12 @@
 package dev.weft.order;
 
-import dev.weft.durable.Database;
 import dev.weft.durable.Event;
-import dev.weft.events.Cause;
+import dev.weft.durable.SagaRunner;
 import dev.weft.events.EventHandler;
 import dev.weft.events.EventPayloads;
+import dev.weft.events.SagaStart;
 import dev.weft.events.Subscription;
 import dev.weft.events.UnreadableEventException;
-import dev.weft.order.KnownUserStore.Farewell;
 import dev.weft.shop.event.v1.UserCreated;
 import dev.weft.shop.event.v1.UserDeleted;
 import dev.weft.shop.event.v1.UserFacts;
@@ -16,21 +15,19 @@ import java.util.UUID;
 import org.jdbi.v3.core.Handle;
 
 /**
- * Keeps what order-svc knows of people as user-svc says it, and begins to call off what deleted
- * ones ordered.
+ * Keeps what order-svc knows of people as user-svc says it, and begins the saga that calls off what
+ * a deleted one ordered, in the same transaction.
  */
 final class KnownUsers implements EventHandler {
   static final Subscription SUBSCRIPTION =
       Subscription.of("users-of-orders", "user-svc", "shop.user.*");
 
-  private final Database database;
   private final KnownUserStore store;
-  private final Farewells farewells;
+  private final SagaStart farewell;
 
-  KnownUsers(Database database, KnownUserStore store, Farewells farewells) {
-    this.database = database;
+  KnownUsers(KnownUserStore store, SagaRunner sagas) {
     this.store = store;
-    this.farewells = farewells;
+    farewell = new SagaStart(sagas, FarewellSaga.NAME, event -> id(facts(event)).toString());
   }
 
   @Override
@@ -40,8 +37,7 @@ final class KnownUsers implements EventHandler {
     UserState state = state(user);
     store.put(tx, id, state);
     if (state == UserState.DELETED) {
-      store.add(tx, new Farewell(id, Cause.current()));
-      database.afterCommit(farewells::wake);
+      farewell.handle(tx, event);
     }
   }
 

@@ -14,7 +14,6 @@ import dev.weft.mesh.UuidText;
 import dev.weft.shop.event.v1.OrderEvent;
 import dev.weft.shop.event.v1.OrderFacts;
 import java.time.Instant;
-import java.util.Optional;
 import org.jdbi.v3.core.Handle;
 
 /**
@@ -53,8 +52,7 @@ final class OrderProjection implements EventHandler {
   @Override
   public void handle(Handle tx, Event event) {
     OrderChange change = change(event);
-    view.join(tx);
-    view.apply(tx, Optional.empty(), change);
+    view.joinAndApply(tx, change);
     database.afterCommit(moved::ring);
   }
 

@@ -2,6 +2,7 @@ package dev.weft.order;
 
 import dev.weft.durable.Database;
 import dev.weft.durable.SagaDefinition;
+import dev.weft.durable.SagaNews;
 import dev.weft.durable.SagaStep;
 import dev.weft.durable.StepContext;
 import dev.weft.durable.StepOutcome;
@@ -42,6 +43,7 @@ final class OrderSaga {
   private final OrderStore store;
   private final Returns returns;
   private final OrderFeed feed;
+  private final SagaEvents events;
   private final UserClient users;
   private final InventoryClient inventory;
   private final PaymentClient payments;
@@ -53,6 +55,7 @@ final class OrderSaga {
       OrderStore store,
       Returns returns,
       OrderFeed feed,
+      SagaEvents events,
       UserClient users,
       InventoryClient inventory,
       PaymentClient payments) {
@@ -60,6 +63,7 @@ final class OrderSaga {
     this.store = store;
     this.returns = returns;
     this.feed = feed;
+    this.events = events;
     this.users = users;
     this.inventory = inventory;
     this.payments = payments;
@@ -70,15 +74,22 @@ final class OrderSaga {
         NAME,
         1,
         List.of(
-            SagaStep.check("check-user", step(this::checkUser)),
-            SagaStep.compensable("reserve", step(this::reserve), step(this::release)).within(GOODS),
-            SagaStep.compensable(AUTHORIZE, step(this::authorize), step(this::voidPayment))
-                .within(MONEY),
+            SagaStep.check("check-user", step(this::checkUser)).calling(UserClient.SERVICE),
+            goods(SagaStep.compensable("reserve", step(this::reserve), step(this::release))),
+            money(SagaStep.compensable(AUTHORIZE, step(this::authorize), step(this::voidPayment))),
             // Undone by the release of what is reserved.
-            SagaStep.check("pin", step(this::pin)).within(GOODS),
-            SagaStep.pivot("capture", step(this::capture)).guardedBy(this::calledOff).within(MONEY),
-            SagaStep.retriable("confirm", step(this::confirm)).within(GOODS)),
+            goods(SagaStep.check("pin", step(this::pin))),
+            money(SagaStep.pivot("capture", step(this::capture)).guardedBy(this::calledOff)),
+            goods(SagaStep.retriable("confirm", step(this::confirm)))),
         new End());
+  }
+
+  private static SagaStep goods(SagaStep step) {
+    return step.calling(InventoryClient.SERVICE).within(GOODS);
+  }
+
+  private static SagaStep money(SagaStep step) {
+    return step.calling(PaymentClient.SERVICE).within(MONEY);
   }
 
   /** In the trace of the order; a participant that says when to come back is heard. */
@@ -88,7 +99,8 @@ final class OrderSaga {
         return attempt.attempt(context);
       } catch (StatusRuntimeException e) {
         RemoteError error = RemoteError.of(e.getStatus(), e.getTrailers());
-        return new StepOutcome.Unknown(e.toString(), error.retryAfter().orElse(Duration.ZERO));
+        return new StepOutcome.Unknown(
+            e.toString(), error.retryAfter().orElse(Duration.ZERO), error.away());
       }
     };
   }
@@ -218,6 +230,13 @@ final class OrderSaga {
         store.cancel(tx, orderId(last), CancelReason.valueOf(reason), payment(last));
       }
       database.afterCommit(() -> ended(orderId(last)));
+    }
+
+    @Override
+    public void told(Handle tx, StepContext last, SagaNews news) {
+      try (Scope _ = trace(last).makeCurrent()) {
+        events.say(tx, last, news);
+      }
     }
   }
 }

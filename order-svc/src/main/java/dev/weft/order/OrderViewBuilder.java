@@ -119,7 +119,7 @@ final class OrderViewBuilder implements AutoCloseable {
     for (Event event : page) {
       if (event.aggregate().type().equals(OrderProjection.AGGREGATE)) {
         try {
-          view.apply(tx, Optional.of(build.generation()), OrderProjection.change(event));
+          view.apply(tx, build.generation(), OrderProjection.change(event));
         } catch (UnreadableEventException e) {
           // A dead letter of the consumer, which redrives it once it can be read.
           log.error("event {} ({}) is left out: {}", event.id(), event.type(), e.getMessage());

@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The SQL of the read model; decides nothing.
  *
- * <p>Whoever takes in an event of the log has {@link #join joined}; whoever puts another generation
- * in the place of the one that is read has {@link #lockOut locked} them out.
+ * <p>Whoever takes in an event of the log has {@link #joinAndApply joined}; whoever puts another
+ * generation in the place of the one that is read has {@link #lockOut locked} them out.
  */
 final class OrderViewStore {
   private static final String LIVE = "(SELECT live FROM order_view_state)";
@@ -33,6 +33,7 @@ final class OrderViewStore {
         FROM customer_order o, order_view_state
       """;
 
+  /** Holds off that another generation takes the place of this one until the transaction ends. */
   private static final Sql JOIN = Sql.of("SELECT pg_advisory_xact_lock_shared" + LOCK);
 
   // The counts are in order, so that all who move orders of a user lock them in the same one.
@@ -71,6 +72,8 @@ final class OrderViewStore {
             DO UPDATE SET orders = c.orders + excluded.orders
           """);
 
+  private static final Sql JOIN_AND_APPLY = JOIN.then(APPLY);
+
   /**
    * A generation that is being made.
    *
@@ -84,12 +87,10 @@ final class OrderViewStore {
   /** Which orders a list has. */
   record Wanted(Optional<UUID> ofUser, Optional<OrderState> state) {}
 
-  /** Holds off that another generation takes the place of this one until the transaction ends. */
-  void join(Handle tx) {
-    JOIN.on(tx).run();
-  }
-
-  /** Waits until nobody is {@link #join joined}, and lets nobody in until the transaction ends. */
+  /**
+   * Waits until nobody is {@link #joinAndApply joined}, and lets nobody in until the transaction
+   * ends.
+   */
   void lockOut(Handle tx) {
     tx.execute("SELECT pg_advisory_xact_lock" + LOCK);
   }
@@ -99,12 +100,19 @@ final class OrderViewStore {
    * remains is the last one's order and the history of all; of one order they do not come at the
    * same time.
    *
-   * @param generation in this one; empty for the one that is read. They count from 1
+   * @param generation in this one; they count from 1
    */
-  void apply(Handle tx, Optional<Integer> generation, OrderChange change) {
-    APPLY
-        .on(tx)
-        .set("generation", generation.orElse(0))
+  void apply(Handle tx, int generation, OrderChange change) {
+    apply(APPLY.on(tx), generation, change);
+  }
+
+  /** As {@link #apply(Handle, int, OrderChange)}, having joined, in the one that is read. */
+  void joinAndApply(Handle tx, OrderChange change) {
+    apply(JOIN_AND_APPLY.on(tx), 0, change);
+  }
+
+  private static void apply(Sql.Call call, int generation, OrderChange change) {
+    call.set("generation", generation)
         .set("orderId", change.orderId())
         .set("eventVersion", change.eventVersion())
         .set("eventId", change.eventId())

@@ -13,6 +13,8 @@ import java.util.UUID;
 
 /** What order-svc asks of payment-svc. A definite no is a {@link DefiniteRefusal}. */
 final class PaymentClient {
+  static final String SERVICE = "payment-svc";
+
   private final PaymentServiceBlockingStub payments;
 
   PaymentClient(Channel channel) {

@@ -14,14 +14,18 @@ final class SagaMessages {
     dev.weft.shop.order.v1.Saga.Builder message =
         dev.weft.shop.order.v1.Saga.newBuilder()
             .setSagaId(saga.id().toString())
-            .setOrderId(saga.subject())
+            .setSubject(saga.subject())
             .setDefinition(saga.definition())
             .setVersion(saga.version())
             .setState(state(saga.state()))
             .addAllSteps(saga.steps().stream().map(SagaMessages::step).toList())
             .setCreateTime(Timestamps.of(saga.createdAt()))
             .setUpdateTime(Timestamps.of(saga.updatedAt()));
+    if (saga.definition().equals(OrderSaga.NAME)) {
+      message.setOrderId(saga.subject());
+    }
     saga.reason().ifPresent(message::setReason);
+    saga.waitsFor().ifPresent(message::setWaitsFor);
     saga.nextRunAt().ifPresent(at -> message.setNextRunTime(Timestamps.of(at)));
     return message.build();
   }

@@ -9,6 +9,8 @@ import java.util.UUID;
 
 /** What order-svc asks of user-svc. */
 final class UserClient {
+  static final String SERVICE = "user-svc";
+
   private final UserServiceBlockingStub users;
 
   UserClient(Channel channel) {

@@ -32,7 +32,6 @@ final class Wiring implements RunningProcess {
   private final EventBus ownEvents;
   private final Returns returns;
   private final OrderFeed feed;
-  private final Farewells farewells;
   private final KnownUsers knownUsers;
   private final EventBus othersEvents;
   private final SagaRunner sagas;
@@ -47,22 +46,25 @@ final class Wiring implements RunningProcess {
     // model takes to follow, to those who read it.
     Database sagaDatabase = database.besides(config.database().poolSize());
     Database viewDatabase = database.besides(VIEW_CONNECTIONS);
-    Channel inventoryChannel = mesh.channel("inventory-svc");
-    Channel paymentChannel = mesh.channel("payment-svc");
-    UserClient users = new UserClient(mesh.channel("user-svc"));
+    Channel inventoryChannel = mesh.channel(InventoryClient.SERVICE);
+    Channel paymentChannel = mesh.channel(PaymentClient.SERVICE);
+    UserClient users = new UserClient(mesh.channel(UserClient.SERVICE));
     InventoryClient inventory = new InventoryClient(inventoryChannel);
     PaymentClient payments = new PaymentClient(paymentChannel);
     events = config.events().log(database, OrderEvents.GRANTS, mesh);
     OrderStore store = new OrderStore(new OrderEvents(events));
     CartStore cartStore = new CartStore();
     feed = new OrderFeed(database, store, LOOK_EVERY);
-    KnownUserStore knownUserStore = new KnownUserStore();
-    farewells = new Farewells(sagaDatabase, knownUserStore, store, feed);
-    knownUsers = new KnownUsers(sagaDatabase, knownUserStore, farewells);
     othersEvents = config.events().bus(sagaDatabase, mesh);
     returns = new Returns(sagaDatabase, store, new ReturnStore(), feed);
-    OrderSaga saga = new OrderSaga(sagaDatabase, store, returns, feed, users, inventory, payments);
-    sagas = new SagaRunner(sagaDatabase, SagaSettings.DEFAULT, List.of(saga.definition()));
+    SagaEvents sagaEvents = new SagaEvents(events);
+    OrderSaga saga =
+        new OrderSaga(sagaDatabase, store, returns, feed, sagaEvents, users, inventory, payments);
+    FarewellSaga farewell = new FarewellSaga(sagaDatabase, store, feed, sagaEvents);
+    sagas =
+        new SagaRunner(
+            sagaDatabase, SagaSettings.DEFAULT, List.of(saga.definition(), farewell.definition()));
+    knownUsers = new KnownUsers(new KnownUserStore(), sagas);
     Orders orders = new Orders(database, store, cartStore, returns, sagas, feed, inventory);
     OrderViewStore view = new OrderViewStore();
     Bell viewMoved = new Bell();
@@ -96,7 +98,6 @@ final class Wiring implements RunningProcess {
     events.start();
     feed.start();
     sagas.start();
-    farewells.start();
     othersEvents.subscribe(KnownUsers.SUBSCRIPTION, knownUsers);
     new RefundedPayments(returns).subscribe(othersEvents);
     new ReturnedGoods(returns).subscribe(othersEvents);
@@ -113,7 +114,6 @@ final class Wiring implements RunningProcess {
     server.close(); // leaves the registry, then lets running calls finish
     viewBuilder.close();
     othersEvents.close();
-    farewells.close();
     sagas.close();
     auditor.close();
     sweep.close();

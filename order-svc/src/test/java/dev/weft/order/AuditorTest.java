@@ -11,6 +11,7 @@ import dev.weft.shop.order.v1.CheckInvariantsRequest;
 import dev.weft.shop.order.v1.CheckInvariantsResponse;
 import dev.weft.testkit.CapturedLog;
 import dev.weft.testkit.InProcessMesh;
+import dev.weft.testkit.ManagementPort;
 import dev.weft.testkit.PostgresExtension;
 import io.grpc.StatusRuntimeException;
 import java.time.Duration;
@@ -28,7 +29,7 @@ final class AuditorTest {
   private static final Duration EVERY = Duration.ofMinutes(1);
 
   private final CapturedLog log = CapturedLog.of(Auditor.class);
-  private final ManagementPort port = new ManagementPort();
+  private final ManagementPort port = new ManagementPort("order-svc");
   private final AuditStore store = new AuditStore();
   private Duration passed = Duration.ZERO;
   private AuditedShop shop;
@@ -43,11 +44,12 @@ final class AuditorTest {
         .inTransactionVoid(
             tx ->
                 tx.execute(
-                    "UPDATE audit SET due_at = weft_now(), checked_at = weft_now(), verdict = NULL"));
+                    "UPDATE audit SET due_at = weft_now(), checked_at = weft_now(), verdict ="
+                        + " NULL"));
     shop = new AuditedShop(postgres.database(), mesh);
     auditor = new Auditor(postgres.database(), shop.audit, store, EVERY);
     ofAnotherProcess = new Auditor(postgres.database(), shop.audit, store, EVERY);
-    auditor.show(port.telemetry);
+    auditor.show(port.telemetry());
     mesh.serve("order-svc", new AuditService(postgres.database(), shop.audit, store));
   }
 

@@ -11,7 +11,6 @@ import dev.weft.durable.UuidV7;
 import dev.weft.events.Cause;
 import dev.weft.order.Faults.Hold;
 import dev.weft.order.Faults.When;
-import dev.weft.order.KnownUserStore.Farewell;
 import dev.weft.shop.order.v1.CheckoutRequest;
 import dev.weft.shop.order.v1.GetCartRequest;
 import dev.weft.shop.order.v1.Order;
@@ -34,6 +33,8 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 /** What order-svc makes of what user-svc says. */
 final class DeletedUserTest {
   private static final Duration MAX = Duration.ofSeconds(20);
+  private static final String FAREWELLS = "saga WHERE definition = 'farewell'";
+  private static final String UNENDED = FAREWELLS + " AND due_at IS NOT NULL";
 
   @RegisterExtension static final PostgresExtension postgres = new PostgresExtension();
 
@@ -116,7 +117,8 @@ final class DeletedUserTest {
                     && count("event_parked") == 0);
     assertThat(count("known_user")).isEqualTo(6);
     assertThat(count("known_user WHERE state = 'DELETED'")).isEqualTo(6);
-    assertThat(count("farewell")).isZero();
+    assertThat(count(FAREWELLS)).isEqualTo(6);
+    await().until(() -> count(UNENDED) == 0);
     shop.faults.heal("authorize");
     for (Order one : placed) {
       Order ended = shop.ended(one);
@@ -179,7 +181,9 @@ final class DeletedUserTest {
                   // Not committed when all that was known of is called off.
                   shop.userLog.bring(event(ann, 1, State.STATE_DELETED));
                   awaitKnown(ann, UserState.DELETED);
-                  await().atMost(Duration.ofSeconds(4)).until(() -> count("farewell") == 0);
+                  await()
+                      .atMost(Duration.ofSeconds(4))
+                      .until(() -> count(FAREWELLS) == 1 && count(UNENDED) == 0);
                   return accepted;
                 })
             .id();
@@ -197,7 +201,7 @@ final class DeletedUserTest {
 
   @Test
   void callsManyOrdersOffInSmallTransactions() {
-    int many = 2 * Farewells.AT_ONCE + 20;
+    int many = 2 * FarewellSaga.AT_ONCE + 20;
     pendingOrders(ann, many);
 
     shop.userLog.bring(event(ann, 1, State.STATE_DELETED));
@@ -212,25 +216,24 @@ final class DeletedUserTest {
                     tx.createQuery("SELECT count(*) FROM customer_order GROUP BY xmin::text")
                         .mapTo(Integer.class)
                         .list());
-    assertThat(ofEachTransaction).hasSize(3).allMatch(inOne -> inOne <= Farewells.AT_ONCE);
-    await().until(() -> count("farewell") == 0);
+    assertThat(ofEachTransaction).hasSize(3).allMatch(inOne -> inOne <= FarewellSaga.AT_ONCE);
+    await().until(() -> count(UNENDED) == 0);
   }
 
   @Test
   void takesUpWhatAProcessThatDiedHasLeft() {
     pendingOrders(ann, 2);
     Database database = postgres.database();
-    KnownUserStore users = new KnownUserStore();
     UUID deletion = UUID.randomUUID();
+    Cause cause = new Cause("request", Optional.of(deletion), "");
 
     // As a process leaves it that dies right after it took the event in.
+    instance.sagas.close();
     database.inTransactionVoid(
-        tx -> {
-          users.put(tx, ann, UserState.DELETED);
-          users.add(tx, new Farewell(ann, new Cause("request", Optional.of(deletion), "")));
-        });
+        tx -> instance.sagas.begin(tx, FarewellSaga.NAME, ann.toString(), cause.text()));
+    shop.start(postgres.anotherDatabase());
 
-    await().atMost(MAX).until(() -> count("farewell") == 0);
+    await().atMost(MAX).until(() -> count(FAREWELLS) == 1 && count(UNENDED) == 0);
     assertThat(count("customer_order WHERE cancel_requested_for = 'USER_NOT_ACTIVE'")).isEqualTo(2);
     await()
         .atMost(MAX)
@@ -239,7 +242,8 @@ final class DeletedUserTest {
                 count(
                         "event WHERE correlation_id = 'request' AND causation_id = '%s'"
                             .formatted(deletion))
-                    == 2);
+                    // Of two orders, and of the saga.
+                    == 2 + 1);
   }
 
   @Test
@@ -252,6 +256,7 @@ final class DeletedUserTest {
 
     await().atMost(MAX).until(() -> count("event_parked") == 3);
     assertThat(count("known_user")).isZero();
+    assertThat(count(FAREWELLS)).isZero();
   }
 
   private void awaitCalledOff(Order order) {

@@ -346,7 +346,8 @@ final class OrderViewTest {
                 () -> admin.getOrderView(GetOrderViewRequest.getDefaultInstance()).getOrderView(),
                 one -> !one.getRebuilding());
     assertThat(view.getGeneration()).isEqualTo(before + 1);
-    assertThat(view.getLastPosition()).isEqualTo(3);
+    // What was said of the order, and of its saga.
+    assertThat(view.getLastPosition()).isEqualTo(3 + 1);
     assertThat(list(ListOrdersRequest.getDefaultInstance())).hasSize(1);
   }
 

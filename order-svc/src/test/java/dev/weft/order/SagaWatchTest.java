@@ -11,6 +11,7 @@ import dev.weft.shop.order.v1.Order;
 import dev.weft.shop.order.v1.RetrySagaRequest;
 import dev.weft.shop.order.v1.Saga;
 import dev.weft.shop.order.v1.SagaStep;
+import dev.weft.testkit.ManagementPort;
 import dev.weft.testkit.PostgresExtension;
 import io.grpc.StatusRuntimeException;
 import java.time.Duration;
@@ -26,7 +27,7 @@ final class SagaWatchTest {
 
   @RegisterExtension static final PostgresExtension postgres = new PostgresExtension();
 
-  private final ManagementPort port = new ManagementPort();
+  private final ManagementPort port = new ManagementPort("order-svc");
   private final Shop shop = new Shop(postgres.database());
 
   @AfterEach
@@ -38,8 +39,8 @@ final class SagaWatchTest {
   @Test
   void anUndoingThatFailsTwentyTimesIsShownAsStalledAndDoneInTheEnd() throws Exception {
     Shop.Instance instance = shop.start(postgres.database());
-    port.management.readiness("database", postgres.database()::healthy);
-    SagaWatch.add(port.management, port.telemetry, instance.sagas);
+    port.management().readiness("database", postgres.database()::healthy);
+    SagaWatch.add(port.management(), port.telemetry(), instance.sagas);
     UUID product = shop.inventory.product(10, 1999, "EUR");
     for (int i = 0; i < FAILURES; i++) {
       shop.faults.next("release", When.BEFORE, SagaWatchTest::refuse);
@@ -65,6 +66,27 @@ final class SagaWatchTest {
     assertThat(attemptsToRelease()).isGreaterThan(FAILURES);
     assertThat(stalled()).isEmpty();
     assertThat(port.get("/metrics")).containsPattern("weft_saga_unended\\{[^}]*stalled\"[^}]*} 0");
+  }
+
+  @Test
+  void ordersWaitForAServiceThatIsAwayAndItsGateIsShown() throws Exception {
+    Shop.Instance instance = shop.start(postgres.database());
+    SagaWatch.add(port.management(), port.telemetry(), instance.sagas);
+    UUID product = shop.inventory.product(10, 1999, "EUR");
+    assertThat(port.get("/metrics")).containsPattern("weft_saga_gate\\{[^}]*payment-svc\"[^}]*} 0");
+    shop.faults.away("authorize");
+
+    Order placed = shop.place(UUID.randomUUID(), order("card_ok", product));
+    await().until(() -> instance.sagas.gates().size() == 1);
+
+    assertThat(port.get("/metrics")).containsPattern("weft_saga_gate\\{[^}]*payment-svc\"[^}]*} 2");
+    await()
+        .until(
+            () -> sagas(Saga.State.STATE_UNSPECIFIED).getFirst().getWaitsFor(),
+            "payment-svc"::equals);
+    shop.faults.heal("authorize");
+    assertThat(shop.ended(placed).getState()).isEqualTo(Order.State.STATE_CONFIRMED);
+    await().until(() -> instance.sagas.gates().isEmpty());
   }
 
   /** Unlike a service that is away, this opens no circuit. */

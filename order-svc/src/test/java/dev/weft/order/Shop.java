@@ -78,10 +78,10 @@ final class Shop implements AutoCloseable, AfterEachCallback {
         tx -> {
           tx.execute(
               """
-              TRUNCATE customer_order, order_line, order_return, cart, cart_item, saga, saga_step,
+              TRUNCATE customer_order, order_line, order_return, cart, cart_item, saga, saga_step, saga_gate,
                 request_id, order_view, order_view_change, order_view_count, outbox, event,
                 event_aggregate, event_group_bucket, event_group_member, inbox, inbox_aggregate,
-                event_parked, known_user, farewell
+                event_parked, known_user
               """);
           tx.execute("UPDATE event_counter SET last = 0");
         });
@@ -240,7 +240,6 @@ final class Shop implements AutoCloseable, AfterEachCallback {
     final OrderFeed feed;
     final Returns returns;
     final SagaRunner sagas;
-    final Farewells farewells;
     final Orders orders;
     final OrderProjection projection;
     final OrderQueries queries;
@@ -258,19 +257,20 @@ final class Shop implements AutoCloseable, AfterEachCallback {
       InventoryClient goods = new InventoryClient(mesh.channel("order-svc", "inventory-svc"));
       feed = new OrderFeed(database, store, Duration.ofMillis(50));
       returns = new Returns(database, store, new ReturnStore(), feed);
+      SagaEvents sagaEvents = new SagaEvents(events);
       OrderSaga saga =
           new OrderSaga(
               database,
               store,
               returns,
               feed,
+              sagaEvents,
               new UserClient(mesh.channel("order-svc", "user-svc")),
               goods,
               new PaymentClient(mesh.channel("order-svc", "payment-svc")));
-      sagas = new SagaRunner(database, settings, List.of(saga.definition()));
+      FarewellSaga farewell = new FarewellSaga(database, store, feed, sagaEvents);
+      sagas = new SagaRunner(database, settings, List.of(saga.definition(), farewell.definition()));
       orders = new Orders(database, store, carts, returns, sagas, feed, goods);
-      KnownUserStore knownUsers = new KnownUserStore();
-      farewells = new Farewells(database, knownUsers, store, feed);
       OrderViewStore view = new OrderViewStore();
       Bell moved = new Bell();
       projection = new OrderProjection(database, view, moved);
@@ -290,8 +290,7 @@ final class Shop implements AutoCloseable, AfterEachCallback {
       feed.start();
       sagas.start();
       viewBuilder.start();
-      farewells.start();
-      bus.subscribe(KnownUsers.SUBSCRIPTION, new KnownUsers(database, knownUsers, farewells));
+      bus.subscribe(KnownUsers.SUBSCRIPTION, new KnownUsers(new KnownUserStore(), sagas));
     }
 
     /** Lets the read model follow the orders from now on. */
@@ -322,7 +321,6 @@ final class Shop implements AutoCloseable, AfterEachCallback {
     public void close() {
       bus.close();
       viewBuilder.close();
-      farewells.close();
       sagas.close();
       feed.close();
       events.close();

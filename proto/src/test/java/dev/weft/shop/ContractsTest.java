@@ -23,6 +23,7 @@ import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -115,6 +116,38 @@ class ContractsTest {
             rpc ->
                 assertThat(rpc.getOptions().getIdempotencyLevel())
                     .isEqualTo(IdempotencyLevel.NO_SIDE_EFFECTS));
+  }
+
+  /**
+   * What only carries the fields of one RPC is explained there; buf lint wants a comment on each.
+   */
+  @Test
+  void everyMessageThatIsNoRequestOrResponseHasAComment() throws IOException {
+    List<String> without = new ArrayList<>();
+    for (Path file : sources()) {
+      String before = "";
+      for (String line : Files.readAllLines(file)) {
+        String text = line.strip();
+        if (text.matches("message \\w+(?<!Request)(?<!Response) \\{.*")
+            && !before.startsWith("//")) {
+          without.add(file.getFileName() + ": " + text);
+        }
+        before = text;
+      }
+    }
+    assertThat(without).isEmpty();
+  }
+
+  /** The contracts as they are written. */
+  private static List<Path> sources() throws IOException {
+    List<Path> sources = new ArrayList<>();
+    for (String folder : List.of("src/main/proto", "../platform/src/main/proto")) {
+      try (Stream<Path> files = Files.walk(Path.of(folder))) {
+        files.filter(file -> file.toString().endsWith(".proto")).forEach(sources::add);
+      }
+    }
+    assertThat(sources).hasSizeGreaterThan(20);
+    return sources;
   }
 
   @Test

@@ -133,7 +133,7 @@ record Books(
       orders.put(read.id(), read);
     }
     Map<String, Saga> sagas = new LinkedHashMap<>();
-    for (JsonNode saga : pages(admin, "/v1/sagas", "sagas")) {
+    for (JsonNode saga : pages(admin, "/v1/sagas?definition=order", "sagas")) {
       sagas.put(saga.path("orderId").asText(), saga(saga));
     }
     Map<String, Goods.Stock> stock = new LinkedHashMap<>();

@@ -34,6 +34,7 @@ record EventBooks(
   private static final List<Aggregates> AGGREGATES =
       List.of(
           new Aggregates("shop.order", Shop.ORDER, "order_id", "customer_order"),
+          new Aggregates("shop.saga", Shop.ORDER, "saga_id", "saga"),
           new Aggregates("shop.user", Shop.USER, "user_id", "account"),
           new Aggregates("shop.payment", Shop.PAYMENT, "payment_id", "payment"),
           new Aggregates("shop.reservation", Shop.INVENTORY, "order_id", "reservation"));

@@ -111,12 +111,14 @@ final class RealConsul implements AutoCloseable {
         .pollInterval(Duration.ofMillis(50))
         .ignoreExceptions()
         .until(() -> call("GET", "/v1/status/leader", "").length() > 2);
-    // A leader first sets itself up, tokens too; the node it runs on comes last.
+    // A leader first sets itself up, tokens too; the node it runs on comes last. Its addresses come
+    // from the agent, and tell that this one synchronises: if it began before its token was there,
+    // it does so again only 15 s later, and no service that is registered till then is seen.
     Awaitility.await()
         .atMost(Duration.ofSeconds(30))
         .pollInterval(Duration.ofMillis(50))
         .ignoreExceptions()
-        .until(() -> call("GET", "/v1/catalog/nodes", "", administrator).startsWith("[{"));
+        .until(() -> call("GET", "/v1/catalog/nodes", "", administrator).contains("\"lan\":"));
   }
 
   ConsulConfig config() {
