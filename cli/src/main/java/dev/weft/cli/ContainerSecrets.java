@@ -55,7 +55,11 @@ final class ContainerSecrets {
           root.folder(service).resolve("events.url"),
           "amqp://weft:%s@rabbitmq:5672\n".formatted(broker));
     }
-    share("redis", "redis.conf", "requirepass %s\n".formatted(password("redis", "weft")));
+    String redis = password("redis", "weft");
+    share("redis", "redis.conf", "requirepass %s\n".formatted(redis));
+    StateDir.write(
+        root.folder(Programs.INVENTORY).resolve("redis.url"),
+        "redis://:%s@redis:6379\n".formatted(redis));
   }
 
   private StateDir demo() {

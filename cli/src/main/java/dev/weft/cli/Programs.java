@@ -45,7 +45,7 @@ final class Programs {
   private static final String BIND = "WEFT_BIND";
   private static final String WEBHOOK_SECRET = "WEFT_CARD_WEBHOOK_SECRET_FILE";
   private static final String EVENTS_URL = "WEFT_EVENTS_URL";
-  private static final String EVENTS_URL_FILE = "WEFT_EVENTS_URL_FILE";
+  private static final String REDIS_URL = "REDIS_URL";
   private static final String BIND_PUBLIC = "WEFT_BIND_PUBLIC";
   private static final String LOOPBACK = "127.0.0.1";
   private static final int HEAP_MEGABYTES = 96;
@@ -122,7 +122,10 @@ final class Programs {
   ProcessSpec service(String service, ServiceKeys keys, String databaseUrl) {
     Map<String, String> environment = onTheMesh(service, keys);
     environment.put("DATABASE_URL", via(service, DATABASE, databaseUrl));
-    environment.putAll(events());
+    environment.putAll(given(EVENTS_URL));
+    if (service.equals(INVENTORY)) {
+      environment.putAll(given(REDIS_URL));
+    }
     detours.to(service).ifPresent(port -> environment.put("WEFT_ADVERTISE", LOOPBACK + ":" + port));
     if (service.equals(USER)) {
       environment.put("WEFT_BOOTSTRAP_ADMIN_FILE", DemoData.bootstrapAdmin(dir));
@@ -143,13 +146,13 @@ final class Programs {
     return java(EDGE, environment);
   }
 
-  /** How services are to send events to each other. */
-  private Map<String, String> events() {
-    String file = given.getOrDefault(EVENTS_URL_FILE, "");
+  /** An address with a password, as it was given to {@code ./weft}: by itself or in a file. */
+  private Map<String, String> given(String address) {
+    String file = given.getOrDefault(address + "_FILE", "");
     return Map.of(
-        EVENTS_URL,
-        given.getOrDefault(EVENTS_URL, ""),
-        EVENTS_URL_FILE,
+        address,
+        given.getOrDefault(address, ""),
+        address + "_FILE",
         // A service runs in another folder.
         file.isEmpty() ? "" : Path.of(file).toAbsolutePath().toString());
   }
@@ -218,9 +221,11 @@ final class Programs {
     environment.put(BIND, bind.getHostAddress());
     // A person reads these logs; a fleet sets LOG_FORMAT=json.
     environment.put("LOG_FORMAT", given.getOrDefault("LOG_FORMAT", "text"));
-    // The password of the broker is for services alone.
-    environment.put(EVENTS_URL, "");
-    environment.put(EVENTS_URL_FILE, "");
+    // Passwords are for those alone who use them.
+    for (String address : List.of(EVENTS_URL, REDIS_URL)) {
+      environment.put(address, "");
+      environment.put(address + "_FILE", "");
+    }
     return environment;
   }
 

@@ -1,6 +1,7 @@
 package dev.weft.cli;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
@@ -20,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * processor time. The JVM checks the archive against itself and the jars, and does without one that
  * does not fit.
  */
-final class StagedBuild {
+final class StagedBuild implements AutoCloseable {
   private static final Path JAVA = Path.of(System.getProperty("java.home"), "bin", "java");
   private static final int FIRST_HEAP_MEGABYTES = 24;
 
@@ -79,6 +80,18 @@ final class StagedBuild {
   /** Whether a process that was made from this writes an archive when it ends: it had none. */
   boolean writesArchives() {
     return writesArchives;
+  }
+
+  /** Leaves the archives to the next process that wants to write them. */
+  @Override
+  public void close() {
+    if (archiveWriter != null) {
+      try {
+        archiveWriter.acquiredBy().close();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
   }
 
   private List<String> archive(String module) {

@@ -23,6 +23,7 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true)
 final class UpCommand implements Callable<Integer> {
   private static final Duration DETACH_LIMIT = Duration.ofMinutes(3);
+  private static final int SUPERVISOR_HEAP_MEGABYTES = 64;
 
   @Option(names = "--detach", description = "Return when everything is ready; it runs on.")
   private boolean detach;
@@ -141,17 +142,11 @@ final class UpCommand implements Callable<Integer> {
     if (hasSetsid()) {
       command.add("setsid");
     }
+    try (StagedBuild build = StagedBuild.current()) {
+      command.addAll(build.java("cli", Weft.class.getName(), SUPERVISOR_HEAP_MEGABYTES));
+    }
     command.addAll(
         List.of(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-Xms16m",
-            "-Xmx64m",
-            "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
-            "--enable-native-access=ALL-UNNAMED",
-            "-cp",
-            System.getProperty("java.class.path"),
-            Weft.class.getName(),
             "up",
             "--quiet-supervisor",
             "--state",

@@ -58,6 +58,8 @@ class ContainerSecretsTest {
         .isEqualTo(read("edge-gateway/services.jwks.json"))
         .contains("\"kid\":\"edge-gateway\"");
     assertThat(read("redis/redis.conf")).contains(read("redis/weft.password"));
+    assertThat(read("inventory-svc/redis.url"))
+        .isEqualTo("redis://:%s@redis:6379\n".formatted(read("redis/weft.password")));
     assertThat(read("rabbitmq/rabbitmq.conf")).contains(read("rabbitmq/weft.password"));
     assertThat(read("order-svc/events.url"))
         .isEqualTo("amqp://weft:%s@rabbitmq:5672\n".formatted(read("rabbitmq/weft.password")));

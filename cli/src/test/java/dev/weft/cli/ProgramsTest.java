@@ -23,7 +23,13 @@ class ProgramsTest {
     dir = new StateDir(temporary.resolve("state")).create();
     Path staged = Files.createDirectories(temporary.resolve("staged"));
     for (String process :
-        List.of("edge-gateway", "user-svc", "payment-svc", "card-network", "consul-dev-agent")) {
+        List.of(
+            "edge-gateway",
+            "user-svc",
+            "payment-svc",
+            "inventory-svc",
+            "card-network",
+            "consul-dev-agent")) {
       Files.writeString(staged.resolve(process + ".classpath"), process + ".jar\n");
     }
     build = StagedBuild.in(staged);
@@ -120,6 +126,20 @@ class ProgramsTest {
     assertThat(service(programs(Map.of()), Programs.USER))
         .containsEntry("WEFT_EVENTS_URL", "")
         .containsEntry("WEFT_EVENTS_URL_FILE", "");
+  }
+
+  @Test
+  void theAddressOfRedisIsToldToWhoUsesItAndNobodyElse() {
+    Programs programs =
+        programs(Map.of("REDIS_URL", "redis://:pw@h", "REDIS_URL_FILE", "redis.url"));
+
+    assertThat(service(programs, Programs.INVENTORY))
+        .containsEntry("REDIS_URL", "redis://:pw@h")
+        .containsEntry("REDIS_URL_FILE", Path.of("redis.url").toAbsolutePath().toString());
+    for (Map<String, String> environment :
+        List.of(service(programs, Programs.USER), programs.cardNetwork().environment())) {
+      assertThat(environment).containsEntry("REDIS_URL", "").containsEntry("REDIS_URL_FILE", "");
+    }
   }
 
   @Test

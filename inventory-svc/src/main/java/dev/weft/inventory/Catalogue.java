@@ -8,10 +8,13 @@ import dev.weft.inventory.ProductStore.Place;
 import dev.weft.mesh.Rejection;
 import dev.weft.mesh.Rejection.FieldViolation;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
+import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
@@ -22,10 +25,15 @@ import java.util.function.Function;
 final class Catalogue {
   private final Database database;
   private final ProductStore store;
+  private final Consumer<Collection<UUID>> changing;
 
-  Catalogue(Database database, ProductStore store) {
+  /**
+   * @param changing told of products in the transaction that is about to change them
+   */
+  Catalogue(Database database, ProductStore store, Consumer<Collection<UUID>> changing) {
     this.database = database;
     this.store = store;
+    this.changing = changing;
   }
 
   /** How many of a product somebody wants. */
@@ -36,10 +44,6 @@ final class Catalogue {
 
   /** What items cost now, in the order asked. */
   record Quote(List<QuotedItem> items, Price total) {}
-
-  Product get(UUID id) {
-    return database.read(tx -> store.find(tx, id)).orElseThrow(() -> notFound(id));
-  }
 
   /**
    * Products of a category and those below it, oldest first.
@@ -89,6 +93,8 @@ final class Catalogue {
   Product update(UUID id, Product.Change change, String etag) {
     return database.inTransaction(
         tx -> {
+          // Also when the etag is not the current one: then somebody was shown an old product.
+          changing.accept(Set.of(id));
           Product product = store.lock(tx, id).orElseThrow(() -> notFound(id));
           if (!etag.isEmpty() && !etag.equals(product.etag())) {
             throw Rejection.etagMismatch();
@@ -108,7 +114,13 @@ final class Catalogue {
 
   /** Takes a product out of the catalogue. */
   void delete(UUID id) {
-    if (!database.inTransaction(tx -> store.delete(tx, id))) {
+    boolean deleted =
+        database.inTransaction(
+            tx -> {
+              changing.accept(Set.of(id));
+              return store.delete(tx, id);
+            });
+    if (!deleted) {
       throw notFound(id);
     }
   }

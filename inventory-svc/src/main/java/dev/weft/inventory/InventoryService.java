@@ -44,12 +44,19 @@ final class InventoryService extends InventoryServiceGrpc.InventoryServiceImplBa
   private static final PageSize MOVEMENTS = new PageSize(200, 1_000);
 
   private final Catalogue catalogue;
+  private final ProductCache products;
   private final Stocks stocks;
   private final StockFeed feed;
   private final Reservations reservations;
 
-  InventoryService(Catalogue catalogue, Stocks stocks, StockFeed feed, Reservations reservations) {
+  InventoryService(
+      Catalogue catalogue,
+      ProductCache products,
+      Stocks stocks,
+      StockFeed feed,
+      Reservations reservations) {
     this.catalogue = catalogue;
+    this.products = products;
     this.stocks = stocks;
     this.feed = feed;
     this.reservations = reservations;
@@ -69,10 +76,12 @@ final class InventoryService extends InventoryServiceGrpc.InventoryServiceImplBa
 
   @Override
   public void getProduct(GetProductRequest request, StreamObserver<GetProductResponse> reply) {
-    Product product = catalogue.get(InventoryMessages.productId(request.getProductId()));
+    UUID id = InventoryMessages.productId(request.getProductId());
     answer(
         reply,
-        GetProductResponse.newBuilder().setProduct(InventoryMessages.product(product)).build());
+        GetProductResponse.newBuilder()
+            .setProduct(products.get(id).orElseThrow(() -> Catalogue.notFound(id)))
+            .build());
   }
 
   @Override

@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.UUID;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -97,6 +98,16 @@ final class StockStore {
     }
   }
 
+  private final Consumer<Collection<UUID>> changing;
+
+  /**
+   * @param changing told of products in the transaction that is about to change how many of them
+   *     are available
+   */
+  StockStore(Consumer<Collection<UUID>> changing) {
+    this.changing = changing;
+  }
+
   /**
    * Makes one change of stock, of any number of orders and products, and enters it in the list of
    * movements: both in one statement, and no other writes either. What it takes from one column it
@@ -108,6 +119,9 @@ final class StockStore {
    * @throws Rejection STOCK_BUSY if others keep the rows
    */
   void move(Handle tx, Kind kind, List<Line> lines) {
+    if (kind.available != 0) {
+      changing.accept(lines.stream().map(Line::productId).collect(Collectors.toSet()));
+    }
     int moved =
         unlessBusy(
             () ->

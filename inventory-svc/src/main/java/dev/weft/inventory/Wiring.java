@@ -10,8 +10,10 @@ import dev.weft.mesh.MeshServer;
 import dev.weft.mesh.RunningProcess;
 import dev.weft.mesh.Telemetry;
 import dev.weft.mesh.TimeLeft;
+import dev.weft.redis.Redis;
 import io.opentelemetry.api.metrics.LongCounter;
 import java.time.Duration;
+import java.util.Optional;
 
 /** Every object of inventory-svc, made once, in the order it starts; closed in reverse. */
 final class Wiring implements RunningProcess {
@@ -25,6 +27,8 @@ final class Wiring implements RunningProcess {
   private final Database database;
   private final EventLog events;
   private final EventBus bus;
+  private final Optional<Redis> redis;
+  private final ProductCache products;
   private final StockFeed stockFeed;
   private final Reservations reservations;
   private final ExpirySweep expirySweep;
@@ -37,7 +41,10 @@ final class Wiring implements RunningProcess {
     Database background = database.besides(BACKGROUND_CONNECTIONS);
     events = config.events().log(background, ReservationEvents.GRANTS, mesh);
     bus = config.events().bus(background, mesh);
-    StockStore stockStore = new StockStore();
+    redis = config.redis().map(to -> Redis.open(to, InventoryServer.NAME, mesh.telemetry()));
+    ProductStore productStore = new ProductStore();
+    products = cache(productStore);
+    StockStore stockStore = new StockStore(products.changing(database));
     stockFeed = new StockFeed(database, stockStore, HEARTBEAT);
     reservations =
         new Reservations(
@@ -52,13 +59,26 @@ final class Wiring implements RunningProcess {
     server =
         mesh.server(
             new InventoryService(
-                new Catalogue(database, new ProductStore()),
+                new Catalogue(database, productStore, products.changing(database)),
+                products,
                 new Stocks(database, stockStore),
                 stockFeed,
                 reservations),
             events.service(),
             new EventAdminService(database));
     mesh.management().readiness("database", database::healthy);
+    redis.ifPresent(open -> mesh.management().degradation("redis", open::healthy));
+  }
+
+  private ProductCache cache(ProductStore store) {
+    CacheMetrics metrics = new CacheMetrics(mesh.telemetry());
+    return new ProductCache(
+        id -> database.read(tx -> store.find(tx, id)).map(InventoryMessages::product),
+        new LocalTier(CacheTimes.LOCAL, metrics),
+        redis.<CacheTier>map(open -> new RedisTier(open, CacheTimes.SHARED, metrics)),
+        // A reference to the method would load the client where there is no Redis, here and below.
+        redis.map(open -> open.broadcast()),
+        metrics);
   }
 
   /** As in every service that keeps a fence. */
@@ -92,6 +112,8 @@ final class Wiring implements RunningProcess {
     sweep.close();
     stockFeed.close();
     events.close();
+    products.close();
+    redis.ifPresent(open -> open.close());
     mesh.close();
     database.close();
   }

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.FieldMask;
 import com.google.type.Money;
 import dev.weft.durable.UuidV7;
+import dev.weft.inventory.Product.Description;
 import dev.weft.mesh.RemoteError;
 import dev.weft.shop.inventory.v1.CreateProductRequest;
 import dev.weft.shop.inventory.v1.DeleteProductRequest;
@@ -20,12 +21,14 @@ import dev.weft.shop.inventory.v1.Product;
 import dev.weft.shop.inventory.v1.QuoteItemsRequest;
 import dev.weft.shop.inventory.v1.QuoteItemsResponse;
 import dev.weft.shop.inventory.v1.QuotedItem;
+import dev.weft.shop.inventory.v1.ReleaseReservationRequest;
 import dev.weft.shop.inventory.v1.UpdateProductRequest;
 import dev.weft.testkit.InProcessMesh;
 import dev.weft.testkit.PostgresExtension;
 import io.grpc.Status;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeEach;
@@ -201,6 +204,57 @@ class CatalogueTest {
             () -> update(id, Product.newBuilder().setTitle("Third").setEtag(first.getEtag())));
     assertThat(stale.metadata()).containsEntry("http_status", "412");
     assertThat(get(id)).isEqualTo(second);
+  }
+
+  @Test
+  void showsWhatIsAvailableAfterEachMoveOfItsStock() {
+    String id = shop.stocked(5);
+    UUID order = UuidV7.next();
+    assertThat(get(id).getAvailableQuantity()).isEqualTo(5);
+    var _ = shop.orders().reserveStock(Shop.reserve(order.toString(), Map.of(id, 2)));
+    assertThat(get(id).getAvailableQuantity()).isEqualTo(3);
+    var _ =
+        shop.orders()
+            .releaseReservation(
+                ReleaseReservationRequest.newBuilder()
+                    .setOrderId(order.toString())
+                    .setCommandId(Shop.command(order, "backward").toString())
+                    .build());
+    assertThat(get(id).getAvailableQuantity()).isEqualTo(5);
+  }
+
+  @Test
+  void decidesNothingByWhatItKeptOfAProduct() {
+    Product shown = shop.product();
+    String id = shown.getProductId();
+    assertThat(get(id)).isEqualTo(shown);
+    // By a process that tells nobody.
+    postgres
+        .database()
+        .inTransactionVoid(
+            tx -> {
+              ProductStore store = new ProductStore();
+              var before = store.lock(tx, UUID.fromString(id)).orElseThrow().description();
+              store.update(tx, UUID.fromString(id), dearer(before));
+            });
+    assertThat(get(id)).isEqualTo(shown);
+
+    assertThat(quote(item(shown, 1)).getTotal()).isEqualTo(euros(99, 99));
+    refused(
+        Status.Code.ABORTED,
+        "ETAG_MISMATCH",
+        () -> update(id, Product.newBuilder().setTitle("New").setEtag(shown.getEtag())));
+    // Whoever was refused for an old copy is shown the new one.
+    assertThat(get(id).getPrice()).isEqualTo(euros(99, 99));
+  }
+
+  private static Description dearer(Description product) {
+    return new Description(
+        product.sku(),
+        product.title(),
+        product.text(),
+        product.category(),
+        new Price(9_999, "EUR"));
   }
 
   @Test

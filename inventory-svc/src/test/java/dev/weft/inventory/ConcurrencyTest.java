@@ -205,7 +205,7 @@ class ConcurrencyTest {
               () ->
                   somebody.inTransaction(
                       tx -> {
-                        new StockStore().lockAvailable(tx, List.of(wanted));
+                        new StockStore(_ -> {}).lockAvailable(tx, List.of(wanted));
                         locked.countDown();
                         return awaitFor(end, Duration.ofSeconds(4));
                       }));

@@ -108,7 +108,7 @@ class HotProductTest {
                       tx -> {
                         // The session's own limit would end it.
                         tx.execute("SET LOCAL idle_in_transaction_session_timeout = 0");
-                        new StockStore().lockAvailable(tx, List.of(UUID.fromString(locked)));
+                        new StockStore(_ -> {}).lockAvailable(tx, List.of(UUID.fromString(locked)));
                         held.countDown();
                         return awaitFor(end);
                       }));

@@ -5,10 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.weft.durable.UuidV7;
-import dev.weft.inventory.Movement.Kind;
-import dev.weft.inventory.Product.Description;
 import dev.weft.mesh.Mesh;
 import dev.weft.shop.inventory.v1.ConfirmReservationRequest;
+import dev.weft.shop.inventory.v1.GetProductRequest;
 import dev.weft.shop.inventory.v1.InventoryServiceGrpc;
 import dev.weft.shop.inventory.v1.InventoryServiceGrpc.InventoryServiceBlockingStub;
 import dev.weft.shop.inventory.v1.ListProductsRequest;
@@ -16,6 +15,8 @@ import dev.weft.testkit.PostgresExtension;
 import dev.weft.testkit.ProcessMesh;
 import dev.weft.testkit.ProcessMesh.Running;
 import io.grpc.StatusRuntimeException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -26,6 +27,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The process as {@code ./weft up} starts it, called over the registry as order-svc calls it. */
 @Timeout(120)
@@ -38,18 +40,7 @@ class InventoryProcessTest {
   @BeforeEach
   void open() {
     orders = processes.mesh("order-svc");
-    // Nobody here issues the tokens of administrators.
-    postgres
-        .database()
-        .inTransactionVoid(
-            tx -> {
-              Description mug =
-                  new Description(
-                      Shop.unique("MUG"), "Mug", "", "kitchen", new Price(1_250, "EUR"));
-              new ProductStore().insert(tx, product, mug);
-              new StockStore()
-                  .move(tx, Kind.RESTOCK, List.of(new StockStore.Line(null, product, 1_000)));
-            });
+    Shop.add(postgres.database(), product, 1_000);
   }
 
   @Test
@@ -117,7 +108,13 @@ class InventoryProcessTest {
   @Test
   void namesAMissingOrWrongVariableInOneLineAndExits64() throws Exception {
     for (Map.Entry<String, String> wrong :
-        Map.of("DATABASE_URL", "mysql://u:secret@h/d", "WEFT_RESERVATION_LIFE", "ten minutes")
+        Map.of(
+                "DATABASE_URL",
+                "mysql://u:secret@h/d",
+                "REDIS_URL",
+                "http://:secret@h",
+                "WEFT_RESERVATION_LIFE",
+                "ten minutes")
             .entrySet()) {
       Process process =
           processes.launch(
@@ -131,6 +128,23 @@ class InventoryProcessTest {
           .doesNotContain("secret")
           .hasLineCount(1);
     }
+  }
+
+  @Test
+  void loadsNoClassOfRedisClientWithoutRedis(@TempDir Path dir) throws Exception {
+    Path loaded = dir.resolve("classes");
+    Running running = start(Map.of("JAVA_TOOL_OPTIONS", "-Xlog:class+load:file=" + loaded));
+    GetProductRequest request =
+        GetProductRequest.newBuilder().setProductId(product.toString()).build();
+    await()
+        .ignoreExceptionsInstanceOf(StatusRuntimeException.class)
+        .until(() -> inventory().getProduct(request).getProduct().getAvailableQuantity() == 1_000);
+    assertThat(running.get("/readyz").body()).doesNotContain("redis");
+    assertThat(running.stop()).isEqualTo(143);
+
+    assertThat(Files.readString(loaded))
+        .contains("dev.weft.inventory.ProductCache ")
+        .doesNotContain(" io.lettuce.", " io.netty.", " reactor.", "dev.weft.inventory.RedisTier ");
   }
 
   private Running start(Map<String, String> overrides) {
@@ -162,6 +176,6 @@ class InventoryProcessTest {
   }
 
   private Stock stock() {
-    return postgres.database().read(tx -> new StockStore().find(tx, product)).orElseThrow();
+    return postgres.database().read(tx -> new StockStore(_ -> {}).find(tx, product)).orElseThrow();
   }
 }

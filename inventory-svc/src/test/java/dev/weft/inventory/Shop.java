@@ -8,6 +8,7 @@ import dev.weft.durable.CommandId;
 import dev.weft.durable.Database;
 import dev.weft.durable.UuidV7;
 import dev.weft.events.EventLog;
+import dev.weft.inventory.Product.Description;
 import dev.weft.mesh.RemoteError;
 import dev.weft.mesh.Telemetry;
 import dev.weft.mesh.TelemetryConfig;
@@ -26,6 +27,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -47,7 +49,17 @@ final class Shop {
 
   Shop(InProcessMesh mesh, Database database) {
     this.mesh = mesh;
-    StockStore stockStore = new StockStore();
+    ProductStore productStore = new ProductStore();
+    CacheMetrics metrics = new CacheMetrics(telemetry);
+    ProductCache products =
+        new ProductCache(
+            id -> database.read(tx -> productStore.find(tx, id)).map(InventoryMessages::product),
+            // Longer than a test: what it sees, it sees because it was forgotten.
+            new LocalTier(LIFE, metrics),
+            Optional.empty(),
+            Optional.empty(),
+            metrics);
+    StockStore stockStore = new StockStore(products.changing(database));
     events = new EventLog(database, InventoryServer.NAME, ReservationEvents.GRANTS, telemetry);
     reservations =
         new Reservations(
@@ -61,10 +73,26 @@ final class Shop {
     mesh.serve(
         InventoryServer.NAME,
         new InventoryService(
-            new Catalogue(database, new ProductStore()),
+            new Catalogue(database, productStore, products.changing(database)),
+            products,
             new Stocks(database, stockStore),
             feed,
             reservations));
+  }
+
+  /** A product and so many of it, for processes that know no administrator. */
+  static void add(Database database, UUID productId, int quantity) {
+    database.inTransactionVoid(
+        tx -> {
+          Description mug =
+              new Description(unique("MUG"), "Mug", "", "kitchen", new Price(1_250, "EUR"));
+          assertThat(new ProductStore().insert(tx, productId, mug)).isTrue();
+          new StockStore(_ -> {})
+              .move(
+                  tx,
+                  Movement.Kind.RESTOCK,
+                  List.of(new StockStore.Line(null, productId, quantity)));
+        });
   }
 
   InventoryServiceBlockingStub anybody() {

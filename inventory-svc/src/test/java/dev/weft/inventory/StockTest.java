@@ -157,7 +157,7 @@ class StockTest {
                       .database()
                       .inTransactionVoid(
                           tx -> {
-                            new StockStore()
+                            new StockStore(_ -> {})
                                 .move(
                                     tx,
                                     Movement.Kind.RESTOCK,

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.redis;
+
+import org.jspecify.annotations.NullMarked;
