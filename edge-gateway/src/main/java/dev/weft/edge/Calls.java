@@ -24,6 +24,7 @@ final class Calls {
 
   private final Services services;
   private final Predicate<String> tokenServices;
+  private final TrustedHops hops;
   private final HttpLimits limits;
   private final LongWork work;
   private final AtomicInteger inFlight = new AtomicInteger();
@@ -33,9 +34,15 @@ final class Calls {
   /**
    * @param tokenServices services that users' tokens are passed on to
    */
-  Calls(Services services, Predicate<String> tokenServices, HttpLimits limits, LongWork work) {
+  Calls(
+      Services services,
+      Predicate<String> tokenServices,
+      TrustedHops hops,
+      HttpLimits limits,
+      LongWork work) {
     this.services = services;
     this.tokenServices = tokenServices;
+    this.hops = hops;
     this.limits = limits;
     this.work = work;
     this.streamsOfPrincipals = new Slots(limits.streamsPerPrincipal());
@@ -116,7 +123,8 @@ final class Calls {
 
   /** Takes room for a stream, of the principal's and of the route's. Returns what gives it back. */
   private Runnable takeStream(Exchange exchange, Route route) {
-    String principal = exchange.user().map(user -> "user " + user.id()).orElseGet(exchange::peer);
+    String principal =
+        exchange.user().map(user -> "user " + user.id()).orElseGet(() -> client(exchange));
     String key = route.key();
     if (!streamsOfPrincipals.take(principal)) {
       throw new Refused(Problems.tooManyStreams(limits.streamsPerPrincipal()));
@@ -153,13 +161,17 @@ final class Calls {
 
   private Metadata metadata(Exchange exchange, Rpc rpc) {
     HttpHeaders headers = exchange.request().headers();
-    Metadata metadata = MetadataRules.toMetadata(headers, exchange.peer());
+    Metadata metadata = MetadataRules.toMetadata(headers, exchange.peer(), client(exchange));
     if (exchange.user().isPresent() && tokenServices.test(rpc.service())) {
       // In the one form that every service knows, however the client wrote it.
       Tokens.bearer(headers.get("authorization"))
           .ifPresent(token -> metadata.put(AUTHORIZATION, "Bearer " + token));
     }
     return metadata;
+  }
+
+  private String client(Exchange exchange) {
+    return hops.client(exchange.request().headers(), exchange.peer());
   }
 
   /** Runs once, however often it is asked to. */

@@ -18,6 +18,7 @@ import java.util.stream.Collectors;
  * @param foreignDefault who may call what has an HTTP rule in a contract that does not know our
  *     options
  * @param owners paths that belong to one service
+ * @param hops before the edge
  * @param cacheFolder where contracts and owners are kept over a restart; without it they are not
  * @param tls the public listener's certificate; without it there is plain text only
  */
@@ -27,6 +28,7 @@ record EdgeConfig(
     Optional<Set<String>> tokenServices,
     Access foreignDefault,
     RouteOwners owners,
+    TrustedHops hops,
     Optional<Path> cacheFolder,
     Cors cors,
     HttpLimits limits,
@@ -40,9 +42,9 @@ record EdgeConfig(
    * Reads what {@link MeshConfig#from} reads, with {@code PORT} being 8080 by default and {@code
    * WEFT_MANAGEMENT_PORT} one more, and {@code WEFT_BIND_PUBLIC} (what {@code WEFT_BIND} says),
    * {@code WEFT_TOKEN_SERVICES} (all of ours), {@code WEFT_DEFAULT_ACCESS} (authenticated), {@code
-   * WEFT_CACHE_DIR} (none), {@code WEFT_CORS_ORIGINS} (none), {@code WEFT_STREAMS_PER_PRINCIPAL}
-   * (5), {@code WEFT_CONNECTIONS_PER_ADDRESS} (256) and, both or neither, {@code
-   * WEFT_TLS_CERT_FILE} and {@code WEFT_TLS_KEY_FILE}.
+   * WEFT_TRUSTED_HOPS} (0), {@code WEFT_CACHE_DIR} (none), {@code WEFT_CORS_ORIGINS} (none), {@code
+   * WEFT_STREAMS_PER_PRINCIPAL} (5), {@code WEFT_CONNECTIONS_PER_ADDRESS} (256) and, both or
+   * neither, {@code WEFT_TLS_CERT_FILE} and {@code WEFT_TLS_KEY_FILE}.
    */
   static EdgeConfig from(Env env) {
     MeshConfig mesh = withOwnManagementPort(MeshConfig.from(env, SERVICE, PORT), env);
@@ -53,6 +55,7 @@ record EdgeConfig(
         env.optional("WEFT_DEFAULT_ACCESS", EdgeConfig::access)
             .orElse(new Access.Authenticated(Set.of())),
         RouteOwners.of(mesh.identity().issuerService()),
+        new TrustedHops(env.integer("WEFT_TRUSTED_HOPS", 0, 0, TrustedHops.MAX)),
         env.optional("WEFT_CACHE_DIR", Path::of),
         env.optional("WEFT_CORS_ORIGINS", origins -> new Cors(origins(origins)))
             .orElse(new Cors(Set.of())),

@@ -89,6 +89,7 @@ public final class EdgeServer implements RunningProcess {
                     .tokenServices()
                     .map(some -> some.contains(service))
                     .orElseGet(() -> mesh.ours(service)),
+            config.hops(),
             config.cors(),
             config.limits(),
             new HttpTelemetry(mesh.telemetry(), accessLog),

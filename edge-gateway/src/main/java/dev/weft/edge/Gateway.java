@@ -51,6 +51,7 @@ final class Gateway {
   /**
    * @param caughtUp whether a path that is not known is nobody's
    * @param tokenServices services that users' tokens are passed on to
+   * @param hops before the edge
    * @param threads for what may wait
    */
   Gateway(
@@ -58,6 +59,7 @@ final class Gateway {
       BooleanSupplier caughtUp,
       Tokens tokens,
       Predicate<String> tokenServices,
+      TrustedHops hops,
       Cors cors,
       HttpLimits limits,
       HttpTelemetry telemetry,
@@ -66,7 +68,7 @@ final class Gateway {
     this.caughtUp = caughtUp;
     this.identity = new Identity(tokens, threads);
     this.work = new LongWork(threads);
-    this.calls = new Calls(services, tokenServices, limits, work);
+    this.calls = new Calls(services, tokenServices, hops, limits, work);
     this.rpcs = new RpcRequests(identity, calls, work);
     this.webSockets = new WebSockets(identity, calls, cors, limits);
     this.cors = cors;

@@ -20,6 +20,10 @@ final class MetadataRules {
   private static final int FORWARDED_MAX = 256;
   private static final Metadata.Key<String> FORWARDED =
       Metadata.Key.of("x-forwarded-for", Metadata.ASCII_STRING_MARSHALLER);
+  private static final Metadata.Key<String> CLIENT =
+      Metadata.Key.of("x-client-ip", Metadata.ASCII_STRING_MARSHALLER);
+  private static final Metadata.Key<String> CAME =
+      Metadata.Key.of("x-gateway-timestamp", Metadata.ASCII_STRING_MARSHALLER);
 
   /** Passed as they are. Trace, baggage and request id go with every call the edge makes. */
   private static final Set<String> PASSED = Set.of("accept-language");
@@ -54,6 +58,7 @@ final class MetadataRules {
           "x-auth",
           "x-client",
           "x-forwarded",
+          "x-gateway",
           "x-real-",
           "x-request-",
           "x-user",
@@ -90,6 +95,7 @@ final class MetadataRules {
           "x-envoy-",
           "x-forwarded",
           "x-frame-",
+          "x-gateway",
           "x-http-",
           "x-lighttpd-",
           "x-original-",
@@ -110,11 +116,12 @@ final class MetadataRules {
   private MetadataRules() {}
 
   /**
-   * The metadata of a call, but for a token.
+   * The metadata of a call that is made now, but for a token.
    *
    * @param peer the address the request came from
+   * @param client the address of whose request it is
    */
-  static Metadata toMetadata(HttpHeaders headers, String peer) {
+  static Metadata toMetadata(HttpHeaders headers, String peer, String client) {
     Metadata metadata = new Metadata();
     Set<String> hopByHop = namedByConnection(headers);
     for (Map.Entry<String, String> header : headers) {
@@ -139,6 +146,8 @@ final class MetadataRules {
             && isPrintable(before)
             && headers.getAll("x-forwarded-for").size() == 1;
     metadata.put(FORWARDED, fit ? before + ", " + peer : peer);
+    metadata.put(CLIENT, client);
+    metadata.put(CAME, Rfc3339.now());
     return metadata;
   }
 

@@ -26,6 +26,7 @@ class EdgeConfigTest {
     assertThat(config.tokenServices()).isEmpty();
     assertThat(config.foreignDefault()).isEqualTo(new Access.Authenticated(Set.of()));
     assertThat(config.owners().owner(List.of("v1", "auth:login"))).contains("user-svc");
+    assertThat(config.hops()).isEqualTo(TrustedHops.NONE);
     assertThat(config.cacheFolder()).isEmpty();
     assertThat(config.cors().origins()).isEmpty();
   }
@@ -43,6 +44,7 @@ class EdgeConfigTest {
                     "WEFT_ISSUER_SERVICE", "people",
                     "WEFT_CACHE_DIR", "/tmp/edge",
                     "WEFT_CORS_ORIGINS", "https://a.example,http://localhost:3000",
+                    "WEFT_TRUSTED_HOPS", "2",
                     "WEFT_STREAMS_PER_PRINCIPAL", "7",
                     "WEFT_CONNECTIONS_PER_ADDRESS", "900")));
 
@@ -52,6 +54,7 @@ class EdgeConfigTest {
     assertThat(config.tokenServices()).contains(Set.of("a", "b"));
     assertThat(config.foreignDefault()).isEqualTo(new Access.Public());
     assertThat(config.owners().owner(List.of("v1", "auth:login"))).contains("people");
+    assertThat(config.hops()).isEqualTo(new TrustedHops(2));
     assertThat(config.cacheFolder()).contains(Path.of("/tmp/edge"));
     assertThat(config.cors().origins()).hasSize(2);
     assertThat(config.limits().streamsPerPrincipal()).isEqualTo(7);
@@ -84,6 +87,7 @@ class EdgeConfigTest {
     "WEFT_CORS_ORIGINS,*",
     "WEFT_CORS_ORIGINS,https://a.example/path",
     "WEFT_STREAMS_PER_PRINCIPAL,0",
+    "WEFT_TRUSTED_HOPS,-1",
     "WEFT_CONNECTIONS_PER_ADDRESS,10001"
   })
   void namesTheVariableAndTheValueThatAreWrong(String variable, String value) {

@@ -133,6 +133,7 @@ final class EdgeFixture implements AutoCloseable {
             Optional.of(Set.of("library")),
             foreignDefault,
             Contracts.OWNERS,
+            TrustedHops.NONE,
             cacheFolder,
             new Cors(Set.of("https://shop.example")),
             limits,

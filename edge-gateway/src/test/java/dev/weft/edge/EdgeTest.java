@@ -405,6 +405,14 @@ class EdgeTest {
             "forged",
             "X-User-Id",
             "forged",
+            "X-Client-IP",
+            "forged",
+            "Grpc-Metadata-X-Client-Ip",
+            "forged",
+            "X-Gateway-Timestamp",
+            "forged",
+            "Grpc-Metadata-X_Gateway_Timestamp",
+            "forged",
             "Cookie",
             "a=b",
             "X-Custom",
@@ -416,9 +424,12 @@ class EdgeTest {
             "\"accept-language\":\"de\"",
             "\"x-request-id\":\"r-1\"",
             "\"x-forwarded-for\":\"192.0.2.1, 127.0.0.1\"",
+            "\"x-client-ip\":\"127.0.0.1\"",
             "\"color\":\"blue\"",
             "\"traceparent\":\"00-")
-        .doesNotContain("forged", "cookie", "x-custom");
+        .doesNotContain("forged", "cookie", "x-custom")
+        .containsPattern(
+            "\"x-gateway-timestamp\":\"20\\d\\d-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z\"");
   }
 
   @Test

@@ -87,6 +87,7 @@ class MetadataRulesTest {
         "x-forwarded-host",
         "x-frame-options",
         "x-frame_options",
+        "x-gateway-timestamp",
         "x_frame_options",
         "x-http-method-override",
         "x-original-url",

@@ -22,12 +22,15 @@ import org.jspecify.annotations.Nullable;
 /**
  * The address a call comes from, as attempts are counted by.
  *
- * <p>A service that proved its name, which is the edge, says whose call it forwards: the last entry
- * of {@code x-forwarded-for}, because everything left of it is what the client claims. From anybody
- * else the header counts for nothing, and the connection's own address is taken. Of IPv6 only the
- * first 64 bits count, which is what one customer of a provider has.
+ * <p>A service that proved its name, which is the edge, says whose call it forwards: in {@code
+ * x-client-ip}, which knows of proxies before the edge, else as the last entry of {@code
+ * x-forwarded-for}, because everything left of it is what the client claims. From anybody else the
+ * headers count for nothing, and the connection's own address is taken. Of IPv6 only the first 64
+ * bits count, which is what one customer of a provider has.
  */
 final class ClientAddress implements ServerInterceptor {
+  private static final Metadata.Key<String> CLIENT_IP =
+      Metadata.Key.of("x-client-ip", Metadata.ASCII_STRING_MARSHALLER);
   private static final Metadata.Key<String> FORWARDED_FOR =
       Metadata.Key.of("x-forwarded-for", Metadata.ASCII_STRING_MARSHALLER);
   private static final Context.Key<String> KEY =
@@ -51,9 +54,13 @@ final class ClientAddress implements ServerInterceptor {
       ServerCall<Q, R> call, Metadata headers, ServerCallHandler<Q, R> next) {
     String address =
         of(
-            Caller.current().service().isPresent() ? headers.getAll(FORWARDED_FOR) : null,
+            Caller.current().service().isPresent() ? forwarded(headers) : null,
             call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR));
     return Contexts.interceptCall(Context.current().withValue(KEY, address), call, headers, next);
+  }
+
+  static @Nullable Iterable<String> forwarded(Metadata headers) {
+    return headers.getAll(headers.containsKey(CLIENT_IP) ? CLIENT_IP : FORWARDED_FOR);
   }
 
   static String of(@Nullable Iterable<String> forwarded, @Nullable SocketAddress peer) {

@@ -2,6 +2,7 @@ package dev.weft.user;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.grpc.Metadata;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.List;
@@ -17,6 +18,19 @@ class ClientAddressTest {
     assertThat(ClientAddress.of(List.of("6.6.6.6, 203.0.113.9"), PEER)).isEqualTo("203.0.113.9");
     assertThat(ClientAddress.of(List.of("6.6.6.6", "7.7.7.7, 203.0.113.9"), PEER))
         .isEqualTo("203.0.113.9");
+  }
+
+  @Test
+  void isTheOneBeforeTheProxiesThatTheEdgeKnowsOf() {
+    Metadata headers = new Metadata();
+    headers.put(
+        Metadata.Key.of("x-forwarded-for", Metadata.ASCII_STRING_MARSHALLER),
+        "203.0.113.9, 192.0.2.1");
+    assertThat(ClientAddress.of(ClientAddress.forwarded(headers), PEER)).isEqualTo("192.0.2.1");
+
+    headers.put(Metadata.Key.of("x-client-ip", Metadata.ASCII_STRING_MARSHALLER), "203.0.113.9");
+
+    assertThat(ClientAddress.of(ClientAddress.forwarded(headers), PEER)).isEqualTo("203.0.113.9");
   }
 
   @Test
