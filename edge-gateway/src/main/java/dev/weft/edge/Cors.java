@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 
 /**
  * What pages of other origins may do: nothing, but for those of the listed origins. Never {@code
@@ -13,7 +14,7 @@ import java.util.Set;
  *
  * @param origins exact, as {@code https://shop.example}
  */
-record Cors(Set<String> origins) {
+record Cors(Set<String> origins) implements Middleware {
   private static final String REQUEST_HEADERS =
       "authorization, content-type, accept, accept-language, idempotency-key, if-match,"
           + " if-none-match, if-range, prefer, range, x-request-id, traceparent, tracestate,"
@@ -35,11 +36,16 @@ record Cors(Set<String> origins) {
         && headers.contains("access-control-request-method");
   }
 
-  /** What every answer to this request carries. */
-  Map<String, String> headers(HttpHeaders request) {
-    if (origins.isEmpty()) {
-      return Map.of();
+  @Override
+  public void serve(Exchange exchange, Consumer<Exchange> next) {
+    if (!origins.isEmpty()) {
+      headers(exchange.request().headers()).forEach(exchange::alsoAnswer);
     }
+    next.accept(exchange);
+  }
+
+  /** What every answer to this request carries. */
+  private Map<String, String> headers(HttpHeaders request) {
     Map<String, String> headers = new LinkedHashMap<>();
     headers.put("Vary", "Origin");
     if (allows(request)) {

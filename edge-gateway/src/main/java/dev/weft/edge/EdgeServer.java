@@ -55,13 +55,15 @@ public final class EdgeServer implements RunningProcess {
   }
 
   private EdgeServer(EdgeConfig config, EventLoops loops, Mesh mesh) {
-    this(config, loops, mesh, Tokens.of(mesh.tokens()));
+    this(config, loops, mesh, Tokens.of(mesh.tokens()), steps(config));
   }
 
   /**
    * @param mesh that calls on these loops
+   * @param steps that every request takes
    */
-  EdgeServer(EdgeConfig config, EventLoops loops, Mesh mesh, Tokens tokens) {
+  EdgeServer(
+      EdgeConfig config, EventLoops loops, Mesh mesh, Tokens tokens, List<Middleware> steps) {
     this.config = config;
     this.loops = loops;
     this.mesh = mesh;
@@ -81,6 +83,7 @@ public final class EdgeServer implements RunningProcess {
     this.accessLog = AccessLog.open(mesh.telemetry().meter("dev.weft.edge"));
     this.gateway =
         new Gateway(
+            steps,
             schemas,
             this::caughtUp,
             tokens,
@@ -94,6 +97,11 @@ public final class EdgeServer implements RunningProcess {
             config.limits(),
             new HttpTelemetry(mesh.telemetry(), accessLog),
             threads);
+  }
+
+  /** What every request takes, in this order: a page must be able to read why it was refused. */
+  static List<Middleware> steps(EdgeConfig config) {
+    return List.of(config.cors(), new HttpChecks(config.limits()));
   }
 
   private static Certificates certificates(TlsFiles files, Executor threads) {

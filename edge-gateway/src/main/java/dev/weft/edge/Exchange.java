@@ -14,6 +14,7 @@ import java.io.UncheckedIOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -38,6 +39,7 @@ final class Exchange {
   private Runnable onWritable = () -> {};
   private Runnable onDrain = () -> {};
   private boolean draining;
+  private Consumer<Map<String, String>> onAnswer = _ -> {};
   private Map<String, String> extraHeaders = new LinkedHashMap<>();
   private ServerTiming timing = ServerTiming.OFF;
   private @Nullable Encoder encoder;
@@ -115,6 +117,13 @@ final class Exchange {
                 extraHeaders.put(name, value);
               }
             });
+  }
+
+  /**
+   * Has the headers of whatever the answer will be changed, after those who asked for it before.
+   */
+  void onAnswer(Consumer<Map<String, String>> change) {
+    onAnswer = onAnswer.andThen(change);
   }
 
   /** How long the parts of the work take. */
@@ -391,6 +400,7 @@ final class Exchange {
     timing.text(observation).ifPresent(text -> headers.put("Server-Timing", text));
     headers.putAll(extraHeaders);
     headers.putAll(answer.headers());
+    onAnswer.accept(headers);
     return headers;
   }
 }

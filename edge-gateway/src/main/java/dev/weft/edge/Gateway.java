@@ -3,34 +3,27 @@ package dev.weft.edge;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpRequest;
-import io.netty.handler.codec.http.HttpVersion;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
-import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The way of one request: checks of HTTP, route, representation, identity, body, transcoding, call,
- * answer. In this order, so that what costs most comes last, and nothing is read or called for
- * somebody who may not.
+ * The way of one request: the steps of {@link Middleware}, route, representation, identity, body,
+ * transcoding, call, answer. In this order, so that what costs most comes last, and nothing is read
+ * or called for somebody who may not.
  *
  * <p>Runs on the event loop of the request's connection. What may wait goes to other threads and
  * comes back. Thread-safe.
  */
 final class Gateway {
   private static final Logger log = LoggerFactory.getLogger(Gateway.class);
-
-  private static final Pattern HOST =
-      Pattern.compile("([A-Za-z0-9._-]{1,255}|\\[[0-9A-Fa-f:.]{2,45}])(:[0-9]{1,5})?");
-
-  private static final Set<String> NEVER = Set.of("TRACE", "CONNECT");
 
   /**
    * What takes longer with more bytes is done on another thread above this: it takes milliseconds.
@@ -43,18 +36,22 @@ final class Gateway {
   private final Calls calls;
   private final RpcRequests rpcs;
   private final WebSockets webSockets;
+  private final Proxy proxy;
   private final Cors cors;
   private final HttpLimits limits;
   private final HttpTelemetry telemetry;
   private final LongWork work;
+  private final Consumer<Exchange> way;
 
   /**
+   * @param steps that every request takes before its route is looked for
    * @param caughtUp whether a path that is not known is nobody's
    * @param tokenServices services that users' tokens are passed on to
    * @param hops before the edge
    * @param threads for what may wait
    */
   Gateway(
+      List<Middleware> steps,
       Services services,
       BooleanSupplier caughtUp,
       Tokens tokens,
@@ -71,9 +68,11 @@ final class Gateway {
     this.calls = new Calls(services, tokenServices, hops, limits, work);
     this.rpcs = new RpcRequests(identity, calls, work);
     this.webSockets = new WebSockets(identity, calls, cors, limits);
+    this.proxy = new Proxy(services, identity, tokenServices, hops, limits, work);
     this.cors = cors;
     this.limits = limits;
     this.telemetry = telemetry;
+    this.way = Middleware.chain(steps, this::route);
   }
 
   Observation observe(HttpRequest request, String scheme) {
@@ -86,38 +85,70 @@ final class Gateway {
 
   /** Answers the request, now or later. */
   void serve(Exchange exchange) {
-    guarded(
-        exchange,
-        () -> {
-          HttpRequest request = exchange.request();
-          cors.headers(request.headers()).forEach(exchange::alsoAnswer);
-          checkHttp(exchange);
-          RequestTarget target = RequestTarget.parse(request.uri());
-          RouteTable routes = services.routes();
-          Route named = routes.named(target.path());
-          if (named != null) {
-            if (named.rpc().unary() || !openedWebSocket(exchange, routes, target)) {
-              named(exchange, named, target);
-            }
-            return;
-          }
-          switch (routes.match(exchange.method(), target)) {
-            case RouteTable.Unknown() -> throw new Refused(unknown(exchange));
-            case RouteTable.WrongMethod(var allowed) -> {
-              if (!openedWebSocket(exchange, routes, target)) {
-                wrongMethod(exchange, allowed);
-              }
-            }
-            case RouteTable.Found found -> {
-              if (Cors.isPreflight(exchange.method(), request.headers())) {
-                wrongMethod(exchange, List.of(found.route().httpMethod(), "OPTIONS"));
-              } else if (found.route().rpc().unary()
-                  || !openedWebSocket(exchange, routes, target)) {
-                found(exchange, found, target);
-              }
-            }
-          }
-        });
+    guarded(exchange, () -> way.accept(exchange));
+  }
+
+  private void route(Exchange exchange) {
+    RequestTarget target = RequestTarget.parse(exchange.request().uri());
+    RouteTable routes = services.routes();
+    Route named = routes.named(target.path());
+    if (named != null) {
+      if (named.rpc().unary() || !openedWebSocket(exchange, routes, target)) {
+        named(exchange, named, target);
+      }
+    } else if (!routed(exchange, routes, target)) {
+      mounted(exchange, routes, target);
+    }
+  }
+
+  /** Whether some contract has this path: then the request is answered. */
+  private boolean routed(Exchange exchange, RouteTable routes, RequestTarget target) {
+    return switch (routes.match(exchange.method(), target)) {
+      case RouteTable.Unknown() -> false;
+      case RouteTable.WrongMethod(var allowed) -> {
+        if (!openedWebSocket(exchange, routes, target)) {
+          wrongMethod(exchange, allowed);
+        }
+        yield true;
+      }
+      case RouteTable.Found found -> {
+        if (Cors.isPreflight(exchange.method(), exchange.request().headers())) {
+          wrongMethod(exchange, List.of(found.route().httpMethod(), "OPTIONS"));
+        } else if (found.route().rpc().unary() || !openedWebSocket(exchange, routes, target)) {
+          found(exchange, found, target);
+        }
+        yield true;
+      }
+    };
+  }
+
+  /** A path that no contract has: it may lead somewhere by the word of operators. */
+  private void mounted(Exchange exchange, RouteTable routes, RequestTarget target) {
+    Optional<Mount> here =
+        services.mounts().at(target).filter(mount -> routes.allows(target, mount.service()));
+    // As long as a contract may still come that has this path, it is no mount's.
+    if (here.isEmpty() || rpcs.isOne(exchange) || !caughtUp.getAsBoolean()) {
+      throw new Refused(unknown(exchange));
+    }
+    Mount mount = here.get();
+    exchange.onAnswer(mount::changeAnswer);
+    Optional<RouteTable> ofService = routes.onlyOf(mount.service());
+    if (ofService.isPresent()) {
+      mount.changeRequest(exchange.request().headers());
+      if (!routed(exchange, ofService.get(), target.at(mount.inside(target)))) {
+        throw new Refused(unknown(exchange));
+      }
+    } else if (Proxy.METHODS.contains(exchange.method()) && !exchange.method().equals("OPTIONS")) {
+      proxy.serve(exchange, mount, mount.inside(target) + query(exchange));
+    } else {
+      wrongMethod(exchange, Proxy.METHODS);
+    }
+  }
+
+  private static String query(Exchange exchange) {
+    String uri = exchange.request().uri();
+    int mark = uri.indexOf('?');
+    return mark < 0 ? "" : uri.substring(mark);
   }
 
   private Problem unknown(Exchange exchange) {
@@ -126,39 +157,6 @@ final class Gateway {
       return Problems.starting();
     }
     return named ? Problems.rpcUnknown() : Problems.noRoute();
-  }
-
-  private void checkHttp(Exchange exchange) {
-    HttpRequest request = exchange.request();
-    HttpHeaders headers = request.headers();
-    HttpVersion version = request.protocolVersion();
-    if (!version.equals(HttpVersion.HTTP_1_1) && !version.equals(HttpVersion.HTTP_1_0)) {
-      exchange.closeAfterThis();
-      throw new Refused(Problems.httpVersion());
-    }
-    if (headers.size() > limits.headerFields()) {
-      exchange.closeAfterThis();
-      throw new Refused(Problems.headerTooLong());
-    }
-    if (request.uri().length() > limits.uriBytes()) {
-      exchange.closeAfterThis();
-      throw new Refused(Problems.targetTooLong(limits.uriBytes()));
-    }
-    List<String> hosts = headers.getAll(HttpHeaderNames.HOST);
-    boolean hostless = hosts.isEmpty() && version.equals(HttpVersion.HTTP_1_0);
-    if (!hostless && (hosts.size() != 1 || !HOST.matcher(hosts.getFirst()).matches())) {
-      exchange.closeAfterThis();
-      throw new Refused(Problems.badHost());
-    }
-    List<String> expected = headers.getAll(HttpHeaderNames.EXPECT);
-    if (!expected.isEmpty()
-        && (expected.size() > 1 || !expected.getFirst().equalsIgnoreCase("100-continue"))) {
-      exchange.closeAfterThis();
-      throw new Refused(Problems.expectation());
-    }
-    if (NEVER.contains(exchange.method())) {
-      throw new Refused(Problems.methodUnknown());
-    }
   }
 
   private void wrongMethod(Exchange exchange, Iterable<String> allowed) {

@@ -76,7 +76,7 @@ final class Http1Answers {
   }
 
   /**
-   * Begins an answer of unknown length.
+   * Begins an answer that comes in parts; of unknown length, unless its headers say it.
    *
    * @param last whether no other follows on this connection
    */
@@ -84,7 +84,8 @@ final class Http1Answers {
     HttpResponse response =
         new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(status));
     // HTTP/1.0 does not know chunks: there the end of the connection is the end of the answer.
-    if (!exchange.request().protocolVersion().equals(HttpVersion.HTTP_1_0)) {
+    if (!exchange.request().protocolVersion().equals(HttpVersion.HTTP_1_0)
+        && !headers.containsKey("Content-Length")) {
       response.headers().set("Transfer-Encoding", "chunked");
     }
     setHeaders(response, headers, last);

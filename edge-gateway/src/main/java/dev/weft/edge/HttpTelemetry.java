@@ -87,6 +87,11 @@ final class HttpTelemetry {
     return begin(method, scheme, id, caller);
   }
 
+  /** Adds what says where in a trace a call made for a request belongs. */
+  void tell(Context at, HttpHeaders headers) {
+    propagator.inject(at, headers, (to, name, value) -> to.set(name, value));
+  }
+
   /** What was no request ends. */
   Observation beginMalformed() {
     return begin("_OTHER", "http", newId(), Context.root());

@@ -139,16 +139,21 @@ final class MetadataRules {
         }
       }
     }
+    metadata.put(FORWARDED, forwardedFor(headers, peer));
+    metadata.put(CLIENT, client);
+    metadata.put(CAME, Rfc3339.now());
+    return metadata;
+  }
+
+  /** What the client says whose request it is, and behind it the address that it came from. */
+  static String forwardedFor(HttpHeaders headers, String peer) {
     String before = headers.get("x-forwarded-for");
     boolean fit =
         before != null
             && before.length() <= FORWARDED_MAX
             && isPrintable(before)
             && headers.getAll("x-forwarded-for").size() == 1;
-    metadata.put(FORWARDED, fit ? before + ", " + peer : peer);
-    metadata.put(CLIENT, client);
-    metadata.put(CAME, Rfc3339.now());
-    return metadata;
+    return fit ? before + ", " + peer : peer;
   }
 
   /** The headers of an answer that a service asks for. */
@@ -167,7 +172,7 @@ final class MetadataRules {
   }
 
   /** What the client says is meant for the edge only. */
-  private static Set<String> namedByConnection(HttpHeaders headers) {
+  static Set<String> namedByConnection(HttpHeaders headers) {
     List<String> said = headers.getAll(HttpHeaderNames.CONNECTION);
     if (said.isEmpty()) {
       return Set.of();
@@ -181,14 +186,20 @@ final class MetadataRules {
     return names;
   }
 
-  private static boolean isAnswered(String name) {
+  /** Whether a service may say this of its answer, by its lower-case name. */
+  static boolean isAnswered(String name) {
     return (ANSWERED.contains(name) || begins(name, ANSWERED_PREFIXES))
         && !name.endsWith(Metadata.BINARY_HEADER_SUFFIX)
         && !begins(name.replace('_', '-'), NOT_ANSWERED_PREFIXES);
   }
 
   private static boolean isOurs(String name) {
-    return OURS.contains(name) || begins(name, OUR_PREFIXES);
+    return OURS.contains(name) || isClaim(name);
+  }
+
+  /** Whether a header, by its lower-case name with hyphens, says what only the edge may say. */
+  static boolean isClaim(String name) {
+    return begins(name, OUR_PREFIXES);
   }
 
   private static boolean begins(String name, Set<String> prefixes) {
@@ -214,7 +225,7 @@ final class MetadataRules {
     }
   }
 
-  private static boolean isPrintable(String value) {
+  static boolean isPrintable(String value) {
     for (int i = 0; i < value.length(); i++) {
       char c = value.charAt(i);
       if (c < ' ' || c >= 0x7f) {

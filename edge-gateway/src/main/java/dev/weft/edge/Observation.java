@@ -1,6 +1,7 @@
 package dev.weft.edge;
 
 import io.grpc.Status;
+import io.netty.handler.codec.http.HttpHeaders;
 import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.api.trace.SpanContext;
 import io.opentelemetry.context.Context;
@@ -88,6 +89,17 @@ final class Observation {
     route = found.template().text();
     service = found.rpc().service();
     deprecatedRpc = found.rpc().endOfLife().isEmpty() ? "" : found.rpc().name();
+  }
+
+  /** It goes where no contract says, under this name. */
+  void route(String template, String to) {
+    route = template;
+    service = to;
+  }
+
+  /** Adds what a service is told of the trace that this belongs to. */
+  void tell(HttpHeaders headers) {
+    telemetry.tell(context, headers);
   }
 
   void status(int answered) {

@@ -214,6 +214,21 @@ final class Problems {
         "no instance of " + service + " is healthy at the moment");
   }
 
+  static Problem unreachable() {
+    return Problem.of(
+        503, Code.UNAVAILABLE, "UPSTREAM_UNAVAILABLE", "the service is not available");
+  }
+
+  static Problem unanswered() {
+    return Problem.of(
+        504, Code.DEADLINE_EXCEEDED, "UPSTREAM_TIMEOUT", "the service did not answer in time");
+  }
+
+  static Problem answerBroken() {
+    return Problem.of(
+        502, Code.UNAVAILABLE, "UPSTREAM_BROKEN", "the service did not answer as HTTP has it");
+  }
+
   static Problem rpcUnknown() {
     return Problem.of(404, Code.UNIMPLEMENTED, "RPC_NOT_FOUND", "no service offers this RPC");
   }

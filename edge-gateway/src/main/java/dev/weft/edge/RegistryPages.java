@@ -72,12 +72,26 @@ final class RegistryPages {
             out.writeEndObject();
           }
           out.writeEndArray();
+          out.writeArrayFieldStart("mounts");
+          for (Mount mount : schemas.mounts().all()) {
+            mount(out, mount);
+          }
+          out.writeEndArray();
           out.writeArrayFieldStart("skipped");
           for (ServiceSchema schema : schemas.schemas()) {
             skipped(out, schema);
           }
           out.writeEndArray();
         });
+  }
+
+  private static void mount(JsonGenerator out, Mount mount) throws IOException {
+    out.writeStartObject();
+    out.writeStringField("path", mount.template());
+    out.writeStringField("service", mount.service());
+    out.writeStringField("to", mount.to());
+    access(out, mount.access());
+    out.writeEndObject();
   }
 
   private static void service(JsonGenerator out, String name, SchemaWatch.View view)
@@ -175,7 +189,11 @@ final class RegistryPages {
       }
       out.writeEndObject();
     }
-    switch (route.rpc().access()) {
+    access(out, route.rpc().access());
+  }
+
+  private static void access(JsonGenerator out, Access access) throws IOException {
+    switch (access) {
       case Access.Public() -> out.writeStringField("access", "public");
       case Access.Authenticated(var roles) -> {
         out.writeStringField("access", "authenticated");

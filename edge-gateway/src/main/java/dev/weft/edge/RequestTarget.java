@@ -38,6 +38,20 @@ record RequestTarget(String path, List<String> segments, List<Parameter> query) 
       throw malformed("the request target must begin with a slash");
     }
     checkCharacters(path, PATH_FORBIDDEN, "path");
+    List<String> segments = split(path);
+    for (String segment : segments) {
+      checkDots(segment);
+    }
+    return new RequestTarget(
+        path, segments, mark < 0 ? List.of() : query(target.substring(mark + 1)));
+  }
+
+  /** The same at another path, which is as valid. */
+  RequestTarget at(String other) {
+    return new RequestTarget(other, split(other), query);
+  }
+
+  private static List<String> split(String path) {
     List<String> segments = new ArrayList<>();
     int start = 1;
     for (int slash = path.indexOf('/', 1); slash >= 0; slash = path.indexOf('/', start)) {
@@ -45,11 +59,7 @@ record RequestTarget(String path, List<String> segments, List<Parameter> query) 
       start = slash + 1;
     }
     segments.add(path.substring(start));
-    for (String segment : segments) {
-      checkDots(segment);
-    }
-    return new RequestTarget(
-        path, segments, mark < 0 ? List.of() : query(target.substring(mark + 1)));
+    return segments;
   }
 
   /** Decodes every escape of one segment. */

@@ -26,6 +26,9 @@ final class RouteTable {
   private final List<Route> routes;
   private final List<Conflict> conflicts;
 
+  /** Whose routes alone are seen; mostly everybody's. */
+  private final Optional<String> only;
+
   /**
    * A route that is not served.
    *
@@ -63,12 +66,30 @@ final class RouteTable {
       Map<String, Route> named,
       RouteOwners owners,
       List<Route> routes,
-      List<Conflict> conflicts) {
+      List<Conflict> conflicts,
+      Optional<String> only) {
     this.root = root;
     this.named = named;
     this.owners = owners;
     this.routes = List.copyOf(routes);
     this.conflicts = List.copyOf(conflicts);
+    this.only = only;
+  }
+
+  /** The same, but that only the routes of one service are found; empty if it has none. */
+  Optional<RouteTable> onlyOf(String service) {
+    return routes.stream().anyMatch(route -> route.rpc().service().equals(service))
+        ? Optional.of(
+            new RouteTable(root, Map.of(), owners, routes, conflicts, Optional.of(service)))
+        : Optional.empty();
+  }
+
+  /** Whether a path that no route has may be this service's. */
+  boolean allows(RequestTarget target, String service) {
+    return owners
+        .owner(target.segments().stream().map(RequestTarget::decode).toList())
+        .map(service::equals)
+        .orElse(true);
   }
 
   static RouteTable empty(RouteOwners owners) {
@@ -103,7 +124,8 @@ final class RouteTable {
     }
     root.freeze();
     Map<String, Route> byName = byName(named, owners, conflicts);
-    return new RouteTable(root, byName, owners, List.copyOf(taken.values()), conflicts);
+    return new RouteTable(
+        root, byName, owners, List.copyOf(taken.values()), conflicts, Optional.empty());
   }
 
   private static Map<String, Route> byName(
@@ -150,7 +172,7 @@ final class RouteTable {
       return new Unknown();
     }
     List<String> segments = new ArrayList<>(raw.stream().map(RequestTarget::decode).toList());
-    Optional<String> owner = owners.owner(segments);
+    Optional<String> owner = only.isPresent() ? only : owners.owner(segments);
     int last = raw.size() - 1;
     int colon = raw.get(last).lastIndexOf(':');
     if (colon > 0) {

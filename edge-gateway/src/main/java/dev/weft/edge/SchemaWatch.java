@@ -8,6 +8,7 @@ import dev.weft.consul.Subscription;
 import dev.weft.mesh.Mesh;
 import io.grpc.Channel;
 import io.grpc.ManagedChannel;
+import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -50,7 +51,7 @@ final class SchemaWatch implements Services, AutoCloseable {
   /** So often an instance that does not answer keeps the edge from being up to date. */
   private static final int WAITED_FOR = 3;
 
-  /** So that paths with owners are not served by others for a moment after the start. */
+  /** So that paths with owners are not served by others, or not at all, after the start. */
   private static final Duration OWNERS_WITHIN = Duration.ofSeconds(1);
 
   /** The registry itself. */
@@ -61,8 +62,11 @@ final class SchemaWatch implements Services, AutoCloseable {
   private final Access foreignDefault;
   private final Semaphore asking = new Semaphore(ASKED_AT_ONCE);
   private final Set<String> callable = ConcurrentHashMap.newKeySet();
+  private final Map<String, List<InetSocketAddress>> http = new ConcurrentHashMap<>();
+  private volatile Mounts mounts = Mounts.NONE;
   private @Nullable Subscription catalog;
   private @Nullable Subscription owners;
+  private @Nullable Subscription mounted;
 
   // All below is guarded by this.
   private final Map<String, Watched> services = new HashMap<>();
@@ -110,6 +114,7 @@ final class SchemaWatch implements Services, AutoCloseable {
   /** What an instance says that it speaks. */
   private enum Protocol {
     GRPC,
+    HTTP,
     UNSAID,
     ANOTHER;
 
@@ -120,7 +125,15 @@ final class SchemaWatch implements Services, AutoCloseable {
           || instance.checks().stream().anyMatch(check -> check.type().equals("grpc"))) {
         return GRPC;
       }
+      if (stated.equalsIgnoreCase("http")) {
+        return HTTP;
+      }
       return stated.isEmpty() ? UNSAID : ANOTHER;
+    }
+
+    /** Whether it may answer reflection. */
+    boolean mayTell() {
+      return this == GRPC || this == UNSAID;
     }
   }
 
@@ -146,7 +159,7 @@ final class SchemaWatch implements Services, AutoCloseable {
 
   /** Begins to follow the registry. */
   void start() {
-    CountDownLatch owned = new CountDownLatch(1);
+    CountDownLatch owned = new CountDownLatch(2);
     owners =
         mesh.consul()
             .kv()
@@ -154,6 +167,15 @@ final class SchemaWatch implements Services, AutoCloseable {
                 RouteOwners.KEY,
                 entry -> {
                   catalogue.owners(entry.map(KvEntry::text));
+                  owned.countDown();
+                });
+    mounted =
+        mesh.consul()
+            .kv()
+            .watch(
+                Mounts.KEY,
+                entry -> {
+                  mounts(entry.map(KvEntry::text));
                   owned.countDown();
                 });
     try {
@@ -167,6 +189,25 @@ final class SchemaWatch implements Services, AutoCloseable {
   @Override
   public RouteTable routes() {
     return catalogue.routes();
+  }
+
+  @Override
+  public Mounts mounts() {
+    return mounts;
+  }
+
+  private void mounts(Optional<String> json) {
+    try {
+      mounts = Mounts.of(json);
+      log.info("{} parts of the paths are mounted", mounts.all().size());
+    } catch (IllegalArgumentException e) {
+      log.warn("{} is not followed, what it said before stands; {}", Mounts.KEY, e.getMessage());
+    }
+  }
+
+  @Override
+  public List<InetSocketAddress> http(String service) {
+    return http.getOrDefault(service, List.of());
   }
 
   @Override
@@ -275,6 +316,7 @@ final class SchemaWatch implements Services, AutoCloseable {
       watched.versions.end().forEach(mesh::release);
     }
     callable.remove(name);
+    http.remove(name);
   }
 
   /** A service has these instances now. */
@@ -286,8 +328,14 @@ final class SchemaWatch implements Services, AutoCloseable {
     watched.snapshot = snapshot;
     Map<String, ServiceInstance> now =
         snapshot.passing().stream()
-            .filter(instance -> Protocol.of(instance) != Protocol.ANOTHER)
+            .filter(instance -> Protocol.of(instance).mayTell())
             .collect(Collectors.toMap(SchemaWatch::key, i -> i, (a, _) -> a));
+    http.put(
+        name,
+        snapshot.passing().stream()
+            .filter(instance -> Protocol.of(instance) == Protocol.HTTP)
+            .map(at -> InetSocketAddress.createUnresolved(at.host(), at.port()))
+            .toList());
     if (now.isEmpty()) {
       callable.remove(name);
     } else {
@@ -406,6 +454,9 @@ final class SchemaWatch implements Services, AutoCloseable {
     }
     if (owners != null) {
       owners.close();
+    }
+    if (mounted != null) {
+      mounted.close();
     }
     List.copyOf(services.keySet()).forEach(this::forget);
   }

@@ -1,11 +1,19 @@
 package dev.weft.edge;
 
 import io.grpc.Channel;
+import java.net.InetSocketAddress;
+import java.util.List;
 
 /** The services behind the edge: what they serve now, and the way to them. */
 interface Services {
   /** The routes now. */
   RouteTable routes();
+
+  /** What leads to services by the word of operators. */
+  Mounts mounts();
+
+  /** Where the healthy instances of a service are that say that they speak HTTP; not looked up. */
+  List<InetSocketAddress> http(String service);
 
   /** Whether some instance of the service can be called. */
   boolean available(String service);

@@ -26,8 +26,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -93,6 +95,13 @@ final class EdgeFixture implements AutoCloseable {
   }
 
   EdgeFixture(HttpLimits limits, Access foreignDefault, Optional<TlsFiles> tls) throws Exception {
+    this(limits, foreignDefault, tls, List.of());
+  }
+
+  /** With steps behind the edge's own. */
+  EdgeFixture(
+      HttpLimits limits, Access foreignDefault, Optional<TlsFiles> tls, List<Middleware> steps)
+      throws Exception {
     agent = DevAgent.start(DevAgentConfig.inMemory());
     InetSocketAddress address = agent.address();
     registry = ConsulConfig.of("127.0.0.1:" + address.getPort(), Optional.empty());
@@ -100,7 +109,7 @@ final class EdgeFixture implements AutoCloseable {
     EventLoops loops = new EventLoops();
     Mesh mesh = Mesh.open(config(registry), loops);
     management = mesh.management().port();
-    edge = edge(loops, mesh, limits, foreignDefault, Optional.empty(), tls);
+    edge = edge(loops, mesh, limits, foreignDefault, Optional.empty(), tls, steps);
     edge.start();
   }
 
@@ -125,8 +134,9 @@ final class EdgeFixture implements AutoCloseable {
       HttpLimits limits,
       Access foreignDefault,
       Optional<Path> cacheFolder,
-      Optional<TlsFiles> tls) {
-    return new EdgeServer(
+      Optional<TlsFiles> tls,
+      List<Middleware> more) {
+    EdgeConfig config =
         new EdgeConfig(
             config(registry),
             "127.0.0.1",
@@ -137,10 +147,10 @@ final class EdgeFixture implements AutoCloseable {
             cacheFolder,
             new Cors(Set.of("https://shop.example")),
             limits,
-            tls),
-        loops,
-        mesh,
-        new TestTokens());
+            tls);
+    List<Middleware> steps = new ArrayList<>(EdgeServer.steps(config));
+    steps.addAll(more);
+    return new EdgeServer(config, loops, mesh, new TestTokens(), steps);
   }
 
   /** One more edge, for a test that stops it. */
@@ -153,7 +163,8 @@ final class EdgeFixture implements AutoCloseable {
             HttpLimits.DEFAULT,
             new Access.Public(),
             Optional.of(cacheFolder),
-            Optional.empty());
+            Optional.empty(),
+            List.of());
     another.start();
     return another;
   }

@@ -156,6 +156,19 @@ class RouteTableTest {
     assertThat(match(owned, "POST", "/v1/auth:login")).isInstanceOf(Found.class);
   }
 
+  @Test
+  void findsTheRoutesOfOneServiceOnlyIfThatIsAskedFor() {
+    RouteTable table =
+        table(route("GET", "/v1/books", "library"), route("GET", "/v1/weather", "weather"));
+
+    RouteTable library = table.onlyOf("library").orElseThrow();
+
+    assertThat(match(library, "GET", "/v1/books")).isInstanceOf(Found.class);
+    assertThat(match(library, "GET", "/v1/weather")).isInstanceOf(Unknown.class);
+    assertThat(match(library, "POST", "/v1/weather")).isInstanceOf(Unknown.class);
+    assertThat(table.onlyOf("nobody")).isEmpty();
+  }
+
   private static RouteTable.Match match(RouteTable table, String method, String path) {
     return table.match(method, RequestTarget.parse(path));
   }
