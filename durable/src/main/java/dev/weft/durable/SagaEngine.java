@@ -24,6 +24,13 @@ import org.slf4j.LoggerFactory;
 final class SagaEngine {
   private static final Logger log = LoggerFactory.getLogger(SagaEngine.class);
   private static final int CLAIM_MAX = 16;
+
+  /** While more wait than there is room for, the freed places of so many are filled at once. */
+  static final int TOGETHER = 8;
+
+  /** After which fewer are filled as well. */
+  static final Duration TOGETHER_WITHIN = Duration.ofMillis(50);
+
   private static final Duration LAST_STEPS_MAX = Duration.ofSeconds(5);
 
   private final Transactions transactions;
@@ -34,6 +41,7 @@ final class SagaEngine {
   private final Gates gates;
   private final SagaDriver driver;
   private final Semaphore permits;
+  private final int together;
   private final Set<UUID> running = ConcurrentHashMap.newKeySet();
   private final ReentrantLock lock = new ReentrantLock();
   // Guarded by lock: when to look for due sagas, in nanoTime.
@@ -42,6 +50,8 @@ final class SagaEngine {
   private volatile Signal permitFreed;
   // Whether sagas may be waiting for room rather than for their time.
   private volatile boolean crowded;
+  // Only the poll's: when it last looked for due sagas, in nanoTime.
+  private long claimedAt;
 
   SagaEngine(
       Transactions transactions,
@@ -59,6 +69,8 @@ final class SagaEngine {
     gates = new Gates(transactions, tables, gateTable, threads, settings, this::wakeIn);
     driver = new SagaDriver(transactions, tables, threads, settings, gates, closing);
     permits = new Semaphore(settings.concurrency());
+    together = Math.clamp(settings.concurrency() / TOGETHER, 1, TOGETHER);
+    claimedAt = threads.nanoTime() - TOGETHER_WITHIN.toNanos();
   }
 
   void start() {
@@ -173,11 +185,17 @@ final class SagaEngine {
   private boolean claim() {
     // Not all the room at once: sagas that begin meanwhile need no detour through the tables.
     int room = Math.min(permits.availablePermits(), CLAIM_MAX);
+    Duration wait = untilWorthwhile(room);
+    if (wait.isPositive()) {
+      wakeIn(wait);
+      return false;
+    }
     if (room == 0 || !permits.tryAcquire(room)) {
       // Whoever frees a permit wakes us.
       crowded = true;
       return false;
     }
+    claimedAt = threads.nanoTime();
     int launched = 0;
     try {
       SagaTables.Claim claim =
@@ -193,6 +211,13 @@ final class SagaEngine {
       permitFreed.give();
     }
     return crowded;
+  }
+
+  /** How long to wait until more room is free, so that one look fills all of it. */
+  private Duration untilWorthwhile(int room) {
+    return crowded && room > 0 && room < together
+        ? TOGETHER_WITHIN.minusNanos(threads.nanoTime() - claimedAt)
+        : Duration.ZERO;
   }
 
   /** Lets the next ones through a gate, as far as there is room. */
@@ -240,7 +265,7 @@ final class SagaEngine {
     permits.release();
     permitFreed.give();
     if (crowded) {
-      wake();
+      wakeIn(permits.availablePermits() < together ? TOGETHER_WITHIN : Duration.ZERO);
     }
   }
 

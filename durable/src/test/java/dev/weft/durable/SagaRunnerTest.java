@@ -10,6 +10,7 @@ import dev.weft.durable.Saga.StepState;
 import dev.weft.durable.StepOutcome.Done;
 import dev.weft.durable.StepOutcome.Refused;
 import dev.weft.durable.StepOutcome.Unknown;
+import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -18,12 +19,16 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
+import java.util.random.RandomGenerator;
 import java.util.stream.Stream;
 import org.jdbi.v3.core.Handle;
 import org.junit.jupiter.api.AfterEach;
@@ -41,6 +46,15 @@ class SagaRunnerTest {
           8,
           Duration.ofMillis(600),
           Duration.ofMillis(100),
+          Duration.ofMillis(5),
+          Duration.ofMillis(40));
+
+  /** Room for many, and nobody looks who is not woken. */
+  private static final SagaSettings CROWDED =
+      new SagaSettings(
+          64,
+          Duration.ofMinutes(10),
+          Duration.ofMinutes(10),
           Duration.ofMillis(5),
           Duration.ofMillis(40));
 
@@ -625,6 +639,102 @@ class SagaRunnerTest {
     }
     ids.forEach(id -> assertThat(ended(runner, id).state()).isEqualTo(State.COMPLETED));
     assertThat(participants.mostAtOnce).hasValueLessThanOrEqualTo(3);
+  }
+
+  @Test
+  void fillsSeveralPlacesAtOnceWhileMoreSagasWaitThanThereIsRoomFor() {
+    SagaDefinition definition = participants.definition(1);
+    SagaRunner idle = waiting(300, definition);
+    List<SagaTables.Claim> claims = Collections.synchronizedList(new ArrayList<>());
+    List<Integer> rooms = Collections.synchronizedList(new ArrayList<>());
+    SagaStore store =
+        new SagaStore(UuidV7.next(), new SagaDefinitions(List.of(definition)), CROWDED);
+    SagaTables tables =
+        (SagaTables)
+            Proxy.newProxyInstance(
+                SagaTables.class.getClassLoader(),
+                new Class<?>[] {SagaTables.class},
+                (_, method, arguments) -> {
+                  Object answer = method.invoke(store, arguments);
+                  if (answer instanceof SagaTables.Claim claim) {
+                    rooms.add((int) arguments[1]);
+                    claims.add(claim);
+                  }
+                  return answer;
+                });
+    SagaEngine engine =
+        new SagaEngine(
+            database, tables, new GateStore(Duration.ofMinutes(1)), new TimeStandsStill(), CROWDED);
+    engine.start();
+    await().until(() -> idle.countsOfUnended().isEmpty());
+    engine.close();
+
+    assertThat(participants.mostAtOnce).hasValueLessThanOrEqualTo(CROWDED.concurrency());
+    assertThat(claims).hasSizeGreaterThan(3);
+    for (int i = 1; i < claims.size(); i++) {
+      if (claims.get(i - 1).sagas().size() == rooms.get(i - 1)) {
+        assertThat(rooms.get(i)).isGreaterThanOrEqualTo(SagaEngine.TOGETHER);
+      }
+    }
+  }
+
+  @Test
+  void fillsFewPlacesToo() {
+    CountDownLatch others = new CountDownLatch(100 - (CROWDED.concurrency() - 2));
+    AtomicInteger slow = new AtomicInteger(CROWDED.concurrency() - 2);
+    participants.answers.put(
+        "capture forward",
+        _ -> {
+          if (slow.getAndDecrement() > 0) {
+            awaitLatch(others);
+          } else {
+            others.countDown();
+          }
+          return StepOutcome.done();
+        });
+    SagaRunner idle = waiting(100, participants.definition(1));
+    runner(database, CROWDED);
+
+    await().until(() -> idle.countsOfUnended().isEmpty());
+  }
+
+  /** Sagas that nobody runs yet. */
+  private SagaRunner waiting(int count, SagaDefinition definition) {
+    SagaRunner idle = new SagaRunner(database, CROWDED, List.of(definition));
+    idle.close();
+    for (int i = 0; i < count; i++) {
+      begin(idle, "subject-" + i);
+    }
+    return idle;
+  }
+
+  /** The JVM's threads, by a clock that stands still. */
+  private static final class TimeStandsStill implements Threads {
+    @Override
+    public long nanoTime() {
+      return 0;
+    }
+
+    @Override
+    public RandomGenerator random() {
+      return VIRTUAL.random();
+    }
+
+    @Override
+    public void start(String name, Runnable task) {
+      VIRTUAL.start(name, task);
+    }
+
+    @Override
+    public <T> T within(Duration timeout, String name, Callable<T> task)
+        throws ExecutionException, TimeoutException, InterruptedException {
+      return VIRTUAL.within(timeout, name, task);
+    }
+
+    @Override
+    public Signal signal() {
+      return VIRTUAL.signal();
+    }
   }
 
   @Test
