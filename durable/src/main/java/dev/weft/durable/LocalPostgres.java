@@ -68,6 +68,8 @@ public final class LocalPostgres implements AutoCloseable {
           "autovacuum_max_workers=1",
           "io_method=sync",
           "jit=off",
+          // Nobody looks at the titles, and a server writes two of them for each statement.
+          "update_process_title=off",
           "timezone=UTC",
           "log_timezone=UTC");
   private static final List<String> DURABLE = List.of("fsync=on", "synchronous_commit=on");

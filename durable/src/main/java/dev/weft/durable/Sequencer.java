@@ -34,6 +34,11 @@ public final class Sequencer implements AutoCloseable {
   /** Between the beginnings of two batches, so that in busy times one holds several events. */
   private static final Duration PACE = Duration.ofMillis(20);
 
+  /** As many times as long as the batch itself took: a busy machine has fewer and larger ones. */
+  private static final int PACE_BY_BATCH = 5;
+
+  private static final Duration PACE_MAX = Duration.ofMillis(100);
+
   private static final Duration LAST_BATCH_MAX = Duration.ofSeconds(3);
 
   private static final Sql LAST =
@@ -152,13 +157,20 @@ public final class Sequencer implements AutoCloseable {
         }
         away = true;
       }
+      long next = begun + pace(System.nanoTime() - begun).toNanos();
       if (!more && !rest(mark)) {
         return;
       }
       if (!more && !closed) {
-        LockSupport.parkNanos(begun + PACE.toNanos() - System.nanoTime());
+        LockSupport.parkNanos(next - System.nanoTime());
       }
     }
+  }
+
+  /** From the beginning of a batch that took so many nanoseconds to that of the next one. */
+  static Duration pace(long batchNanos) {
+    return Duration.ofNanos(
+        Math.clamp(batchNanos * PACE_BY_BATCH, PACE.toNanos(), PACE_MAX.toNanos()));
   }
 
   /** Waits for something to do; false if nobody wants it done any more. */

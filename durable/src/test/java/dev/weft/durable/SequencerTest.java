@@ -83,6 +83,16 @@ class SequencerTest {
   }
 
   @Test
+  void batchesAreFurtherApartTheLongerOneTakes() {
+    assertThat(
+            LongStream.of(1, 5, 12, 300)
+                .map(millis -> TimeUnit.MILLISECONDS.toNanos(millis))
+                .mapToObj(Sequencer::pace))
+        .extracting(Duration::toMillis)
+        .containsExactly(20L, 25L, 60L, 100L);
+  }
+
+  @Test
   void leavesNothingOfAnEventWhoseTransactionRollsBack() {
     Outbox outbox = outbox(database);
     assertThatIllegalStateException()
@@ -346,7 +356,8 @@ class SequencerTest {
     return database.read(
         tx ->
             tx.createQuery(
-                    "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'event'::regclass")
+                    "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent ="
+                        + " 'event'::regclass")
                 .mapTo(String.class)
                 .list());
   }

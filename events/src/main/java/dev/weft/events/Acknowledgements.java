@@ -20,7 +20,10 @@ import org.slf4j.LoggerFactory;
  */
 final class Acknowledgements implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Acknowledgements.class);
-  private static final Duration TOGETHER = Duration.ofMillis(20);
+
+  /** What is acknowledged late comes again after a crash, and nothing else. */
+  private static final Duration TOGETHER = Duration.ofMillis(100);
+
   private static final Duration AGAIN = Duration.ofMillis(500);
   private static final Duration DEADLINE = Duration.ofSeconds(2);
 
