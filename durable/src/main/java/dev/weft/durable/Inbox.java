@@ -2,7 +2,9 @@ package dev.weft.durable;
 
 import dev.weft.durable.ParkedEvents.Reason;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
+import java.util.UUID;
 import org.jdbi.v3.core.Handle;
 
 /**
@@ -61,6 +63,49 @@ public final class Inbox {
           VALUES (:consumer, :eventId, weft_now())
           """);
 
+  // In the order of the locks, whoever else takes several.
+  private static final Sql LOCK_ALL =
+      Sql.of(
+          """
+          WITH key AS MATERIALIZED (
+            SELECT hashtextextended(:consumer || chr(1) || type || chr(1) || id, :inbox) AS key
+              FROM unnest(:types, :ids) AS aggregate (type, id) ORDER BY 1)
+          SELECT count(pg_advisory_xact_lock(key)) FROM key
+          """);
+  private static final Sql LOOK_AT_ALL =
+      Sql.of(
+          """
+          SELECT count(*) AS in_turn
+            FROM unnest(:types, :ids, :eventIds, :versions) AS e (type, id, event_id, version)
+           WHERE (NOT :every OR version = 1 + coalesce(
+                   (SELECT last_version FROM inbox_aggregate
+                     WHERE consumer = :consumer AND aggregate_type = e.type
+                       AND aggregate_id = e.id), 0))
+             AND NOT EXISTS (SELECT FROM inbox
+                              WHERE consumer = :consumer AND event_id = e.event_id)
+             AND NOT EXISTS (SELECT FROM event_parked
+                              WHERE consumer = :consumer AND aggregate_type = e.type
+                                AND aggregate_id = e.id)
+          """);
+  private static final Sql LOCK_AND_LOOK_AT_ALL = LOCK_ALL.then(LOOK_AT_ALL);
+
+  private static final Sql TAKE_ALL =
+      Sql.of(
+          """
+          WITH e AS (
+            SELECT * FROM unnest(:types, :ids, :eventIds, :versions)
+              AS e (type, id, event_id, version)),
+          version AS (
+            INSERT INTO inbox_aggregate AS a
+              (consumer, aggregate_type, aggregate_id, last_version)
+            SELECT :consumer, type, id, version FROM e
+            ON CONFLICT (consumer, aggregate_type, aggregate_id)
+              DO UPDATE SET last_version = excluded.last_version
+               WHERE a.last_version < excluded.last_version)
+          INSERT INTO inbox (consumer, event_id, received_at)
+          SELECT :consumer, event_id, weft_now() FROM e
+          """);
+
   private final String consumer;
   private final Order order;
   private final ParkedEvents parked;
@@ -107,6 +152,37 @@ public final class Inbox {
     Known known = lock(tx, event);
     // A parked one comes to its turn by itself, and a dead letter by nobody but an operator.
     return known.parked() ? Receipt.PARKED : inTurn(tx, event, known, repairAfter, effect);
+  }
+
+  /**
+   * Runs the effect if it is the turn of all these events; false, and nothing was done, if it is
+   * not that of every one: then each is to be {@linkplain #receive received} by itself.
+   *
+   * @param events of different aggregates; of one, they are never all in turn
+   * @param effect what they do, in this very transaction; what it throws passes through, and
+   *     nothing is remembered
+   */
+  public boolean receiveAll(Handle tx, List<Event> events, Runnable effect) {
+    long aggregates =
+        events.stream()
+            .map(Event::aggregate)
+            .map(one -> one.type() + '/' + one.id())
+            .distinct()
+            .count();
+    if (aggregates < events.size() || !allInTurn(tx, events)) {
+      return false;
+    }
+    effect.run();
+    Rows.exactly(events.size(), of(TAKE_ALL, tx, events).update(), "inbox");
+    return true;
+  }
+
+  private boolean allInTurn(Handle tx, List<Event> events) {
+    return of(LOCK_AND_LOOK_AT_ALL, tx, events)
+            .set("inbox", LOCKS)
+            .set("every", order == Order.EVERY_VERSION)
+            .one(row -> row.getInt("in_turn"))
+        == events.size();
   }
 
   /** As {@link #receive}, for one that is parked and was claimed. */
@@ -220,6 +296,16 @@ public final class Inbox {
         .set("id", event.aggregate().id())
         .set("eventId", event.id())
         .set("version", version(event));
+  }
+
+  private Sql.Call of(Sql statement, Handle tx, List<Event> events) {
+    return statement
+        .on(tx)
+        .set("consumer", consumer)
+        .set("types", events.stream().map(one -> one.aggregate().type()).toArray(String[]::new))
+        .set("ids", events.stream().map(one -> one.aggregate().id()).toArray(String[]::new))
+        .set("eventIds", events.stream().map(Event::id).toArray(UUID[]::new))
+        .set("versions", events.stream().map(Inbox::version).toArray(Long[]::new));
   }
 
   private static long version(Event event) {

@@ -10,8 +10,14 @@ public final class Rows {
    * @throws IllegalStateException with the subject and the count
    */
   public static void one(int changed, String subject) {
-    if (changed != 1) {
-      throw new IllegalStateException(subject + ": " + changed + " rows changed (expected: 1)");
+    exactly(1, changed, subject);
+  }
+
+  /** As {@link #one}, of so many. */
+  static void exactly(int expected, int changed, String subject) {
+    if (changed != expected) {
+      throw new IllegalStateException(
+          subject + ": " + changed + " rows changed (expected: " + expected + ")");
     }
   }
 }

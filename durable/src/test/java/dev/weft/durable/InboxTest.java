@@ -24,6 +24,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jdbi.v3.core.Handle;
@@ -73,6 +74,68 @@ class InboxTest {
     receive(every, event);
     assertThat(receive(new Inbox("another", Order.EVERY_VERSION), event))
         .isEqualTo(Receipt.APPLIED);
+  }
+
+  @Test
+  void takesInSeveralAtOnce() {
+    receive(every, event("a", 1));
+    List<Event> events = List.of(event("a", 2), event("b", 1), event("c", 1));
+    assertThat(receiveAll(every, events)).isTrue();
+    assertThat(effects()).containsExactly("a v1", "a v2", "b v1", "c v1");
+    assertThat(events)
+        .allSatisfy(event -> assertThat(receive(every, event)).isEqualTo(Receipt.DUPLICATE));
+    assertThat(receive(every, event("a", 3))).isEqualTo(Receipt.APPLIED);
+  }
+
+  @Test
+  void takesInNoneWhereItIsNotTheTurnOfAll() {
+    Event seen = event("seen", 1);
+    receive(every, seen);
+    receive(every, event("ahead", 3));
+    park(every, event("failed", 1), Reason.RETRY);
+    Event twice = event("d", 1);
+    for (Event other :
+        List.of(
+            seen,
+            event("seen", 1),
+            event("d", 2),
+            event("ahead", 1),
+            event("failed", 2),
+            event("a", 2),
+            twice)) {
+      assertThat(receiveAll(every, List.of(event("a", 1), twice, other))).isFalse();
+    }
+    assertThat(receiveAll(some, List.of(event("a", 1), seen))).isFalse();
+    assertThat(effects()).containsExactly("seen v1");
+    assertThat(receiveAll(some, List.of(event("a", 7), event("d", 4)))).isTrue();
+  }
+
+  @Test
+  void thoseWhoTakeInTheSameOnesInAnotherOrderDoNotWaitForEachOther() throws Exception {
+    List<Integer> numbers = IntStream.range(0, 40).boxed().toList();
+    AtomicInteger taken = new AtomicInteger();
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      List<Future<?>> running = new ArrayList<>();
+      for (int process = 0; process < 2; process++) {
+        List<Integer> shuffled = new ArrayList<>(numbers);
+        Collections.shuffle(shuffled);
+        running.add(
+            threads.submit(
+                () -> {
+                  for (long version = 1; version <= 20; version++) {
+                    long now = version;
+                    List<Event> events = shuffled.stream().map(n -> event("a" + n, now)).toList();
+                    if (database.inTransaction(tx -> every.receiveAll(tx, events, () -> {}))) {
+                      taken.incrementAndGet();
+                    }
+                  }
+                }));
+      }
+      for (Future<?> one : running) {
+        one.get(60, TimeUnit.SECONDS);
+      }
+    }
+    assertThat(taken).hasValue(20);
   }
 
   @Test
@@ -324,6 +387,19 @@ class InboxTest {
                 event,
                 LATER,
                 () -> tx.execute("INSERT INTO effect (what) VALUES (?)", EventTables.name(event))));
+  }
+
+  private boolean receiveAll(Inbox inbox, List<Event> events) {
+    return database.inTransaction(
+        tx ->
+            inbox.receiveAll(
+                tx,
+                events,
+                () ->
+                    events.forEach(
+                        event ->
+                            tx.execute(
+                                "INSERT INTO effect (what) VALUES (?)", EventTables.name(event)))));
   }
 
   /** By table, those written by taking the event in. */

@@ -1,6 +1,7 @@
 package dev.weft.events;
 
 import dev.weft.durable.Event;
+import java.util.List;
 import org.jdbi.v3.core.Handle;
 
 /** What a consumer does about an event. */
@@ -15,4 +16,18 @@ public interface EventHandler {
    * UnreadableEventException} makes it one at once.
    */
   void handle(Handle tx, Event event) throws Exception;
+
+  /**
+   * Handles several in one transaction, where the subscription allows it; as if one after the
+   * other. What it locks that other events lock, too, it locks in an order that is always the same.
+   *
+   * <p>Any exception means that each is handled by itself.
+   *
+   * @param events each of another aggregate
+   */
+  default void handleAll(Handle tx, List<Event> events) throws Exception {
+    for (Event event : events) {
+      handle(tx, event);
+    }
+  }
 }

@@ -9,6 +9,7 @@ import io.opentelemetry.api.trace.SpanKind;
 import io.opentelemetry.api.trace.StatusCode;
 import io.opentelemetry.api.trace.Tracer;
 import io.opentelemetry.context.Scope;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.Callable;
@@ -50,15 +51,7 @@ final class EventTrace {
 
   /** Handles the event in the trace of what caused it. */
   <T> T in(Event event, String consumer, Callable<T> handling) throws Exception {
-    Span span =
-        tracer
-            .spanBuilder("process " + event.type())
-            .setSpanKind(SpanKind.CONSUMER)
-            .setParent(TraceLink.of(event.origin().traceparent().orElse("")))
-            .setAttribute("messaging.operation.type", "process")
-            .setAttribute("messaging.consumer.group.name", consumer)
-            .setAttribute("messaging.message.id", event.id().toString())
-            .startSpan();
+    Span span = span(event, consumer);
     try (Scope _ = span.makeCurrent()) {
       return ScopedValue.where(CAUSE, of(event)).call(handling::call);
     } catch (Exception e) {
@@ -67,6 +60,30 @@ final class EventTrace {
     } finally {
       span.end();
     }
+  }
+
+  /** Handles several at once, which is in the trace of each and the cause of nothing. */
+  <T> T inAll(List<Event> events, String consumer, Callable<T> handling) throws Exception {
+    List<Span> spans = events.stream().map(event -> span(event, consumer)).toList();
+    try {
+      return handling.call();
+    } catch (Exception e) {
+      spans.forEach(span -> span.setStatus(StatusCode.ERROR));
+      throw e;
+    } finally {
+      spans.forEach(Span::end);
+    }
+  }
+
+  private Span span(Event event, String consumer) {
+    return tracer
+        .spanBuilder("process " + event.type())
+        .setSpanKind(SpanKind.CONSUMER)
+        .setParent(TraceLink.of(event.origin().traceparent().orElse("")))
+        .setAttribute("messaging.operation.type", "process")
+        .setAttribute("messaging.consumer.group.name", consumer)
+        .setAttribute("messaging.message.id", event.id().toString())
+        .startSpan();
   }
 
   private static Cause of(Event event) {

@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.ThreadLocalRandom;
@@ -47,6 +48,7 @@ final class Subscriber implements EventTransport.Receiver {
   private final Inbox someVersions;
   private final Duration repairAfter;
   private final Runnable parkedChanged;
+  private final Together together;
 
   /**
    * @param repairAfter how long one that is ahead of its turn waits before the missing ones are
@@ -66,11 +68,14 @@ final class Subscriber implements EventTransport.Receiver {
     this.parkedChanged = parkedChanged;
     everyVersion = new Inbox(subscription.consumer(), Order.EVERY_VERSION);
     someVersions = new Inbox(subscription.consumer(), Order.SOME_VERSIONS);
+    together = new Together(subscription.together(), this::takeInAll);
   }
 
   @Override
   public void receive(Event event) throws InterruptedException {
-    takeIn(event, 0, inbox(event)::receive);
+    if (subscription.together() == 1 || !together.takeIn(event)) {
+      takeIn(event, 0, inbox(event)::receive);
+    }
   }
 
   /** Tries one again that is parked and was claimed; says what became of it. */
@@ -121,59 +126,112 @@ final class Subscriber implements EventTransport.Receiver {
     return Optional.empty();
   }
 
-  private Receipt attempt(Event event, Taking taking)
-      throws InterruptedException, TimeoutException, ExecutionException {
-    shared.gate().enter(subscription.priority());
+  /**
+   * Handles all of these in one transaction. Says whether it did; if not, nothing came of it, and
+   * each has to be handled by itself, which also finds out what the failure was and whose.
+   */
+  private boolean takeInAll(List<Event> events) throws InterruptedException {
+    if (events.size() == 1) {
+      Event event = events.getFirst();
+      var _ = takeIn(event, 0, inbox(event)::receive);
+      return true;
+    }
+    Inbox inbox = inbox(events.getFirst());
+    if (!events.stream().allMatch(event -> inbox(event) == inbox)) {
+      return false;
+    }
     try {
-      FailPoint.hit("event.handle.", name(), ".before");
-      // On a thread of its own, which is interrupted at the time-out.
-      FutureTask<Receipt> task =
-          new FutureTask<>(
+      boolean applied =
+          attempt(
               () ->
                   shared
                       .trace()
-                      .in(
-                          event,
+                      .inAll(
+                          events,
                           name(),
                           () ->
                               shared
                                   .database()
                                   .inTransaction(
                                       tx ->
-                                          taking.take(
-                                              tx, event, repairAfter, () -> effect(tx, event)))));
+                                          inbox.receiveAll(tx, events, () -> effect(tx, events)))));
+      if (applied) {
+        events.forEach(event -> shared.metrics().received(name(), event, Receipt.APPLIED));
+      }
+      return applied;
+    } catch (TimeoutException | ExecutionException e) {
+      log.debug("{}: {} events are handled one by one", name(), events.size(), e);
+      return false;
+    }
+  }
+
+  private Receipt attempt(Event event, Taking taking)
+      throws InterruptedException, TimeoutException, ExecutionException {
+    return attempt(
+        () ->
+            shared
+                .trace()
+                .in(
+                    event,
+                    name(),
+                    () ->
+                        shared
+                            .database()
+                            .inTransaction(
+                                tx ->
+                                    taking.take(
+                                        tx,
+                                        event,
+                                        repairAfter,
+                                        () -> effect(tx, List.of(event))))));
+  }
+
+  private <T> T attempt(Callable<T> handling)
+      throws InterruptedException, TimeoutException, ExecutionException {
+    shared.gate().enter(subscription.priority());
+    try {
+      FailPoint.hit("event.handle.", name(), ".before");
+      // On a thread of its own, which is interrupted at the time-out.
+      FutureTask<T> task = new FutureTask<>(handling);
       Thread thread = Thread.ofVirtual().name("handle-" + name()).start(task);
-      Receipt receipt;
+      T result;
       try {
-        receipt = task.get(subscription.timeout().toMillis(), TimeUnit.MILLISECONDS);
+        result = task.get(subscription.timeout().toMillis(), TimeUnit.MILLISECONDS);
       } catch (TimeoutException | InterruptedException e) {
         thread.interrupt();
         throw e;
       }
       FailPoint.hit("event.handle.", name(), ".after-commit");
-      return receipt;
+      return result;
     } finally {
       shared.gate().leave();
     }
   }
 
-  private void effect(Handle tx, Event event) {
-    handle(tx, event);
+  private void effect(Handle tx, List<Event> events) {
+    handle(tx, events.stream().map(this::throughMiddleware).filter(this::isWanted).toList());
     FailPoint.hit("event.handle.", name(), ".before-commit");
   }
 
-  private void handle(Handle tx, Event event) {
-    Event seen = throughMiddleware(event);
+  private boolean isWanted(Event seen) {
     if (!subscription.wants(seen.type()) || !subscription.filter().test(seen)) {
-      return;
+      return false;
     }
     if (seen.schemaVersion() < 1 || seen.schemaVersion() > subscription.schemaVersionMax()) {
       throw new UnreadableEventException(
           "schema version %d (understood: up to %d)"
               .formatted(seen.schemaVersion(), subscription.schemaVersionMax()));
     }
+    return true;
+  }
+
+  private void handle(Handle tx, List<Event> seen) {
     try {
-      handler.handle(tx, seen);
+      if (seen.size() == 1) {
+        handler.handle(tx, seen.getFirst());
+      } else if (!seen.isEmpty()) {
+        handler.handleAll(tx, seen);
+      }
     } catch (RuntimeException e) {
       throw e;
     } catch (InterruptedException e) {

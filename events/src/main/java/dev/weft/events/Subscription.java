@@ -22,6 +22,8 @@ import java.util.function.Predicate;
  * @param timeout of one attempt, its transaction included
  * @param schemaVersionMax the newest version the handler understands; events of a newer one are
  *     parked
+ * @param together so many events at most, each of another aggregate, are handled in one transaction
+ *     when they wait at the same time: {@link EventHandler#handleAll}
  */
 public record Subscription(
     String consumer,
@@ -32,7 +34,8 @@ public record Subscription(
     int priority,
     Duration timeout,
     RetryPolicy retries,
-    int schemaVersionMax) {
+    int schemaVersionMax,
+    int together) {
 
   public Subscription {
     types = List.copyOf(types);
@@ -42,11 +45,14 @@ public record Subscription(
     if (!timeout.isPositive()) {
       throw new IllegalArgumentException("timeout: " + timeout + " (expected: > 0)");
     }
+    if (together < 1) {
+      throw new IllegalArgumentException("together: " + together + " (expected: > 0)");
+    }
   }
 
   /**
    * All events of these types from the first one on: every one of them, at priority 0, 5 s for an
-   * attempt, {@link RetryPolicy#DEFAULT}, schema version 1.
+   * attempt, {@link RetryPolicy#DEFAULT}, schema version 1, each by itself.
    */
   public static Subscription of(String consumer, String source, String... types) {
     return new Subscription(
@@ -58,18 +64,37 @@ public record Subscription(
         0,
         Duration.ofSeconds(5),
         RetryPolicy.DEFAULT,
+        1,
         1);
   }
 
   /** For a consumer that is new: only what happens from now on. Gaps are not noticed. */
   public Subscription fromNowOn() {
     return new Subscription(
-        consumer, source, types, Start.END, filter, priority, timeout, retries, schemaVersionMax);
+        consumer,
+        source,
+        types,
+        Start.END,
+        filter,
+        priority,
+        timeout,
+        retries,
+        schemaVersionMax,
+        together);
   }
 
   public Subscription where(Predicate<Event> wanted) {
     return new Subscription(
-        consumer, source, types, start, wanted, priority, timeout, retries, schemaVersionMax);
+        consumer,
+        source,
+        types,
+        start,
+        wanted,
+        priority,
+        timeout,
+        retries,
+        schemaVersionMax,
+        together);
   }
 
   public Subscription priority(int higherComesFirst) {
@@ -82,22 +107,50 @@ public record Subscription(
         higherComesFirst,
         timeout,
         retries,
-        schemaVersionMax);
+        schemaVersionMax,
+        together);
   }
 
   public Subscription within(Duration attempt) {
     return new Subscription(
-        consumer, source, types, start, filter, priority, attempt, retries, schemaVersionMax);
+        consumer,
+        source,
+        types,
+        start,
+        filter,
+        priority,
+        attempt,
+        retries,
+        schemaVersionMax,
+        together);
   }
 
   public Subscription retries(RetryPolicy policy) {
     return new Subscription(
-        consumer, source, types, start, filter, priority, timeout, policy, schemaVersionMax);
+        consumer,
+        source,
+        types,
+        start,
+        filter,
+        priority,
+        timeout,
+        policy,
+        schemaVersionMax,
+        together);
   }
 
   public Subscription schemaVersionsUpTo(int version) {
     return new Subscription(
-        consumer, source, types, start, filter, priority, timeout, retries, version);
+        consumer, source, types, start, filter, priority, timeout, retries, version, together);
+  }
+
+  /**
+   * For a handler whose transaction takes in several events at little more cost than one, and that
+   * says none: what it said would have no cause.
+   */
+  public Subscription together(int most) {
+    return new Subscription(
+        consumer, source, types, start, filter, priority, timeout, retries, schemaVersionMax, most);
   }
 
   /** Whether the consumer gets every event of such an aggregate, from its first one on. */

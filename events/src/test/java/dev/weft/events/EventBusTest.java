@@ -1,5 +1,6 @@
 package dev.weft.events;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.awaitility.Awaitility.await;
@@ -14,12 +15,18 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jdbi.v3.core.Handle;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -70,6 +77,98 @@ class EventBusTest extends EventFixture {
     awaitSeen(1);
     assertThat(seen.getFirst().content().schema()).isEqualTo("google.protobuf.StringValue+two");
     assertThat(seen.getFirst().aggregate().id()).isEqualTo("a");
+  }
+
+  @Test
+  void eventsThatWaitAtTheSameTimeShareATransactionAndEachHasOneEffect() throws Exception {
+    Several handler = new Several(Set.of());
+    bringWhileOneIsHandled(handler, "b", "c", "d");
+
+    assertThat(handler.together).containsExactly(List.of("b", "c", "d"));
+    assertThat(effects()).hasSize(4).allSatisfy((_, seen) -> assertThat(seen).containsExactly(1L));
+  }
+
+  @Test
+  void oneThatFailsDoesNotTakeThoseAlongThatSharedItsTransaction() throws Exception {
+    Several handler = new Several(Set.of("c"));
+    bringWhileOneIsHandled(handler, "b", "c", "d");
+
+    assertThat(handler.together).containsExactly(List.of("b", "c", "d"));
+    assertThat(effects()).containsOnlyKeys("a", "b", "d");
+    assertThat(parked()).isEqualTo(Map.of(Reason.RETRY, 1L));
+  }
+
+  @Test
+  void oneThatComesAgainAmongOthersHasNoSecondEffect() throws Exception {
+    Several handler = new Several(Set.of());
+    bringWhileOneIsHandled(handler, "b", "c", "a");
+
+    assertThat(effects()).hasSize(3).allSatisfy((_, seen) -> assertThat(seen).containsExactly(1L));
+    assertThat(parked()).isEmpty();
+  }
+
+  /** Events of these aggregates arrive while the handler is at one of "a". */
+  private void bringWhileOneIsHandled(Several handler, String... names) throws Exception {
+    Set.of(names).forEach(name -> publish(name, "shop.order.created"));
+    if (!Set.of(names).contains("a")) {
+      publish("a", "shop.order.created");
+    }
+    await().until(() -> log.store().last() == total());
+    Map<String, Event> events =
+        log.store().read(0, total()).stream()
+            .collect(Collectors.toMap(event -> event.aggregate().id(), event -> event));
+    Subscriber subscriber = subscriber(consumer, all().together(16), handler);
+    List<Thread> bringers = new ArrayList<>();
+    for (String name : Stream.concat(Stream.of("a"), Stream.of(names)).toList()) {
+      Thread bringer =
+          Thread.ofVirtual()
+              .start(
+                  () -> {
+                    try {
+                      subscriber.receive(requireNonNull(events.get(name)));
+                    } catch (InterruptedException e) {
+                      Thread.currentThread().interrupt();
+                    }
+                  });
+      bringers.add(bringer);
+      if (name.equals("a") && bringers.size() == 1) {
+        assertThat(handler.begun.await(30, TimeUnit.SECONDS)).isTrue();
+      } else {
+        await().until(() -> bringer.getState() == Thread.State.WAITING);
+      }
+    }
+    handler.goOn.countDown();
+    for (Thread one : bringers) {
+      assertThat(one.join(Duration.ofSeconds(30))).isTrue();
+    }
+  }
+
+  /** Notes which events it gets together; waits with the first one. */
+  private final class Several implements EventHandler {
+    final CountDownLatch begun = new CountDownLatch(1);
+    final CountDownLatch goOn = new CountDownLatch(1);
+    final List<List<String>> together = new CopyOnWriteArrayList<>();
+    private final Set<String> failing;
+
+    Several(Set<String> failing) {
+      this.failing = failing;
+    }
+
+    @Override
+    public void handle(Handle tx, Event event) throws InterruptedException {
+      begun.countDown();
+      goOn.await();
+      effect(tx, event);
+      if (failing.contains(event.aggregate().id())) {
+        throw new IllegalStateException("fails");
+      }
+    }
+
+    @Override
+    public void handleAll(Handle tx, List<Event> events) throws Exception {
+      together.add(events.stream().map(event -> event.aggregate().id()).toList());
+      EventHandler.super.handleAll(tx, events);
+    }
   }
 
   @Test

@@ -14,6 +14,7 @@ import dev.weft.mesh.UuidText;
 import dev.weft.shop.event.v1.OrderEvent;
 import dev.weft.shop.event.v1.OrderFacts;
 import java.time.Instant;
+import java.util.List;
 import org.jdbi.v3.core.Handle;
 
 /**
@@ -28,6 +29,9 @@ final class OrderProjection implements EventHandler {
 
   /** Making the view anew reads the log itself, past the subscription. */
   private static final int SCHEMA_VERSION_MAX = 1;
+
+  /** One for each lane: more never wait at the same time. */
+  private static final int TOGETHER = Event.BUCKETS;
 
   private final Database database;
   private final OrderViewStore view;
@@ -46,13 +50,19 @@ final class OrderProjection implements EventHandler {
   /** Of which events, and how. */
   static Subscription subscription() {
     return Subscription.of(CONSUMER, OrderServer.NAME, OrderEvents.ALL)
-        .schemaVersionsUpTo(SCHEMA_VERSION_MAX);
+        .schemaVersionsUpTo(SCHEMA_VERSION_MAX)
+        .together(TOGETHER);
   }
 
   @Override
   public void handle(Handle tx, Event event) {
-    OrderChange change = change(event);
-    view.joinAndApply(tx, change);
+    handleAll(tx, List.of(event));
+  }
+
+  @Override
+  public void handleAll(Handle tx, List<Event> events) {
+    List<OrderChange> changes = events.stream().map(OrderProjection::change).toList();
+    view.joinAndApply(tx, changes);
     database.afterCommit(moved::ring);
   }
 

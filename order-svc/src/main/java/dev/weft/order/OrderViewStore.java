@@ -5,10 +5,10 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
-import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.statement.SqlStatement;
 import org.jspecify.annotations.Nullable;
@@ -36,38 +36,47 @@ final class OrderViewStore {
   /** Holds off that another generation takes the place of this one until the transaction ends. */
   private static final Sql JOIN = Sql.of("SELECT pg_advisory_xact_lock_shared" + LOCK);
 
-  // The counts are in order, so that all who move orders of a user lock them in the same one.
+  // The counts are in order, so that all who move orders of the same users lock them in the same
+  // one.
   private static final Sql APPLY =
       Sql.of(
           """
           WITH target AS (
             SELECT coalesce(nullif(:generation, 0), live) AS generation FROM order_view_state),
+          said AS (
+            SELECT * FROM unnest(:orderIds, :eventVersions, :eventIds, :types, :states, :reasons,
+              :versions, :times::timestamptz[], :userIds, :paymentIds, :minors, :currencies,
+              :createTimes::timestamptz[], :updateTimes::timestamptz[])
+              AS s (order_id, event_version, event_id, type, state, cancel_reason, version,
+                change_time, user_id, payment_id, total_minor, currency, create_time,
+                update_time)),
           before AS (
-            SELECT v.state FROM order_view v JOIN target USING (generation)
-             WHERE v.order_id = :orderId),
+            SELECT v.order_id, v.state FROM order_view v JOIN target USING (generation)
+             WHERE v.order_id = ANY (:orderIds)),
           told AS (
             INSERT INTO order_view_change (generation, order_id, event_version, event_id, type,
               state, cancel_reason, version, change_time)
-            SELECT generation, :orderId, :eventVersion, :eventId, :type, :state, :reason, :version,
-                   :time FROM target
+            SELECT generation, order_id, event_version, event_id, type, state, cancel_reason,
+                   version, change_time FROM target, said
             ON CONFLICT DO NOTHING),
           moved AS (
             INSERT INTO order_view AS v (generation, order_id, user_id, state, cancel_reason,
               payment_id, total_minor, currency, version, event_version, create_time, update_time)
-            SELECT generation, :orderId, :userId, :state, :reason, :paymentId, :minor,
-                   :currency, :version, :eventVersion, :createTime, :updateTime FROM target
+            SELECT generation, order_id, user_id, state, cancel_reason, payment_id, total_minor,
+                   currency, version, event_version, create_time, update_time FROM target, said
             ON CONFLICT (generation, order_id) DO UPDATE
               SET state = excluded.state, cancel_reason = excluded.cancel_reason,
                   payment_id = excluded.payment_id, version = excluded.version,
                   event_version = excluded.event_version, update_time = excluded.update_time
               WHERE v.event_version < excluded.event_version
-            RETURNING v.generation)
+            RETURNING v.generation, v.order_id)
           INSERT INTO order_view_count AS c (generation, user_id, state, orders)
-          SELECT moved.generation, :userId, s.state, sum(s.n)
-            FROM moved, (SELECT :state::text AS state, 1 AS n
-                         UNION ALL SELECT state, -1 FROM before) s
-           GROUP BY moved.generation, s.state HAVING sum(s.n) <> 0
-           ORDER BY s.state
+          SELECT moved.generation, said.user_id, s.state, sum(s.n)
+            FROM moved JOIN said USING (order_id) LEFT JOIN before USING (order_id),
+                 LATERAL (VALUES (said.state, 1), (before.state, -1)) s (state, n)
+           WHERE s.state IS NOT NULL
+           GROUP BY moved.generation, said.user_id, s.state HAVING sum(s.n) <> 0
+           ORDER BY said.user_id, s.state
           ON CONFLICT (generation, user_id, state)
             DO UPDATE SET orders = c.orders + excluded.orders
           """);
@@ -103,31 +112,49 @@ final class OrderViewStore {
    * @param generation in this one; they count from 1
    */
   void apply(Handle tx, int generation, OrderChange change) {
-    apply(APPLY.on(tx), generation, change);
+    apply(APPLY.on(tx), generation, List.of(change));
   }
 
-  /** As {@link #apply(Handle, int, OrderChange)}, having joined, in the one that is read. */
-  void joinAndApply(Handle tx, OrderChange change) {
-    apply(JOIN_AND_APPLY.on(tx), 0, change);
+  /**
+   * As {@link #apply}, having joined, in the one that is read.
+   *
+   * @param changes of different orders
+   */
+  void joinAndApply(Handle tx, List<OrderChange> changes) {
+    apply(JOIN_AND_APPLY.on(tx), 0, changes);
   }
 
-  private static void apply(Sql.Call call, int generation, OrderChange change) {
+  private static void apply(Sql.Call call, int generation, List<OrderChange> changes) {
     call.set("generation", generation)
-        .set("orderId", change.orderId())
-        .set("eventVersion", change.eventVersion())
-        .set("eventId", change.eventId())
-        .set("type", change.type())
-        .set("state", change.state().name())
-        .set("reason", change.shownReason().map(CancelReason::name).orElse(null))
-        .set("version", change.version())
-        .set("time", change.time().atOffset(ZoneOffset.UTC))
-        .set("userId", change.userId())
-        .set("paymentId", change.paymentId().orElse(null))
-        .set("minor", change.total().minor())
-        .set("currency", change.total().currency())
-        .set("createTime", change.createTime().atOffset(ZoneOffset.UTC))
-        .set("updateTime", change.updateTime().atOffset(ZoneOffset.UTC))
+        .set("orderIds", uuids(changes, OrderChange::orderId))
+        .set("eventVersions", longs(changes, OrderChange::eventVersion))
+        .set("eventIds", uuids(changes, OrderChange::eventId))
+        .set("types", texts(changes, OrderChange::type))
+        .set("states", texts(changes, change -> change.state().name()))
+        .set("reasons", texts(changes, change -> change.shownReason().map(Enum::name).orElse(null)))
+        .set("versions", longs(changes, OrderChange::version))
+        .set("times", texts(changes, change -> change.time().toString()))
+        .set("userIds", uuids(changes, OrderChange::userId))
+        .set("paymentIds", uuids(changes, change -> change.paymentId().orElse(null)))
+        .set("minors", longs(changes, change -> change.total().minor()))
+        .set("currencies", texts(changes, change -> change.total().currency()))
+        .set("createTimes", texts(changes, change -> change.createTime().toString()))
+        .set("updateTimes", texts(changes, change -> change.updateTime().toString()))
         .update();
+  }
+
+  private static UUID[] uuids(
+      List<OrderChange> changes, Function<OrderChange, @Nullable UUID> value) {
+    return changes.stream().map(value).toArray(UUID[]::new);
+  }
+
+  private static String[] texts(
+      List<OrderChange> changes, Function<OrderChange, @Nullable String> value) {
+    return changes.stream().map(value).toArray(String[]::new);
+  }
+
+  private static Long[] longs(List<OrderChange> changes, Function<OrderChange, Long> value) {
+    return changes.stream().map(value).toArray(Long[]::new);
   }
 
   /**

@@ -21,11 +21,20 @@ import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -70,8 +79,8 @@ final class OrderProjectionTest {
     events.stream().filter(_ -> random.nextBoolean()).forEach(deliveries::add);
     events.stream().filter(_ -> random.nextInt(4) == 0).forEach(deliveries::add);
     Collections.shuffle(deliveries, random);
-    for (Event event : deliveries) {
-      database.inTransactionVoid(tx -> instance.projection.handle(tx, event));
+    for (List<Event> some : together(deliveries, random)) {
+      database.inTransactionVoid(tx -> instance.projection.handleAll(tx, some));
     }
 
     assertThat(ViewRows.differencesFromOrders(database)).isEmpty();
@@ -79,6 +88,70 @@ final class OrderProjectionTest {
     assertThat(live).filteredOn(row -> row.startsWith("change ")).hasSize(said);
     ViewRows.rebuild(instance);
     assertThat(ViewRows.of(database)).isEqualTo(live);
+  }
+
+  @Test
+  void severalAtOnceDoNotWaitInACircleForThoseOfTheSameUsersInAnotherOrder() throws Exception {
+    List<UUID> users = Stream.generate(UUID::randomUUID).limit(9).toList();
+    for (int i = 0; i < 3; i++) {
+      users.forEach(this::placed);
+    }
+    List<Event> events = log(27);
+    database.inTransactionVoid(tx -> instance.projection.handleAll(tx, events.subList(0, 9)));
+    CountDownLatch held = new CountDownLatch(1);
+    CountDownLatch go = new CountDownLatch(1);
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      // Until both have what they lock before it.
+      Future<?> holder = threads.submit(() -> hold(users.get(4), held, go));
+      held.await();
+      List<Future<?>> both =
+          Stream.of(events.subList(9, 18), events.subList(18, 27).reversed())
+              .<Future<?>>map(some -> threads.submit(() -> takeInOnce(some)))
+              .toList();
+      await().until(() -> waiting() == 2);
+      go.countDown();
+      for (Future<?> one : both) {
+        one.get(60, TimeUnit.SECONDS);
+      }
+      holder.get(60, TimeUnit.SECONDS);
+    }
+    assertThat(ViewRows.differencesFromOrders(database)).isEmpty();
+  }
+
+  private void hold(UUID user, CountDownLatch held, CountDownLatch go) {
+    database.inTransactionVoid(
+        tx -> {
+          tx.execute("UPDATE order_view_count SET orders = orders WHERE user_id = ?", user);
+          held.countDown();
+          try {
+            go.await();
+          } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+          }
+        });
+  }
+
+  private int waiting() {
+    return database.read(
+        tx ->
+            tx.createQuery(
+                    """
+                    SELECT count(*) FROM pg_stat_activity
+                     WHERE datname = current_database() AND wait_event_type = 'Lock'
+                    """)
+                .mapTo(Integer.class)
+                .one());
+  }
+
+  /** In one attempt, however long it waits: a transaction that loses a deadlock runs again. */
+  private void takeInOnce(List<Event> events) {
+    AtomicInteger attempts = new AtomicInteger();
+    database.inTransactionVoid(
+        tx -> {
+          assertThat(attempts.incrementAndGet()).isEqualTo(1);
+          tx.execute("SET LOCAL lock_timeout = '20s'; SET LOCAL statement_timeout = '20s'");
+          instance.projection.handleAll(tx, events);
+        });
   }
 
   @Test
@@ -145,6 +218,23 @@ final class OrderProjectionTest {
     }
     assertThatThrownBy(() -> OrderProjection.change(event(id, known, 2)))
         .isInstanceOf(UnreadableEventException.class);
+  }
+
+  /** In their order, in parts of different orders. */
+  private static List<List<Event>> together(List<Event> events, Random random) {
+    List<List<Event>> parts = new ArrayList<>();
+    List<Event> part = new ArrayList<>();
+    Set<String> orders = new HashSet<>();
+    for (Event event : events) {
+      if (random.nextInt(6) == 0 || !orders.add(event.aggregate().id())) {
+        parts.add(part);
+        part = new ArrayList<>();
+        orders = new HashSet<>(Set.of(event.aggregate().id()));
+      }
+      part.add(event);
+    }
+    parts.add(part);
+    return parts;
   }
 
   /** Some life of an order; says how many events it said. */
