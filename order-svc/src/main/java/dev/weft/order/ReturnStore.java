@@ -1,10 +1,18 @@
 package dev.weft.order;
 
+import dev.weft.durable.Sql;
 import java.util.UUID;
 import org.jdbi.v3.core.Handle;
 
 /** The SQL of what comes back of confirmed orders. */
 final class ReturnStore {
+  // Asked for every order, and hardly ever so.
+  private static final Sql MONEY_IS_BACK =
+      Sql.of(
+          """
+          SELECT EXISTS (SELECT FROM order_return WHERE order_id = :id AND money_back) AS back
+          """);
+
   /** Notes that an order's money or goods are back; says whether both are by now. */
   boolean note(Handle tx, UUID orderId, boolean money, boolean goods) {
     return tx.createQuery(
@@ -25,10 +33,6 @@ final class ReturnStore {
 
   /** Whether all of the order's money is back. */
   boolean moneyIsBack(Handle tx, UUID orderId) {
-    return tx.createQuery(
-            "SELECT EXISTS (SELECT FROM order_return WHERE order_id = :id AND money_back)")
-        .bind("id", orderId)
-        .mapTo(Boolean.class)
-        .one();
+    return MONEY_IS_BACK.on(tx).set("id", orderId).one(row -> row.getBoolean("back"));
   }
 }
