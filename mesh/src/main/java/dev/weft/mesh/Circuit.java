@@ -41,7 +41,7 @@ final class Circuit {
 
   private final String target;
   private final Pause pause;
-  private final Runnable beforeProbes;
+  private final Runnable reconnect;
   private final CircuitBreaker<Attempt> breaker;
   private final CircuitBreaker<Attempt> slowness;
   private final AtomicInteger openings = new AtomicInteger();
@@ -52,13 +52,13 @@ final class Circuit {
           CircuitBreaker.State.CLOSED, new LongAdder());
 
   /**
-   * @param beforeProbes called when probes are about to be let through, such as to connect again at
-   *     once
+   * @param reconnect ends the wait before the next attempt to connect: called when probes are about
+   *     to be let through, and when there is a new instance
    */
-  Circuit(String target, Pause pause, Runnable beforeProbes) {
+  Circuit(String target, Pause pause, Runnable reconnect) {
     this.target = target;
     this.pause = pause;
-    this.beforeProbes = beforeProbes;
+    this.reconnect = reconnect;
     this.breaker =
         CircuitBreaker.<Attempt>builder()
             // Failsafe counts every exception unless told which; here a result says all.
@@ -100,10 +100,16 @@ final class Circuit {
     }
   }
 
-  /** There is an instance that was not there before: whatever is known of the others, try it. */
+  /**
+   * There is an instance that was not there before: whatever is known of the others, try it. It may
+   * be one that is back at its old address, which gRPC would go on waiting to connect to, longer
+   * the longer it was away, and up to two minutes.
+   */
   void newInstance() {
     if (breaker.isOpen()) {
       breaker.halfOpen();
+    } else {
+      reconnect.run();
     }
   }
 
@@ -163,7 +169,7 @@ final class Circuit {
   private void halfOpened() {
     turned(CircuitBreaker.State.HALF_OPEN);
     log.info("circuit to {} lets {} probes through", target, PROBES);
-    beforeProbes.run();
+    reconnect.run();
   }
 
   private void closed() {

@@ -5,13 +5,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import java.time.Duration;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 class CircuitTest {
   private static final Duration FIRST = Duration.ofSeconds(5);
 
+  private final AtomicInteger reconnects = new AtomicInteger();
   private final Circuit circuit =
-      new Circuit("echo-svc", new Circuit.Pause(FIRST, Duration.ofMinutes(1)), () -> {});
+      new Circuit(
+          "echo-svc", new Circuit.Pause(FIRST, Duration.ofMinutes(1)), reconnects::incrementAndGet);
 
   @Test
   void staysOpenNoLongerWhenTheLastOfTwentyAttemptsWentWell() {
@@ -25,6 +28,23 @@ class CircuitTest {
 
     assertThat(circuit.number()).isEqualTo(1);
     assertThat(circuit.refusesFor()).isBetween(Duration.ofSeconds(4), Duration.ofSeconds(6));
+  }
+
+  /** Few calls, or only a stream, do not open the circuit to one that was away for minutes. */
+  @Test
+  void connectsToANewInstanceAtOnceWhetherItIsOpenOrNot() {
+    circuit.newInstance();
+    assertThat(reconnects).hasValue(1);
+    assertThat(circuit.number()).isZero();
+
+    for (int i = 0; i < 20; i++) {
+      ends(Status.UNAVAILABLE);
+    }
+    assertThat(circuit.number()).isEqualTo(1);
+
+    circuit.newInstance();
+    assertThat(reconnects).hasValue(2);
+    assertThat(circuit.number()).isEqualTo(2);
   }
 
   private void ends(Status status) {
