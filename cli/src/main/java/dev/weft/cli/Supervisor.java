@@ -28,7 +28,9 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -54,6 +56,9 @@ final class Supervisor implements AutoCloseable {
   private final Probe probe;
   private final Map<String, Child> children = new LinkedHashMap<>();
   private final Object stateFile = new Object();
+  // Held while it starts; nothing is started by whoever comes after closing.
+  private final ReentrantLock starting = new ReentrantLock();
+  private final Object launching = new Object();
   private final CountDownLatch stopped = new CountDownLatch(1);
   private @Nullable FileLock lock;
   private @Nullable LocalPostgres postgres;
@@ -69,8 +74,20 @@ final class Supervisor implements AutoCloseable {
     this.probe = new Probe(http, programs);
   }
 
-  /** Starts everything and returns when the first order can be placed. */
+  /**
+   * Starts everything and returns when the first order can be placed; {@link Trouble} once it is
+   * {@linkplain #close closed}.
+   */
   DemoData.Accounts start() {
+    starting.lock();
+    try {
+      return startAll();
+    } finally {
+      starting.unlock();
+    }
+  }
+
+  private DemoData.Accounts startAll() {
     lock = lock();
     Thread.ofVirtual().name("folder").start(this::watchFolder);
     clearLeftovers();
@@ -131,13 +148,13 @@ final class Supervisor implements AutoCloseable {
 
   /**
    * Stops the edge first, so that nothing new comes in; then the services, which may need each
-   * other for what still runs; then what only they used. Returns when all of it has ended, also to
-   * whoever calls it while another does.
+   * other for what still runs; then what only they used. Returns when all of it has ended, a start
+   * too that it came into, also to whoever calls it while another does.
    */
   @Override
   public void close() {
     boolean first;
-    synchronized (this) {
+    synchronized (launching) {
       first = !closing;
       closing = true;
     }
@@ -168,10 +185,27 @@ final class Supervisor implements AutoCloseable {
     stop(List.of(EDGE), began);
     stop(SERVICES, began);
     stop(List.of(CARD_NETWORK, DATABASE, REGISTRY), began);
-    closeDatabase();
-    if (lock != null) {
-      ready = false;
-      writeState();
+    boolean startEnded = awaitStartEnded();
+    try {
+      closeDatabase();
+      if (lock != null) {
+        ready = false;
+        writeState();
+      }
+    } finally {
+      if (startEnded) {
+        starting.unlock();
+      }
+    }
+  }
+
+  // It would write into a folder that may be deleted next.
+  private boolean awaitStartEnded() {
+    try {
+      return starting.tryLock(STOP_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
     }
   }
 
@@ -264,9 +298,7 @@ final class Supervisor implements AutoCloseable {
       var server = LocalPostgres.prepare(dir.folder("postgres"), programs.port(DATABASE));
       postgres = server;
       launch(programs.database(server));
-      server.awaitReady(READY_LIMIT);
-      child(DATABASE, Child::ready);
-      console.ready(DATABASE);
+      awaitReady(DATABASE);
       return server.provision(SERVICES.stream().map(Supervisor::database).toList());
     } catch (LocalPostgresException e) {
       throw new Trouble("PostgreSQL: " + e.getMessage());
@@ -279,20 +311,21 @@ final class Supervisor implements AutoCloseable {
 
   private void launch(ProcessSpec spec) {
     var child = new Child(spec, new LogFile(dir.log(spec.name())), new Events());
-    synchronized (children) {
-      children.put(spec.name(), child);
+    synchronized (launching) {
+      insistOnGoingOn();
+      synchronized (children) {
+        children.put(spec.name(), child);
+      }
+      child.start();
     }
-    child.start();
     writeState();
   }
 
   private void awaitReady(String name) {
     long end = System.nanoTime() + READY_LIMIT.toNanos();
-    while (!probe.answers(name)) {
+    while (!answers(name)) {
       Child process = child(name);
-      if (closing) {
-        throw new Trouble("stopped before everything was ready");
-      }
+      insistOnGoingOn();
       if (process != null && process.restarts() > 2) {
         throw failed(name, "keeps ending at start-up");
       }
@@ -303,6 +336,16 @@ final class Supervisor implements AutoCloseable {
     }
     child(name, Child::ready);
     console.ready(name);
+  }
+
+  private void insistOnGoingOn() {
+    if (closing) {
+      throw new Trouble("stopped before everything was ready");
+    }
+  }
+
+  private boolean answers(String name) {
+    return name.equals(DATABASE) ? databaseAnswers() : probe.answers(name);
   }
 
   private Trouble failed(String name, String what) {
@@ -323,7 +366,7 @@ final class Supervisor implements AutoCloseable {
     var watch =
         new ReadinessWatch(
             this::all,
-            name -> name.equals(DATABASE) ? databaseAnswers() : probe.answers(name),
+            this::answers,
             name -> name.equals(DATABASE) ? databaseAnswers() : probe.stillAnswers(name));
     try {
       for (int look = 0; !closing; look++) {
