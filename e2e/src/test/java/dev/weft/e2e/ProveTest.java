@@ -9,11 +9,11 @@ import org.junit.jupiter.api.Test;
 @BesideSharedWeft
 final class ProveTest {
   /**
-   * Crashes of four processes: at the door, on both sides of the capture, on the way back, and of a
-   * service that has handled an event and not said so.
+   * Crashes of three processes: at the door, after the capture, and of a service that has handled
+   * an event and not said so. CI has more of them on a line of its own.
    */
   private static final String SLICE =
-      "accept/answered|capture/(before-call|network-committed)|void/received|money-owed/consumed";
+      "accept/answered|capture/network-committed|money-owed/consumed";
 
   @Test
   void everyPromiseHoldsThroughCrashesAtChosenPoints() {
@@ -21,7 +21,7 @@ final class ProveTest {
 
     assertThat(proof.exitCode()).as(proof.all()).isZero();
     assertThat(proof.out())
-        .contains("PROVED: every promise held.", "5 of 104 cells")
+        .contains("PROVED: every promise held.", "3 of 104 cells")
         .doesNotContain("BAD");
   }
 }
