@@ -8,7 +8,6 @@ import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Descriptors.FieldDescriptor.JavaType;
 import com.google.protobuf.Descriptors.OneofDescriptor;
 import com.google.protobuf.WireFormat;
-import java.util.Arrays;
 import java.util.Base64;
 import org.jspecify.annotations.Nullable;
 
@@ -59,13 +58,13 @@ final class FieldPlan {
   final int oneof;
 
   /** {@code "jsonName":} */
-  final byte[] label;
+  final Label label;
 
   /** What is printed when it is not set; of a message only its label. */
   final byte[] absent;
 
   /** Both, of a field with a default. */
-  final byte[] absentMember;
+  final Label absentMember;
 
   private final @Nullable MessagePlan message;
   private final @Nullable EnumPlan values;
@@ -97,10 +96,9 @@ final class FieldPlan {
         (message != null && message.form == Form.VALUE) || (values != null && values.isNull);
     OneofDescriptor realOneof = field.getRealContainingOneof();
     oneof = realOneof == null ? -1 : realOneof.getIndex();
-    label = JsonBytes.label(jsonName);
+    label = Label.of(jsonName);
     absent = list ? ascii("[]") : map ? ascii("{}") : absentValue(field);
-    absentMember = Arrays.copyOf(label, label.length + absent.length);
-    System.arraycopy(absent, 0, absentMember, label.length, absent.length);
+    absentMember = label.with(absent);
   }
 
   /** The plan of its type, which must be a message. */

@@ -10,8 +10,8 @@ import java.util.List;
  * since ever and for ever, so here they are places in their plans.
  */
 final class FormsToJson {
-  private static final byte[] TYPE = JsonBytes.label("@type");
-  private static final byte[] VALUE = JsonBytes.label("value");
+  private static final Label TYPE = Label.of("@type");
+  private static final Label VALUE = Label.of("value");
 
   private final WireToJson printer;
   private final JsonBytes out;
@@ -21,6 +21,41 @@ final class FormsToJson {
     this.printer = printer;
     this.out = out;
     this.spans = spans;
+  }
+
+  /**
+   * Prints a time whose seconds and nanoseconds stand in this order and once at most, as every
+   * writer has them: then nothing has to be noted first.
+   *
+   * @return false, with nothing printed, for any other message
+   */
+  boolean printTime(MessagePlan type, int start, int end) {
+    if (type.form != Form.TIMESTAMP && type.form != Form.DURATION) {
+      return false;
+    }
+    WireInput in = printer.in();
+    in.at = start;
+    in.end = end;
+    long seconds = next(in, type.fields[0]);
+    int nanos = (int) next(in, type.fields[1]);
+    if (in.more()) {
+      return false;
+    }
+    if (type.form == Form.TIMESTAMP) {
+      TimeText.printTimestamp(seconds, nanos, out);
+    } else {
+      TimeText.printDuration(seconds, nanos, out);
+    }
+    return true;
+  }
+
+  /** The number that is next if it is this field's, and 0 if it is not there. */
+  private static long next(WireInput in, FieldPlan field) {
+    if (!in.more() || in.bytes[in.at] != field.tag) {
+      return 0;
+    }
+    in.at++;
+    return in.varint();
   }
 
   /** Prints the message whose fields are noted in this part. */

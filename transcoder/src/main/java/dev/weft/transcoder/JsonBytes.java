@@ -28,7 +28,9 @@ final class JsonBytes {
   /** Thousandths up to ten millions: from there on a double is printed with an exponent. */
   private static final long SHORT_MAX = 10_000_000_000L;
 
+  private static final int WORD = Long.BYTES;
   private static final long ONES = 0x0101_0101_0101_0101L;
+  private static final long SPACES = 0x2020_2020_2020_2020L;
   private static final long HIGHS = 0x8080_8080_8080_8080L;
 
   private byte[] bytes;
@@ -76,16 +78,6 @@ final class JsonBytes {
     return bytes[place];
   }
 
-  /** A member's name as it is printed before its value, with the comma after another member. */
-  static byte[] label(String name) {
-    JsonBytes out = new JsonBytes(name.length() + 4);
-    byte[] text = name.getBytes(UTF_8);
-    out.octet(',');
-    out.text(text, 0, text.length, true);
-    out.octet(':');
-    return out.toByteArray();
-  }
-
   void octet(int c) {
     room(1);
     bytes[size++] = (byte) c;
@@ -97,12 +89,18 @@ final class JsonBytes {
     size += text.length;
   }
 
-  /** A member's label; of the first member without its comma. */
-  void label(byte[] label, boolean first) {
+  /**
+   * A member's label; of the first member without its comma. By words: mostly there are two, and
+   * copying those costs less than a call that copies.
+   */
+  void label(Label label, boolean first) {
     int start = first ? 1 : 0;
     int length = label.length - start;
-    room(length);
-    System.arraycopy(label, start, bytes, size, length);
+    room(length + WORD);
+    byte[] to = bytes;
+    for (int i = 0; i < length; i += WORD) {
+      LONG.set(to, size + i, (long) LONG.get(label.padded, start + i));
+    }
     size += length;
   }
 
@@ -191,10 +189,15 @@ final class JsonBytes {
   /** Digits with zeros in front, as many as there is width. */
   void padded(int value, int width) {
     room(width);
+    int at = size + width;
     int rest = value;
-    for (int i = size + width - 1; i >= size; i--) {
-      bytes[i] = (byte) ('0' + rest % 10);
-      rest /= 10;
+    for (; at - size >= 2; at -= 2) {
+      int hundreds = rest / 100;
+      SHORT.set(bytes, at - 2, PAIRS[rest - hundreds * 100]);
+      rest = hundreds;
+    }
+    if (at > size) {
+      bytes[size] = (byte) ('0' + rest);
     }
     size += width;
   }
@@ -232,7 +235,7 @@ final class JsonBytes {
    * @param strict whether what is not UTF-8 is refused; else it becomes U+FFFD
    */
   void text(byte[] from, int start, int length, boolean strict) {
-    room(length + 2);
+    room(length + 2 + WORD);
     int end = start + length;
     bytes[size++] = '"';
     int i = plain(from, start, end);
@@ -270,13 +273,24 @@ final class JsonBytes {
     byte[] to = bytes;
     int at = size;
     int i = start;
-    for (; i <= end - 8; i += 8) {
+    for (; i <= end - WORD; i += WORD) {
       long word = (long) LONG.get(from, i);
       if (isSpecial(word)) {
         break;
       }
       LONG.set(to, at, word);
-      at += 8;
+      at += WORD;
+    }
+    int rest = end - i;
+    if (rest > 0 && rest < WORD && i <= from.length - WORD) {
+      // The last word reaches over the end of the text; what is behind it is overwritten.
+      long word = (long) LONG.get(from, i);
+      long text = -1L >>> ((WORD - rest) * Byte.SIZE);
+      if (!isSpecial((word & text) | (SPACES & ~text))) {
+        LONG.set(to, at, word);
+        size = at + rest;
+        return end;
+      }
     }
     for (; i < end; i++) {
       byte c = from[i];

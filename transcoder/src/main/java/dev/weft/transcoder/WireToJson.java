@@ -132,7 +132,7 @@ public final class WireToJson {
         spans.leave(part);
       }
       out.octet('}');
-    } else {
+    } else if (!forms.printTime(type, start, end)) {
       int part = enter(type, start, end);
       forms.print(type, part);
       spans.leave(part);

@@ -50,6 +50,46 @@ class WireToJsonTest {
     assertThat(json(wire)).isEqualTo("{\"int32\":6,\"string\":\"s\",\"int32s\":[1,2,3,4,5]}");
   }
 
+  /** Texts are copied by words, which end before, at and behind the end of text and message. */
+  @Test
+  void printsTextOfAnyLengthWithAnythingAtAnyPlace() throws Exception {
+    for (int length = 0; length <= 20; length++) {
+      for (int behind = 0; behind <= 9; behind++) {
+        for (int place = 0; place < length; place++) {
+          for (String special : List.of("x", "\"", "\\", "\n")) {
+            String text = "a".repeat(place) + special + "b".repeat(length - place - 1);
+            byte[] unknown = new byte[behind];
+            byte[] wire =
+                wire(
+                    out -> {
+                      out.writeString(14, text);
+                      out.writeByteArray(903, unknown);
+                    });
+            String escaped = text.replace("\\", "\\\\").replace("\"", "\\\"").replace("\n", "\\n");
+
+            assertThat(json(wire)).isEqualTo("{\"string\":\"" + escaped + "\"}");
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void printsTimesWhateverTheOrderOfTheirFields() {
+    MessagePlan type = SCHEMA.plan(Timestamp.getDescriptor());
+    byte[] inOrder = {8, 1, 16, 64};
+    byte[] turned = {16, 64, 8, 1};
+    byte[] twice = {8, 9, 16, 64, 8, 1};
+    byte[] unknown = {24, 5, 8, 1, 16, 64};
+
+    for (byte[] wire : List.of(inOrder, turned, twice, unknown)) {
+      byte[] json = WireToJson.json(SCHEMA, type, wire, Defaults.PRINTED);
+      assertThat(new String(json, UTF_8)).isEqualTo("\"1970-01-01T00:00:01.000000064Z\"");
+    }
+    byte[] first = WireToJson.json(SCHEMA, type, new byte[] {}, Defaults.PRINTED);
+    assertThat(new String(first, UTF_8)).isEqualTo("\"1970-01-01T00:00:00Z\"");
+  }
+
   @Test
   void joinsAMessageThatIsWrittenInPieces() throws Exception {
     byte[] wire =
