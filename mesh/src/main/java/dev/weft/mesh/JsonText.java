@@ -25,7 +25,13 @@ final class JsonText {
   }
 
   private static void escape(StringBuilder out, CharSequence value) {
-    for (int i = 0; i < value.length(); i++) {
+    int plain = 0;
+    while (plain < value.length() && isPlain(value.charAt(plain))) {
+      plain++;
+    }
+    // Nearly always that is all of it.
+    out.append(value, 0, plain);
+    for (int i = plain; i < value.length(); i++) {
       char c = value.charAt(i);
       switch (c) {
         case '"' -> out.append("\\\"");
@@ -46,6 +52,10 @@ final class JsonText {
         }
       }
     }
+  }
+
+  private static boolean isPlain(char c) {
+    return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
   }
 
   /**
