@@ -19,8 +19,8 @@ record RequestTarget(String path, List<String> segments, List<Parameter> query) 
 
   static final int PARAMETERS_MAX = 100;
 
-  private static final String PATH_FORBIDDEN = "\"<>\\^`{|}[]#";
-  private static final String QUERY_FORBIDDEN = "\"<>\\#";
+  private static final boolean[] IN_PATH = visibleBut("\"<>\\^`{|}[]#");
+  private static final boolean[] IN_QUERY = visibleBut("\"<>\\#");
 
   /** A query parameter. Its value is empty when there was no {@code =}. */
   record Parameter(String name, String value) {}
@@ -37,7 +37,7 @@ record RequestTarget(String path, List<String> segments, List<Parameter> query) 
     if (path.isEmpty() || path.charAt(0) != '/') {
       throw malformed("the request target must begin with a slash");
     }
-    checkCharacters(path, PATH_FORBIDDEN, "path");
+    checkCharacters(path, IN_PATH, "path");
     List<String> segments = split(path);
     for (String segment : segments) {
       checkDots(segment);
@@ -78,7 +78,7 @@ record RequestTarget(String path, List<String> segments, List<Parameter> query) 
   }
 
   private static List<Parameter> query(String query) {
-    checkCharacters(query, QUERY_FORBIDDEN, "query");
+    checkCharacters(query, IN_QUERY, "query");
     List<Parameter> parameters = new ArrayList<>();
     int start = 0;
     while (start <= query.length()) {
@@ -103,13 +103,22 @@ record RequestTarget(String path, List<String> segments, List<Parameter> query) 
     return parameters;
   }
 
-  private static void checkCharacters(String text, String forbidden, String where) {
+  private static void checkCharacters(String text, boolean[] allowed, String where) {
     for (int i = 0; i < text.length(); i++) {
       char c = text.charAt(i);
-      if (c <= ' ' || c >= 0x7f || forbidden.indexOf(c) >= 0) {
+      if (c >= allowed.length || !allowed[c]) {
         throw malformed("the " + where + " holds a character that must be percent-encoded");
       }
     }
+  }
+
+  /** By character, whether it is visible ASCII and none of these. */
+  private static boolean[] visibleBut(String forbidden) {
+    boolean[] allowed = new boolean[0x7f];
+    for (char c = ' ' + 1; c < allowed.length; c++) {
+      allowed[c] = forbidden.indexOf(c) < 0;
+    }
+    return allowed;
   }
 
   /**

@@ -168,10 +168,13 @@ final class RouteTable {
   /** Finds what a request meets. HEAD is answered by a route of GET unless it has its own. */
   Match match(String httpMethod, RequestTarget target) {
     List<String> raw = target.segments();
-    if (raw.stream().anyMatch(String::isEmpty)) {
-      return new Unknown();
+    List<String> segments = new ArrayList<>(raw.size());
+    for (String segment : raw) {
+      if (segment.isEmpty()) {
+        return new Unknown();
+      }
+      segments.add(RequestTarget.decode(segment));
     }
-    List<String> segments = new ArrayList<>(raw.stream().map(RequestTarget::decode).toList());
     Optional<String> owner = only.isPresent() ? only : owners.owner(segments);
     int last = raw.size() - 1;
     int colon = raw.get(last).lastIndexOf(':');
