@@ -63,6 +63,8 @@ abstract class EventFixture {
     for (Database database : List.of(source, consumer)) {
       database.inTransactionVoid(
           tx -> {
+            // New files for every table and index take seconds on a busy disk.
+            tx.execute("SET LOCAL statement_timeout = '30s'");
             tx.execute(
                 """
                 TRUNCATE outbox, event, event_aggregate, event_group_bucket, event_group_member,
