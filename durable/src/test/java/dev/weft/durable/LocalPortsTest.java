@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.util.HashSet;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class LocalPortsTest {
@@ -22,6 +24,15 @@ class LocalPortsTest {
     try (ServerSocket one = LocalPorts.hold();
         ServerSocket other = LocalPorts.hold()) {
       assertThat(one.getLocalPort()).isNotEqualTo(other.getLocalPort());
+    }
+  }
+
+  /** Whoever was given one has not begun to listen yet when the next one asks. */
+  @Test
+  void givesAPortOnce() throws Exception {
+    Set<Integer> given = new HashSet<>();
+    for (int i = 0; i < 500; i++) {
+      assertThat(given.add(LocalPorts.free())).isTrue();
     }
   }
 }
