@@ -146,8 +146,11 @@ public final class EventGroups {
                 """
                 SELECT count(*) FROM event_group_member
                  WHERE group_name = :group AND lease_until > weft_now()
+                   -- Later than anybody writes: it was there before the clock was set back.
+                   AND lease_until <= weft_now() + 2 * :lease * interval '1 ms'
                 """)
             .bind("group", group)
+            .bind("lease", lease.toMillis())
             .mapTo(Integer.class)
             .one();
     return Math.ceilDiv(Event.BUCKETS, members);

@@ -142,13 +142,16 @@ public final class ParkedEvents {
    * The due ones, oldest first; nobody else gets them for so long.
    *
    * @param heldFor longer than it takes to try one
+   * @param furthest nobody parks an event for longer: one that is due after that was parked before
+   *     the clock was set back, and is due, too
    */
-  public List<Parked> claim(Handle tx, int atMost, Duration heldFor) {
+  public List<Parked> claim(Handle tx, int atMost, Duration heldFor, Duration furthest) {
     return tx.createQuery(
             """
             WITH due AS (
               SELECT event_id FROM event_parked
-               WHERE consumer = :consumer AND due_at <= weft_now()
+               WHERE consumer = :consumer
+                 AND (due_at <= weft_now() OR due_at > weft_now() + :furthest * interval '1 ms')
                ORDER BY due_at, aggregate_version LIMIT :atMost FOR UPDATE SKIP LOCKED)
             UPDATE event_parked p SET due_at = weft_now() + :heldFor * interval '1 ms'
               FROM due WHERE p.consumer = :consumer AND p.event_id = due.event_id
@@ -157,6 +160,7 @@ public final class ParkedEvents {
         .bind("consumer", consumer)
         .bind("atMost", atMost)
         .bind("heldFor", heldFor.toMillis())
+        .bind("furthest", furthest.toMillis())
         .map((row, _) -> read(row))
         .list();
   }

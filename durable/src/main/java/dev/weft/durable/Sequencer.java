@@ -32,12 +32,12 @@ public final class Sequencer implements AutoCloseable {
   private static final Duration POLL = Duration.ofSeconds(1);
 
   /** Between the beginnings of two batches, so that in busy times one holds several events. */
-  private static final Duration PACE = Duration.ofMillis(20);
+  private static final Duration PACE = Duration.ofMillis(15);
 
   /** As many times as long as the batch itself took: a busy machine has fewer and larger ones. */
-  private static final int PACE_BY_BATCH = 5;
+  private static final int PACE_BY_BATCH = 3;
 
-  private static final Duration PACE_MAX = Duration.ofMillis(100);
+  private static final Duration PACE_MAX = Duration.ofMillis(60);
 
   private static final Duration LAST_BATCH_MAX = Duration.ofSeconds(3);
 

@@ -68,6 +68,14 @@ class EventGroupsTest {
   }
 
   @Test
+  void whoWasThereBeforeTheClockWasSetBackHoldsNothing() {
+    database.shiftClock(Duration.ofMinutes(6));
+    renew(ann);
+    database.shiftClock(Duration.ZERO);
+    assertThat(renew(bob)).hasSize(Event.BUCKETS);
+  }
+
+  @Test
   void whoComesBackTooLateMovesNothing() {
     List<Share> before = renew(ann);
     database.shiftClock(LEASE.plusSeconds(1));

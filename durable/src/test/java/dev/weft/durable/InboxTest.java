@@ -299,6 +299,15 @@ class InboxTest {
   }
 
   @Test
+  void whatWasParkedBeforeTheClockWasSetBackIsDue() {
+    database.shiftClock(LATER.multipliedBy(3));
+    park(some, event("a", 1), Reason.RETRY);
+    database.shiftClock(Duration.ZERO);
+    assertThat(claim()).hasSize(1);
+    assertThat(claim()).isEmpty();
+  }
+
+  @Test
   void listsDeadLettersByConsumerAndType() {
     park(some, event("a", 1), Reason.DEAD);
     park(some, event("b", 1), Reason.RETRY);
@@ -453,7 +462,7 @@ class InboxTest {
   }
 
   private List<Parked> claim() {
-    return database.inTransaction(tx -> parked.claim(tx, 10, LATER));
+    return database.inTransaction(tx -> parked.claim(tx, 10, LATER, LATER.multipliedBy(2)));
   }
 
   private List<Receipt> claimAndTryAgain(Inbox inbox) {

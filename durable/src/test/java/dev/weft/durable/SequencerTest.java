@@ -85,11 +85,11 @@ class SequencerTest {
   @Test
   void batchesAreFurtherApartTheLongerOneTakes() {
     assertThat(
-            LongStream.of(1, 5, 12, 300)
+            LongStream.of(1, 6, 12, 300)
                 .map(millis -> TimeUnit.MILLISECONDS.toNanos(millis))
                 .mapToObj(Sequencer::pace))
         .extracting(Duration::toMillis)
-        .containsExactly(20L, 25L, 60L, 100L);
+        .containsExactly(15L, 18L, 36L, 60L);
   }
 
   @Test

@@ -122,7 +122,7 @@ public final class EventBus implements AutoCloseable {
 
     private Subscribed(Subscription subscription, EventHandler handler) {
       this.subscription = subscription;
-      retries = new RetryLoop(subscription, database, transport);
+      retries = new RetryLoop(subscription, repairAfter, database, transport);
       subscriber = new Subscriber(subscription, handler, shared, repairAfter, retries::wake);
     }
 

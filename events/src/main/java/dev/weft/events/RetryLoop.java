@@ -6,12 +6,14 @@ import dev.weft.durable.Inbox.Receipt;
 import dev.weft.durable.ParkedEvents;
 import dev.weft.durable.ParkedEvents.Parked;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,6 +34,8 @@ final class RetryLoop implements AutoCloseable {
   private static final Duration SLACK = Duration.ofSeconds(10);
 
   private final Subscription subscription;
+  private final Duration heldFor;
+  private final Duration furthest;
   private final Database database;
   private final EventTransport transport;
   private final ParkedEvents parked;
@@ -39,8 +43,21 @@ final class RetryLoop implements AutoCloseable {
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private volatile boolean closed;
 
-  RetryLoop(Subscription subscription, Database database, EventTransport transport) {
+  /**
+   * @param repairAfter how long one that is ahead of its turn waits
+   */
+  RetryLoop(
+      Subscription subscription,
+      Duration repairAfter,
+      Database database,
+      EventTransport transport) {
     this.subscription = subscription;
+    this.heldFor = subscription.timeout().plus(SLACK);
+    this.furthest =
+        Stream.of(heldFor, repairAfter, subscription.retries().cap())
+            .max(Comparator.naturalOrder())
+            .orElseThrow()
+            .plus(SLACK);
     this.database = database;
     this.transport = transport;
     this.parked = new ParkedEvents(subscription.consumer());
@@ -82,8 +99,7 @@ final class RetryLoop implements AutoCloseable {
 
   /** Tries what is due; says when to look again. */
   private Duration look(Subscriber subscriber) throws InterruptedException {
-    List<Parked> due =
-        database.inTransaction(tx -> parked.claim(tx, AT_ONCE, subscription.timeout().plus(SLACK)));
+    List<Parked> due = database.inTransaction(tx -> parked.claim(tx, AT_ONCE, heldFor, furthest));
     if (due.isEmpty()) {
       Optional<Duration> next = database.read(parked::nextDue);
       // Due and not to be had: another process looks at it.

@@ -258,9 +258,10 @@ abstract class EventTransportContract extends AskContract {
     publishRounds(1, 4);
     await().until(() -> log.store().last() == 4);
     List<Event> events = log.store().read(0, 4);
-    RetryLoop retries = new RetryLoop(all(), consumer, transport());
+    Duration repairAfter = Duration.ofMillis(50);
+    RetryLoop retries = new RetryLoop(all(), repairAfter, consumer, transport());
     Subscriber subscriber =
-        new Subscriber(all(), this::effect, shared(consumer), Duration.ofMillis(50), retries::wake);
+        new Subscriber(all(), this::effect, shared(consumer), repairAfter, retries::wake);
     retries.start(subscriber);
     opened.add(retries);
     subscriber.receive(events.getLast());

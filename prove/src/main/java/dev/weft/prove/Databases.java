@@ -9,11 +9,17 @@ import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Properties;
 
 /** The services' databases, reached as their administrator. */
 final class Databases {
   private static final String ADMINISTRATOR = "postgres";
+
+  // Within a second whoever was about to begin has begun.
+  private static final int BEGINNINGS = 10;
+  private static final Duration BEGINNING = Duration.ofMillis(100);
 
   private final Shop shop;
 
@@ -36,7 +42,20 @@ final class Databases {
    */
   int moveClock(String service, String offset) {
     execute("ALTER ROLE %s SET weft.clock_offset = '%s'".formatted(role(service), offset));
-    return endSessions(service);
+    Instant moved = Instant.now();
+    int ended = endSessions(service);
+    // One that was about to begin has the old time, and cannot be seen before it has begun.
+    for (int again = 0; again < BEGINNINGS; again++) {
+      Shop.pause(BEGINNING);
+      ended +=
+          execute(
+              """
+              SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE usename = '%s' AND backend_start <= '%s'
+              """
+                  .formatted(role(service), moved));
+    }
+    return ended;
   }
 
   /** Reads the rows of a query in a service's database. */
