@@ -43,7 +43,7 @@ final class History implements AutoCloseable {
 
   private final long began = System.nanoTime();
   private final Instant beganAt = Instant.now();
-  private long healed = began;
+  private long changed = began;
   private Duration quietAfter = Duration.ZERO;
   private final BufferedWriter file;
   private final List<Op> ops = new ArrayList<>();
@@ -145,6 +145,9 @@ final class History implements AutoCloseable {
 
   synchronized void placed(Placed order) {
     Placed before = placed.putIfAbsent(order.order(), order);
+    if (before == null) {
+      changed = System.nanoTime();
+    }
     if (before != null && !before.key().equals(order.key())) {
       violated("I4", "two keys gave order " + order.order());
     }
@@ -167,15 +170,15 @@ final class History implements AutoCloseable {
 
   /** A fault ended. */
   synchronized void healed() {
-    healed = System.nanoTime();
+    changed = System.nanoTime();
   }
 
-  /** How long ago the last fault ended. */
-  synchronized Duration sinceHealed() {
-    return Duration.ofNanos(System.nanoTime() - healed);
+  /** How long ago the last fault ended, or the last order was placed if that was later. */
+  synchronized Duration sinceChanged() {
+    return Duration.ofNanos(System.nanoTime() - changed);
   }
 
-  /** Every order had ended this long after the last fault did. */
+  /** Every order had ended this long after the last fault did, and the last one was placed. */
   synchronized void quietAfter(Duration wait) {
     quietAfter = wait;
   }

@@ -52,7 +52,8 @@ final class OrderJudge {
     findings.check(
         Invariant.O2,
         history.quietAfter().compareTo(ENDED_WITHIN) <= 0,
-        "the last order ended " + history.quietAfter().toMillis() + " ms after the last fault");
+        "the last order ended %d ms after the last fault did and the last one was placed"
+            .formatted(history.quietAfter().toMillis()));
     for (Order order : books.orders().values()) {
       findings.check(Invariant.O2, order.ended(), order + " has not ended");
       findings.check(

@@ -88,7 +88,12 @@ final class Shopper {
   }
 
   Answer get(String path) {
-    return send("GET", path, "", "", token());
+    return get(path, TIMEOUT);
+  }
+
+  /** Waits this long for the answer. */
+  Answer get(String path, Duration atMost) {
+    return send("GET", path, "", "", token(), atMost);
   }
 
   Answer post(String path, String key, Object body) {
@@ -155,9 +160,14 @@ final class Shopper {
   }
 
   private Answer send(String method, String path, String key, String body, String bearer) {
+    return send(method, path, key, body, bearer, TIMEOUT);
+  }
+
+  private Answer send(
+      String method, String path, String key, String body, String bearer, Duration atMost) {
     HttpRequest.Builder request =
         HttpRequest.newBuilder(URI.create(edge + path))
-            .timeout(TIMEOUT)
+            .timeout(atMost)
             .method(
                 method, body.isEmpty() ? BodyPublishers.noBody() : BodyPublishers.ofString(body));
     if (!body.isEmpty()) {
