@@ -24,19 +24,19 @@ final class Welcome {
     String product = accounts.products().getFirst().productId();
     return """
 
-        Weft is up.
-          edge       %1$s            REST: try %1$s/v1/products
-          registry   %2$s
-          services   %3$s
-          accounts   %4$s  %5$s
-                     %6$s  %7$s   (kept in %8$s)
-          stop       %9$s
+    Weft is up.
+      edge       %1$s            REST: try %1$s/v1/products, or %1$s/docs
+      registry   %2$s
+      services   %3$s
+      accounts   %4$s  %5$s
+                 %6$s  %7$s   (kept in %8$s)
+      stop       %9$s
 
-        Place an order and see what becomes of it:
-          TOKEN=$(curl -s %1$s/v1/auth:login -H 'content-type: application/json' -d '{"email":"%4$s","password":"%5$s"}' | sed -E 's/.*"accessToken": *"([^"]+)".*/\\1/')
-          curl -s %1$s/v1/orders -H "authorization: Bearer $TOKEN" -H 'idempotency-key: first-order' -H 'content-type: application/json' -d '{"items":[{"productId":"%10$s","quantity":2}],"shippingAddress":{"name":"Ada","line1":"Loom Street 1","city":"Ghent","postalCode":"9000","countryCode":"BE"},"paymentMethod":"card_ok"}'
-          curl -s %1$s/v1/orders -H "authorization: Bearer $TOKEN"
-        """
+    Place an order and see what becomes of it:
+      TOKEN=$(curl -s %1$s/v1/auth:login -H 'content-type: application/json' -d '{"email":"%4$s","password":"%5$s"}' | sed -E 's/.*"accessToken": *"([^"]+)".*/\\1/')
+      curl -s %1$s/v1/orders -H "authorization: Bearer $TOKEN" -H 'idempotency-key: first-order' -H 'content-type: application/json' -d '{"items":[{"productId":"%10$s","quantity":2}],"shippingAddress":{"name":"Ada","line1":"Loom Street 1","city":"Ghent","postalCode":"9000","countryCode":"BE"},"paymentMethod":"card_ok"}'
+      curl -s %1$s/v1/orders -H "authorization: Bearer $TOKEN"
+    """
         .formatted(
             edge,
             urls.get("registryPage"),

@@ -142,6 +142,24 @@ enum ContentCoding {
     return ofGzip > 0 && ofGzip >= identity ? Optional.of(GZIP) : Optional.empty();
   }
 
+  /** Whether a client takes this coding, whatever it likes better. */
+  boolean isTaken(List<String> acceptEncoding) {
+    double own = -1;
+    double any = 0;
+    for (String value : acceptEncoding) {
+      for (String element : value.split(",", -1)) {
+        String[] parts = element.toLowerCase(Locale.ROOT).split(";", -1);
+        String name = parts[0].strip();
+        if (name.equals(token)) {
+          own = quality(parts);
+        } else if (name.equals("*")) {
+          any = quality(parts);
+        }
+      }
+    }
+    return (own < 0 ? any : own) > 0;
+  }
+
   private static double quality(String[] parts) {
     for (int i = 1; i < parts.length; i++) {
       String parameter = parts[i].strip();

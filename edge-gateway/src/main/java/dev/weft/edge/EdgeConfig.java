@@ -21,6 +21,7 @@ import java.util.stream.Collectors;
  * @param hops before the edge
  * @param cacheFolder where contracts and owners are kept over a restart; without it they are not
  * @param tls the public listener's certificate; without it there is plain text only
+ * @param api how it describes what it serves
  */
 record EdgeConfig(
     MeshConfig mesh,
@@ -32,7 +33,8 @@ record EdgeConfig(
     Optional<Path> cacheFolder,
     Cors cors,
     HttpLimits limits,
-    Optional<TlsFiles> tls) {
+    Optional<TlsFiles> tls,
+    ApiConfig api) {
 
   static final String SERVICE = "edge-gateway";
 
@@ -43,24 +45,43 @@ record EdgeConfig(
    * WEFT_MANAGEMENT_PORT} one more, and {@code WEFT_BIND_PUBLIC} (what {@code WEFT_BIND} says),
    * {@code WEFT_TOKEN_SERVICES} (all of ours), {@code WEFT_DEFAULT_ACCESS} (authenticated), {@code
    * WEFT_TRUSTED_HOPS} (0), {@code WEFT_CACHE_DIR} (none), {@code WEFT_CORS_ORIGINS} (none), {@code
-   * WEFT_STREAMS_PER_PRINCIPAL} (5), {@code WEFT_CONNECTIONS_PER_ADDRESS} (256) and, both or
-   * neither, {@code WEFT_TLS_CERT_FILE} and {@code WEFT_TLS_KEY_FILE}.
+   * WEFT_STREAMS_PER_PRINCIPAL} (5), {@code WEFT_CONNECTIONS_PER_ADDRESS} (256), {@code WEFT_DOCS}
+   * (on), {@code WEFT_DOCS_COMMENTS} (none) and, both or neither, {@code WEFT_TLS_CERT_FILE} and
+   * {@code WEFT_TLS_KEY_FILE}.
    */
   static EdgeConfig from(Env env) {
     MeshConfig mesh = withOwnManagementPort(MeshConfig.from(env, SERVICE, PORT), env);
+    ApiConfig api =
+        new ApiConfig(
+            env.optional("WEFT_DOCS", EdgeConfig::isOn).orElse(true),
+            env.optional("WEFT_DOCS_COMMENTS", Path::of));
     return new EdgeConfig(
         mesh,
         env.or("WEFT_BIND_PUBLIC", mesh.bind()),
         env.optional("WEFT_TOKEN_SERVICES", EdgeConfig::list),
         env.optional("WEFT_DEFAULT_ACCESS", EdgeConfig::access)
             .orElse(new Access.Authenticated(Set.of())),
-        RouteOwners.of(mesh.identity().issuerService()),
+        owners(mesh.identity().issuerService(), api),
         new TrustedHops(env.integer("WEFT_TRUSTED_HOPS", 0, 0, TrustedHops.MAX)),
         env.optional("WEFT_CACHE_DIR", Path::of),
         env.optional("WEFT_CORS_ORIGINS", origins -> new Cors(origins(origins)))
             .orElse(new Cors(Set.of())),
         limits(env),
-        tls(env));
+        tls(env),
+        api);
+  }
+
+  private static RouteOwners owners(String issuer, ApiConfig api) {
+    RouteOwners owners = RouteOwners.of(issuer);
+    return api.shown() ? owners.alsoOf(SERVICE, ApiPages.PATHS) : owners;
+  }
+
+  private static boolean isOn(String value) {
+    return switch (value) {
+      case "on" -> true;
+      case "off" -> false;
+      default -> throw new IllegalArgumentException("on or off");
+    };
   }
 
   private static Optional<TlsFiles> tls(Env env) {

@@ -13,6 +13,7 @@ import io.opentelemetry.api.metrics.Meter;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -83,7 +84,7 @@ public final class EdgeServer implements RunningProcess {
     this.accessLog = AccessLog.open(mesh.telemetry().meter("dev.weft.edge"));
     this.gateway =
         new Gateway(
-            steps,
+            config.api().shown() ? withPages(steps) : steps,
             schemas,
             this::caughtUp,
             tokens,
@@ -97,6 +98,19 @@ public final class EdgeServer implements RunningProcess {
             config.limits(),
             new HttpTelemetry(mesh.telemetry(), accessLog),
             threads);
+  }
+
+  /** Behind the others: what they refuse, no page answers. */
+  private List<Middleware> withPages(List<Middleware> steps) {
+    List<Middleware> all = new ArrayList<>(steps);
+    all.add(
+        new ApiPages(
+            schemas,
+            config.mesh().version(),
+            config.api().comments(),
+            threads,
+            ApiPages.DOCUMENT_BYTES_MAX));
+    return all;
   }
 
   /** What every request takes, in this order: a page must be able to read why it was refused. */

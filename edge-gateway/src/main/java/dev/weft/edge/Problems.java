@@ -68,6 +68,14 @@ final class Problems {
         "this method does not check " + header + ", and does nothing that depends on it");
   }
 
+  static Problem documentTooLong(int bytesMax) {
+    return Problem.of(
+        500,
+        Code.RESOURCE_EXHAUSTED,
+        "DOCUMENT_TOO_LONG",
+        "the description of all that is served has more than " + bytesMax + " bytes");
+  }
+
   static Problem etagRequired() {
     return Problem.of(
         428,

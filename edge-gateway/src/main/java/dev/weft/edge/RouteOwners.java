@@ -30,34 +30,45 @@ final class RouteOwners {
   private static final JsonFactory JSON = new JsonFactory();
 
   private final String issuer;
+  private final List<Owner> builtIn;
   private final List<Owner> owners;
 
   private record Owner(List<String> prefix, String service) {}
 
-  private RouteOwners(String issuer, List<Owner> owners) {
+  private RouteOwners(String issuer, List<Owner> builtIn, List<Owner> named) {
     this.issuer = issuer;
-    this.owners = List.copyOf(owners);
+    this.builtIn = List.copyOf(builtIn);
+    List<Owner> all = new ArrayList<>(builtIn);
+    all.addAll(named);
+    this.owners = List.copyOf(all);
   }
 
   /** Only what belongs to the service that issues tokens. */
   static RouteOwners of(String issuer) {
-    return new RouteOwners(
-        issuer, OF_THE_ISSUER.stream().map(prefix -> new Owner(segments(prefix), issuer)).toList());
+    return new RouteOwners(issuer, owned(OF_THE_ISSUER, issuer), List.of());
+  }
+
+  /** With more that belongs to somebody, and cannot be given away either. */
+  RouteOwners alsoOf(String service, List<String> prefixes) {
+    List<Owner> more = new ArrayList<>(builtIn);
+    more.addAll(owned(prefixes, service));
+    return new RouteOwners(issuer, more, List.of());
+  }
+
+  private static List<Owner> owned(List<String> prefixes, String service) {
+    return prefixes.stream().map(prefix -> new Owner(segments(prefix), service)).toList();
   }
 
   /**
-   * What belongs to the issuer, and these. Without text nothing else does.
+   * What belongs to the issuer and cannot be given away, and these. Without text nothing else does.
    *
    * @throws IllegalArgumentException that says what is expected
    */
   RouteOwners with(Optional<String> json) {
-    RouteOwners builtIn = of(issuer);
     List<Owner> named = new ArrayList<>();
     json.ifPresent(text -> parse(text).forEach((p, s) -> named.add(new Owner(segments(p), s))));
     named.sort(Comparator.comparingInt((Owner owner) -> owner.prefix.size()).reversed());
-    List<Owner> all = new ArrayList<>(builtIn.owners);
-    all.addAll(named);
-    return new RouteOwners(issuer, all);
+    return new RouteOwners(issuer, builtIn, named);
   }
 
   /** The service that a path belongs to, by its decoded segments. */

@@ -25,12 +25,15 @@ import java.util.Optional;
  * <p>Immutable, thread-safe, never blocks.
  */
 final class Transcoder {
+  private final MethodDescriptor method;
+  private final Binding binding;
   private final Schema schema;
   private final boolean raw;
   private final RequestPlan request;
   private final ReplyPlan reply;
   private final Optional<ReplyText> version;
   private final Optional<NextPage> nextPage;
+  private final boolean needsRequestId;
   private final boolean needsVersion;
 
   /**
@@ -67,8 +70,11 @@ final class Transcoder {
 
   /** Throws {@link InvalidRule} if the rule does not fit the method. */
   Transcoder(MethodDescriptor method, Schema schema, boolean lenient, Binding binding) {
+    this.method = method;
+    this.binding = binding;
     this.schema = schema;
     this.raw = binding.raw();
+    this.needsRequestId = needsRequestId(method.getInputType());
     try {
       request =
           RequestPlan.of(
@@ -79,7 +85,7 @@ final class Transcoder {
                   binding.body(),
                   binding.patch(),
                   lenient,
-                  needsRequestId(method.getInputType())));
+                  needsRequestId));
       reply = ReplyPlan.of(schema, method.getOutputType(), binding.responseBody());
       version = reply.text("etag");
       nextPage = NextPage.of(method, reply, binding);
@@ -107,6 +113,40 @@ final class Transcoder {
         .getOptions()
         .getExtension(FieldBehaviorProto.fieldBehavior)
         .contains(FieldBehavior.REQUIRED);
+  }
+
+  /** The method whose messages these are. */
+  MethodDescriptor method() {
+    return method;
+  }
+
+  Binding binding() {
+    return binding;
+  }
+
+  /** Whether a request must say what it is called, to be recognised when it comes again. */
+  boolean needsRequestId() {
+    return needsRequestId;
+  }
+
+  /** Names of the fields that lead to the version a request is meant for; empty without a place. */
+  List<String> versionPath() {
+    return request.versionPath();
+  }
+
+  /** Whether a request must say what version it is meant for. */
+  boolean needsVersion() {
+    return needsVersion;
+  }
+
+  /** Whether the resource that is answered says its version. */
+  boolean saysVersion() {
+    return version.isPresent();
+  }
+
+  /** Whether the answer is a page of a list, and may say where the next one is. */
+  boolean hasPages() {
+    return nextPage.isPresent();
   }
 
   /** Whether the rule reads the body of the request. */

@@ -1,9 +1,11 @@
 package dev.weft.edge;
 
 import com.google.protobuf.ByteString;
+import com.google.protobuf.DescriptorProtos.FileDescriptorProto;
 import com.google.protobuf.Descriptors.FileDescriptor;
 import com.google.protobuf.Descriptors.ServiceDescriptor;
 import dev.weft.edge.library.LibraryProto;
+import dev.weft.edge.notes.NotesProto;
 import dev.weft.edge.weather.WeatherProto;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,6 +22,11 @@ final class Contracts {
   static ServiceSchema library() {
     return ServiceSchema.of(
         "library", reflected(LibraryProto.getDescriptor()), new Access.Public());
+  }
+
+  static ServiceSchema notes() {
+    return ServiceSchema.of(
+        "notes", reflected(NotesProto.getDescriptor()), new Access.Authenticated(Set.of()));
   }
 
   static ServiceSchema weather(Access foreignDefault) {
@@ -45,6 +52,14 @@ final class Contracts {
     collect(file, files);
     return Reflected.of(
         file.getServices().stream().map(ServiceDescriptor::getFullName).toList(), files);
+  }
+
+  /** The library's contract with another file of its own. */
+  static Reflected changed(FileDescriptorProto library) {
+    Reflected before = reflected(LibraryProto.getDescriptor());
+    Map<String, ByteString> files = new TreeMap<>(before.files());
+    files.put(library.getName(), library.toByteString());
+    return Reflected.of(before.services(), files);
   }
 
   private static void collect(FileDescriptor file, Map<String, ByteString> files) {

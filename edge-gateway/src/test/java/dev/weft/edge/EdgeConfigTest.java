@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -80,9 +81,24 @@ class EdgeConfigTest {
     }
   }
 
+  @Test
+  void describesWhatItServesUnlessItIsToldNotTo() {
+    EdgeConfig shown = EdgeConfig.from(Env.of(Map.of("WEFT_DOCS_COMMENTS", "/comments")));
+    EdgeConfig silent = EdgeConfig.from(Env.of(Map.of("WEFT_DOCS", "off")));
+
+    assertThat(shown.api()).isEqualTo(new ApiConfig(true, Optional.of(Path.of("/comments"))));
+    assertThat(shown.owners().owner(List.of("docs", "page.js"))).contains(EdgeConfig.SERVICE);
+    assertThat(shown.owners().with(Optional.of("{\"/docs\": \"x\"}")).owner(List.of("docs")))
+        .contains(EdgeConfig.SERVICE);
+    assertThat(shown.owners().owner(List.of("v1", "auth:login"))).contains("user-svc");
+    assertThat(silent.api()).isEqualTo(ApiConfig.OFF);
+    assertThat(silent.owners().owner(List.of("docs"))).isEmpty();
+  }
+
   @ParameterizedTest
   @CsvSource({
     "PORT,99999",
+    "WEFT_DOCS,maybe",
     "WEFT_DEFAULT_ACCESS,anyone",
     "WEFT_CORS_ORIGINS,*",
     "WEFT_CORS_ORIGINS,https://a.example/path",

@@ -39,6 +39,8 @@ final class EdgeFixture implements AutoCloseable {
   static final String USER_TOKEN = "token-of-a-user";
   static final String ADMIN_TOKEN = "token-of-an-admin";
 
+  private static final ApiConfig PAGES = new ApiConfig(true, Optional.empty());
+
   /** Deadlines that a test can wait for. */
   static final HttpLimits QUICK = quick();
 
@@ -109,7 +111,7 @@ final class EdgeFixture implements AutoCloseable {
     EventLoops loops = new EventLoops();
     Mesh mesh = Mesh.open(config(registry), loops);
     management = mesh.management().port();
-    edge = edge(loops, mesh, limits, foreignDefault, Optional.empty(), tls, steps);
+    edge = edge(loops, mesh, limits, foreignDefault, Optional.empty(), tls, steps, PAGES);
     edge.start();
   }
 
@@ -135,7 +137,8 @@ final class EdgeFixture implements AutoCloseable {
       Access foreignDefault,
       Optional<Path> cacheFolder,
       Optional<TlsFiles> tls,
-      List<Middleware> more) {
+      List<Middleware> more,
+      ApiConfig api) {
     EdgeConfig config =
         new EdgeConfig(
             config(registry),
@@ -147,7 +150,8 @@ final class EdgeFixture implements AutoCloseable {
             cacheFolder,
             new Cors(Set.of("https://shop.example")),
             limits,
-            tls);
+            tls,
+            api);
     List<Middleware> steps = new ArrayList<>(EdgeServer.steps(config));
     steps.addAll(more);
     return new EdgeServer(config, loops, mesh, new TestTokens(), steps);
@@ -155,6 +159,10 @@ final class EdgeFixture implements AutoCloseable {
 
   /** One more edge, for a test that stops it. */
   EdgeServer another(Path cacheFolder) {
+    return another(cacheFolder, PAGES);
+  }
+
+  EdgeServer another(Path cacheFolder, ApiConfig api) {
     EventLoops loops = new EventLoops();
     EdgeServer another =
         edge(
@@ -164,7 +172,8 @@ final class EdgeFixture implements AutoCloseable {
             new Access.Public(),
             Optional.of(cacheFolder),
             Optional.empty(),
-            List.of());
+            List.of(),
+            api);
     another.start();
     return another;
   }
