@@ -57,9 +57,10 @@ final class ContainerSecrets {
     }
     String redis = password("redis", "weft");
     share("redis", "redis.conf", "requirepass %s\n".formatted(redis));
-    StateDir.write(
-        root.folder(Programs.INVENTORY).resolve("redis.url"),
-        "redis://:%s@redis:6379\n".formatted(redis));
+    for (String service : List.of(Programs.INVENTORY, Programs.EDGE)) {
+      StateDir.write(
+          root.folder(service).resolve("redis.url"), "redis://:%s@redis:6379\n".formatted(redis));
+    }
   }
 
   private StateDir demo() {

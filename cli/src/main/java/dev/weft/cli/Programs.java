@@ -46,6 +46,7 @@ final class Programs {
   private static final String WEBHOOK_SECRET = "WEFT_CARD_WEBHOOK_SECRET_FILE";
   private static final String EVENTS_URL = "WEFT_EVENTS_URL";
   private static final String REDIS_URL = "REDIS_URL";
+  private static final String UNCOUNTED = "WEFT_UNCOUNTED_ADDRESSES";
   private static final String BIND_PUBLIC = "WEFT_BIND_PUBLIC";
   private static final String LOOPBACK = "127.0.0.1";
   private static final int HEAP_MEGABYTES = 96;
@@ -83,6 +84,16 @@ final class Programs {
     this.given = given;
     this.bind = address(BIND, LOOPBACK);
     this.bindPublic = address(BIND_PUBLIC, bind.getHostAddress());
+  }
+
+  /**
+   * The environment given to a system of its own, which is there to be tested or measured: whoever
+   * does that plays many people from one address, so those of this machine are not counted.
+   */
+  static Map<String, String> isolated(Map<String, String> given) {
+    Map<String, String> environment = new HashMap<>(given);
+    environment.putIfAbsent(UNCOUNTED, "127.0.0.0/8,::1");
+    return environment;
   }
 
   /** Throws {@link Trouble} that names the first port somebody else listens on, and who. */
@@ -141,6 +152,8 @@ final class Programs {
     Map<String, String> environment = onTheMesh(EDGE, keys);
     // Where it keeps contracts, so that a restarted edge knows the routes of services still down.
     environment.put("WEFT_CACHE_DIR", dir.folder("edge").toString());
+    environment.put(UNCOUNTED, given.getOrDefault(UNCOUNTED, ""));
+    environment.putAll(given(REDIS_URL));
     // To go on serving after the goodbye is for callers that have another edge to turn to.
     environment.put("WEFT_DRAIN_WAIT", given.getOrDefault("WEFT_DRAIN_WAIT", "PT0.1S"));
     return java(EDGE, environment);

@@ -80,7 +80,7 @@ final class UpCommand implements Callable<Integer> {
             RegistryChoice.of(registry),
             StagedBuild.current(),
             Detours.of(detours),
-            System.getenv());
+            isolated ? Programs.isolated(System.getenv()) : System.getenv());
     var supervisor = new Supervisor(dir, programs, console);
     var ending = new Ending(supervisor, dir, generated || deleteState);
     Runtime.getRuntime().addShutdownHook(new Thread(ending::end, "stop"));

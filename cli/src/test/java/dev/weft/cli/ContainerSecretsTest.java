@@ -37,7 +37,7 @@ class ContainerSecretsTest {
             "service.key.pem",
             "services.jwks.json");
     assertThat(names("edge-gateway"))
-        .containsExactlyInAnyOrder("service.key.pem", "services.jwks.json");
+        .containsExactlyInAnyOrder("redis.url", "service.key.pem", "services.jwks.json");
     assertThat(names("operator"))
         .containsExactlyInAnyOrder("service.key.pem", "services.jwks.json");
     assertThat(names("postgres"))
@@ -60,6 +60,7 @@ class ContainerSecretsTest {
     assertThat(read("redis/redis.conf")).contains(read("redis/weft.password"));
     assertThat(read("inventory-svc/redis.url"))
         .isEqualTo("redis://:%s@redis:6379\n".formatted(read("redis/weft.password")));
+    assertThat(read("edge-gateway/redis.url")).isEqualTo(read("inventory-svc/redis.url"));
     assertThat(read("rabbitmq/rabbitmq.conf")).contains(read("rabbitmq/weft.password"));
     assertThat(read("order-svc/events.url"))
         .isEqualTo("amqp://weft:%s@rabbitmq:5672\n".formatted(read("rabbitmq/weft.password")));

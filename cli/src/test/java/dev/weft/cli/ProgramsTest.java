@@ -133,12 +133,26 @@ class ProgramsTest {
     Programs programs =
         programs(Map.of("REDIS_URL", "redis://:pw@h", "REDIS_URL_FILE", "redis.url"));
 
-    assertThat(service(programs, Programs.INVENTORY))
-        .containsEntry("REDIS_URL", "redis://:pw@h")
-        .containsEntry("REDIS_URL_FILE", Path.of("redis.url").toAbsolutePath().toString());
+    for (Map<String, String> environment :
+        List.of(service(programs, Programs.INVENTORY), edge(programs))) {
+      assertThat(environment)
+          .containsEntry("REDIS_URL", "redis://:pw@h")
+          .containsEntry("REDIS_URL_FILE", Path.of("redis.url").toAbsolutePath().toString());
+    }
     for (Map<String, String> environment :
         List.of(service(programs, Programs.USER), programs.cardNetwork().environment())) {
       assertThat(environment).containsEntry("REDIS_URL", "").containsEntry("REDIS_URL_FILE", "");
+    }
+  }
+
+  @Test
+  void onlyASystemOfItsOwnDoesNotCountThisMachine() {
+    assertThat(edge(programs(Map.of()))).containsEntry("WEFT_UNCOUNTED_ADDRESSES", "");
+    assertThat(edge(programs(Programs.isolated(Map.of()))))
+        .containsEntry("WEFT_UNCOUNTED_ADDRESSES", "127.0.0.0/8,::1");
+    for (String given : List.of("", "10.0.0.0/8")) {
+      assertThat(edge(programs(Programs.isolated(Map.of("WEFT_UNCOUNTED_ADDRESSES", given)))))
+          .containsEntry("WEFT_UNCOUNTED_ADDRESSES", given);
     }
   }
 
@@ -193,6 +207,12 @@ class ProgramsTest {
 
   private Programs programs(Ports ports, Detours detours, Map<String, String> environment) {
     return new Programs(dir, ports, new RegistryChoice(null, null), build, detours, environment);
+  }
+
+  private Map<String, String> edge(Programs programs) {
+    return programs
+        .edge(ServiceKeys.in(dir.folder("identity"), List.of(Programs.EDGE)))
+        .environment();
   }
 
   private Map<String, String> service(Programs programs, String name) {

@@ -20,6 +20,7 @@ import java.util.stream.Collectors;
  * @param owners paths that belong to one service
  * @param hops before the edge
  * @param cacheFolder where contracts and owners are kept over a restart; without it they are not
+ * @param rates how many requests anybody may make
  * @param tls the public listener's certificate; without it there is plain text only
  * @param api how it describes what it serves
  */
@@ -33,6 +34,7 @@ record EdgeConfig(
     Optional<Path> cacheFolder,
     Cors cors,
     HttpLimits limits,
+    RateLimitConfig rates,
     Optional<TlsFiles> tls,
     ApiConfig api) {
 
@@ -46,8 +48,8 @@ record EdgeConfig(
    * {@code WEFT_TOKEN_SERVICES} (all of ours), {@code WEFT_DEFAULT_ACCESS} (authenticated), {@code
    * WEFT_TRUSTED_HOPS} (0), {@code WEFT_CACHE_DIR} (none), {@code WEFT_CORS_ORIGINS} (none), {@code
    * WEFT_STREAMS_PER_PRINCIPAL} (5), {@code WEFT_CONNECTIONS_PER_ADDRESS} (256), {@code WEFT_DOCS}
-   * (on), {@code WEFT_DOCS_COMMENTS} (none) and, both or neither, {@code WEFT_TLS_CERT_FILE} and
-   * {@code WEFT_TLS_KEY_FILE}.
+   * (on), {@code WEFT_DOCS_COMMENTS} (none), what {@link RateLimitConfig#from} reads and, both or
+   * neither, {@code WEFT_TLS_CERT_FILE} and {@code WEFT_TLS_KEY_FILE}.
    */
   static EdgeConfig from(Env env) {
     MeshConfig mesh = withOwnManagementPort(MeshConfig.from(env, SERVICE, PORT), env);
@@ -67,6 +69,7 @@ record EdgeConfig(
         env.optional("WEFT_CORS_ORIGINS", origins -> new Cors(origins(origins)))
             .orElse(new Cors(Set.of())),
         limits(env),
+        RateLimitConfig.from(env),
         tls(env),
         api);
   }

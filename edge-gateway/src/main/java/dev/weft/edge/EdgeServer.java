@@ -9,6 +9,7 @@ import dev.weft.mesh.ConfigException;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshProcess;
 import dev.weft.mesh.RunningProcess;
+import dev.weft.redis.Redis;
 import io.opentelemetry.api.metrics.Meter;
 import java.net.InetSocketAddress;
 import java.net.URI;
@@ -36,6 +37,7 @@ public final class EdgeServer implements RunningProcess {
   private final Tokens tokens;
   private final SchemaWatch schemas;
   private final AccessLog accessLog;
+  private final Optional<Redis> redis;
   private final Gateway gateway;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private final Optional<Certificates> certificates;
@@ -82,11 +84,21 @@ public final class EdgeServer implements RunningProcess {
                 config.foreignDefault()),
             config.foreignDefault());
     this.accessLog = AccessLog.open(mesh.telemetry().meter("dev.weft.edge"));
+    this.redis =
+        config.rates().redis().map(to -> Redis.open(to, EdgeConfig.SERVICE, mesh.telemetry()));
+    // Without it each edge counts for itself.
+    redis.ifPresent(open -> mesh.management().degradation("redis", open::healthy));
     this.gateway =
         new Gateway(
             config.api().shown() ? withPages(steps) : steps,
             schemas,
             this::caughtUp,
+            new RateLimits(
+                config.rates(),
+                config.hops(),
+                new Buckets(System::nanoTime),
+                redis.map(SharedBuckets::new),
+                mesh.telemetry().meter("dev.weft.edge")),
             tokens,
             service ->
                 config
@@ -286,6 +298,7 @@ public final class EdgeServer implements RunningProcess {
     certificates.ifPresent(Certificates::close);
     schemas.close();
     threads.shutdownNow();
+    redis.ifPresent(Redis::close);
     mesh.close();
     loops.close();
   }

@@ -15,9 +15,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The way of one request: the steps of {@link Middleware}, route, representation, identity, body,
- * transcoding, call, answer. In this order, so that what costs most comes last, and nothing is read
- * or called for somebody who may not.
+ * The way of one request: the steps of {@link Middleware}, route, representation, limits, identity,
+ * body, transcoding, call, answer. In this order, so that what costs most comes last, and nothing
+ * is read or called for somebody who may not.
  *
  * <p>Runs on the event loop of the request's connection. What may wait goes to other threads and
  * comes back. Thread-safe.
@@ -46,6 +46,7 @@ final class Gateway {
   /**
    * @param steps that every request takes before its route is looked for
    * @param caughtUp whether a path that is not known is nobody's
+   * @param rates by which callers are counted
    * @param tokenServices services that users' tokens are passed on to
    * @param hops before the edge
    * @param threads for what may wait
@@ -54,6 +55,7 @@ final class Gateway {
       List<Middleware> steps,
       Services services,
       BooleanSupplier caughtUp,
+      RateLimits rates,
       Tokens tokens,
       Predicate<String> tokenServices,
       TrustedHops hops,
@@ -63,7 +65,7 @@ final class Gateway {
       Executor threads) {
     this.services = services;
     this.caughtUp = caughtUp;
-    this.identity = new Identity(tokens, threads);
+    this.identity = new Identity(rates, tokens, threads);
     this.work = new LongWork(threads);
     this.calls = new Calls(services, tokenServices, hops, limits, work);
     this.rpcs = new RpcRequests(identity, calls, work);

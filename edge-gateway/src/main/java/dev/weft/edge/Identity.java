@@ -11,23 +11,37 @@ import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Who makes a request, by the token that came along, and whether they may. Thread-safe. */
+/**
+ * Who makes a request, by the token that came along, and whether they may, and as often as this.
+ * Thread-safe.
+ */
 final class Identity {
   private static final Logger log = LoggerFactory.getLogger(Identity.class);
 
+  private final RateLimits rates;
   private final Tokens tokens;
   private final Executor threads;
 
   /**
+   * @param rates by which callers are counted
    * @param threads to verify tokens on, which may wait for keys
    */
-  Identity(Tokens tokens, Executor threads) {
+  Identity(RateLimits rates, Tokens tokens, Executor threads) {
+    this.rates = rates;
     this.tokens = tokens;
     this.threads = threads;
   }
 
-  /** Goes on if the caller may; where anybody may, a bad token is as none. */
+  /**
+   * Goes on if the caller may; where anybody may, a bad token is as none. The address is counted
+   * before a token is verified, which costs more than all else here.
+   */
   void authorise(Exchange exchange, Access access, Runnable then) {
+    RateLimits.Counted counted = rates.arrive(exchange);
+    identify(exchange, access, () -> counted.admit(then));
+  }
+
+  private void identify(Exchange exchange, Access access, Runnable then) {
     List<String> given = exchange.request().headers().getAll(HttpHeaderNames.AUTHORIZATION);
     boolean open = access instanceof Access.Public;
     Optional<String> token = given.size() == 1 ? Tokens.bearer(given.getFirst()) : Optional.empty();

@@ -191,6 +191,16 @@ final class Problems {
         403, Code.PERMISSION_DENIED, "ROLE_REQUIRED", "the user has none of the roles required");
   }
 
+  static Problem rateLimited(String limit, Quota quota, Duration wait) {
+    return Problem.of(
+            429,
+            Code.RESOURCE_EXHAUSTED,
+            "RATE_LIMITED",
+            "the limit of this %s is %d requests in %d s"
+                .formatted(limit, quota.requests(), quota.windowSeconds()))
+        .withRetryAfter(wait);
+  }
+
   static Problem tooManyStreams(int max) {
     return Problem.of(
             429, Code.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS", max + " streams are open already")

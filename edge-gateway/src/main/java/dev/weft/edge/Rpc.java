@@ -29,6 +29,7 @@ import java.util.Optional;
  * @param requestBytesMax largest body
  * @param uploadBytesMax largest body that is passed on in parts
  * @param fresh how long an answer may be reused, in whole seconds; zero means never
+ * @param quota of one user, or of one address without a user
  * @param endOfLife headers that tell of it; mostly none
  * @param at the instances that have it, while others of the service do not
  */
@@ -41,6 +42,7 @@ record Rpc(
     int requestBytesMax,
     long uploadBytesMax,
     Duration fresh,
+    Optional<Quota> quota,
     Map<String, String> endOfLife,
     Optional<InstanceSet> at) {
 
@@ -74,6 +76,7 @@ record Rpc(
         requestBytesMax,
         uploadBytesMax,
         fresh,
+        quota,
         endOfLife,
         instances);
   }

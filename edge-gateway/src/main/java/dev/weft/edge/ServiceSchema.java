@@ -263,6 +263,7 @@ record ServiceSchema(
         bytes == 0 ? REQUEST_BYTES_DEFAULT : (int) bytes,
         uploadBytes(policy),
         fresh(policy, grpc.isSafe()),
+        quota(policy),
         EndOfLife.headers(method),
         Optional.empty());
   }
@@ -283,6 +284,20 @@ record ServiceSchema(
           "cache.max_age: " + seconds + " s (expected: at most " + FRESH_SECONDS_MAX + ")");
     }
     return safe ? Duration.ofSeconds(seconds) : Duration.ZERO;
+  }
+
+  private static Optional<Quota> quota(MethodPolicy policy) {
+    if (!policy.hasRateLimit()) {
+      return Optional.empty();
+    }
+    int requests = policy.getRateLimit().getRequests();
+    var window = policy.getRateLimit().getWindow();
+    try {
+      return Optional.of(
+          Quota.of(requests, Duration.ofSeconds(window.getSeconds(), window.getNanos())));
+    } catch (IllegalArgumentException | ArithmeticException e) {
+      throw new InvalidRule("rate_limit." + e.getMessage());
+    }
   }
 
   private static Route route(

@@ -30,6 +30,29 @@ class EdgeConfigTest {
     assertThat(config.hops()).isEqualTo(TrustedHops.NONE);
     assertThat(config.cacheFolder()).isEmpty();
     assertThat(config.cors().origins()).isEmpty();
+    assertThat(config.rates().address()).contains(new Quota(6_000, 60));
+    assertThat(config.rates().principal()).contains(new Quota(1_200, 60));
+    assertThat(config.rates().redis()).isEmpty();
+    assertThat(config.rates().uncounted().contains(IpAddress.of("127.0.0.1").orElseThrow()))
+        .isFalse();
+  }
+
+  @Test
+  void readsHowOftenAnybodyMayAsk() {
+    RateLimitConfig rates =
+        EdgeConfig.from(
+                Env.of(
+                    Map.of(
+                        "WEFT_RATE_LIMIT_ADDRESS", "20/5s",
+                        "WEFT_RATE_LIMIT_PRINCIPAL", "off",
+                        "WEFT_UNCOUNTED_ADDRESSES", "127.0.0.0/8, ::1",
+                        "REDIS_URL", "redis://limits.example")))
+            .rates();
+
+    assertThat(rates.address()).contains(new Quota(20, 5));
+    assertThat(rates.principal()).isEmpty();
+    assertThat(rates.uncounted().contains(IpAddress.of("127.0.0.1").orElseThrow())).isTrue();
+    assertThat(rates.redis().orElseThrow().host()).isEqualTo("limits.example");
   }
 
   @Test
@@ -104,7 +127,13 @@ class EdgeConfigTest {
     "WEFT_CORS_ORIGINS,https://a.example/path",
     "WEFT_STREAMS_PER_PRINCIPAL,0",
     "WEFT_TRUSTED_HOPS,-1",
-    "WEFT_CONNECTIONS_PER_ADDRESS,10001"
+    "WEFT_CONNECTIONS_PER_ADDRESS,10001",
+    "WEFT_RATE_LIMIT_ADDRESS,100",
+    "WEFT_RATE_LIMIT_ADDRESS,0/1m",
+    "WEFT_RATE_LIMIT_PRINCIPAL,10/2d",
+    "WEFT_RATE_LIMIT_PRINCIPAL,10/25h",
+    "WEFT_UNCOUNTED_ADDRESSES,example.org",
+    "WEFT_UNCOUNTED_ADDRESSES,10.0.0.0/33"
   })
   void namesTheVariableAndTheValueThatAreWrong(String variable, String value) {
     assertThatThrownBy(() -> EdgeConfig.from(Env.of(Map.of(variable, value))))

@@ -39,6 +39,9 @@ final class EdgeFixture implements AutoCloseable {
   static final String USER_TOKEN = "token-of-a-user";
   static final String ADMIN_TOKEN = "token-of-an-admin";
 
+  /** Begins a token of any other user, and is followed by the id. */
+  static final String TOKEN_OF = "token-of-user-";
+
   private static final ApiConfig PAGES = new ApiConfig(true, Optional.empty());
 
   /** Deadlines that a test can wait for. */
@@ -55,6 +58,9 @@ final class EdgeFixture implements AutoCloseable {
   final AtomicBoolean issuerKnown = new AtomicBoolean(true);
 
   final int management;
+
+  private final RateLimitConfig rates;
+  private final TrustedHops hops;
 
   private static HttpLimits quick() {
     HttpLimits d = HttpLimits.DEFAULT;
@@ -104,6 +110,30 @@ final class EdgeFixture implements AutoCloseable {
   EdgeFixture(
       HttpLimits limits, Access foreignDefault, Optional<TlsFiles> tls, List<Middleware> steps)
       throws Exception {
+    this(limits, foreignDefault, tls, steps, RateLimitConfig.CONTRACTS, TrustedHops.NONE);
+  }
+
+  /** With limits of requests, and one proxy before it: clients have the address they say. */
+  EdgeFixture(RateLimitConfig rates) throws Exception {
+    this(
+        HttpLimits.DEFAULT,
+        new Access.Public(),
+        Optional.empty(),
+        List.of(),
+        rates,
+        new TrustedHops(1));
+  }
+
+  private EdgeFixture(
+      HttpLimits limits,
+      Access foreignDefault,
+      Optional<TlsFiles> tls,
+      List<Middleware> steps,
+      RateLimitConfig rates,
+      TrustedHops hops)
+      throws Exception {
+    this.rates = rates;
+    this.hops = hops;
     agent = DevAgent.start(DevAgentConfig.inMemory());
     InetSocketAddress address = agent.address();
     registry = ConsulConfig.of("127.0.0.1:" + address.getPort(), Optional.empty());
@@ -146,10 +176,11 @@ final class EdgeFixture implements AutoCloseable {
             Optional.of(Set.of("library")),
             foreignDefault,
             Contracts.OWNERS,
-            TrustedHops.NONE,
+            hops,
             cacheFolder,
             new Cors(Set.of("https://shop.example")),
             limits,
+            rates,
             tls,
             api);
     List<Middleware> steps = new ArrayList<>(EdgeServer.steps(config));
@@ -184,7 +215,13 @@ final class EdgeFixture implements AutoCloseable {
       return switch (token) {
         case USER_TOKEN -> new Caller.User("u1", Set.of("customer"), "t1", Instant.MAX);
         case ADMIN_TOKEN -> new Caller.User("a1", Set.of("admin"), "t2", Instant.MAX);
-        default -> throw Rejection.unauthenticated("TOKEN_INVALID", "the token is not valid");
+        default -> {
+          if (!token.startsWith(TOKEN_OF)) {
+            throw Rejection.unauthenticated("TOKEN_INVALID", "the token is not valid");
+          }
+          yield new Caller.User(
+              token.substring(TOKEN_OF.length()), Set.of("customer"), token, Instant.MAX);
+        }
       };
     }
 

@@ -132,6 +132,29 @@ class ServiceSchemaTest {
     assertThat(schema(file).skipped().getFirst().why()).contains(why);
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "0,60,0,rate_limit.requests",
+    "-1,60,0,rate_limit.requests",
+    "1000001,60,0,rate_limit.requests",
+    "1,0,0,rate_limit.window",
+    "1,-60,0,rate_limit.window",
+    "1,86401,0,rate_limit.window",
+    "1,9223372036854775807,0,rate_limit.window",
+    "1,1,500000000,rate_limit.window"
+  })
+  void servesNoMethodWhoseLimitIsNone(int requests, long seconds, int nanos, String why) {
+    FileDescriptorProto.Builder file = LibraryProto.getDescriptor().toProto().toBuilder();
+    MethodOptions.Builder options =
+        file.getServiceBuilder(0).getMethodBuilder(0).getOptionsBuilder();
+    MethodPolicy.Builder policy = options.getExtension(OptionsProto.method).toBuilder();
+    policy.getRateLimitBuilder().setRequests(requests);
+    policy.getRateLimitBuilder().getWindowBuilder().setSeconds(seconds).setNanos(nanos);
+    options.setExtension(OptionsProto.method, policy.build());
+
+    assertThat(schema(file).skipped().getFirst().why()).contains(why);
+  }
+
   @Test
   void tellsOfTheEndOfAWholeServiceAndOfAMethodsOwnInItsPlace() {
     FileDescriptorProto.Builder file = LibraryProto.getDescriptor().toProto().toBuilder();

@@ -134,14 +134,7 @@ public final class Redis implements AutoCloseable {
       metrics.answered();
       return result;
     } catch (TimeoutException e) {
-      answer.cancel(false);
-      metrics.late();
-      if (silences.incrementAndGet() >= SILENCES_MAX) {
-        silences.set(0);
-        link.drop(connection);
-      }
-      throw new RedisFailedException(
-          "no answer within " + config.patience().toMillis() + " ms", null);
+      throw late(connection, answer);
     } catch (ExecutionException e) {
       metrics.failed();
       throw new RedisFailedException("a command failed", e.getCause());
@@ -149,6 +142,55 @@ public final class Redis implements AutoCloseable {
       Thread.currentThread().interrupt();
       throw new RedisFailedException("interrupted", e);
     }
+  }
+
+  private RedisFailedException late(
+      StatefulRedisConnection<byte[], byte[]> connection, RedisFuture<?> answer) {
+    answer.cancel(false);
+    metrics.late();
+    if (silences.incrementAndGet() >= SILENCES_MAX) {
+      silences.set(0);
+      link.drop(connection);
+    }
+    return new RedisFailedException(
+        "no answer within " + config.patience().toMillis() + " ms", null);
+  }
+
+  /**
+   * As {@link #ask}, for who may not wait: the answer comes later, within the same time, on a
+   * thread that must not be kept, or a {@link RedisFailedException} in its place.
+   */
+  public <T> CompletableFuture<Optional<T>> answer(
+      Function<RedisAsyncCommands<byte[], byte[]>, RedisFuture<T>> command) {
+    StatefulRedisConnection<byte[], byte[]> connection;
+    RedisFuture<T> answer;
+    try {
+      connection = connection();
+      answer = sent(connection, command);
+    } catch (RedisFailedException e) {
+      return CompletableFuture.failedFuture(e);
+    }
+    CompletableFuture<Optional<T>> result = new CompletableFuture<>();
+    var _ =
+        answer
+            .toCompletableFuture()
+            .copy()
+            .orTimeout(config.patience().toNanos(), TimeUnit.NANOSECONDS)
+            .whenComplete(
+                (value, failure) -> {
+                  if (failure == null) {
+                    silences.set(0);
+                    metrics.answered();
+                    result.complete(Optional.ofNullable(value));
+                  } else if (failure instanceof TimeoutException) {
+                    result.completeExceptionally(late(connection, answer));
+                  } else {
+                    metrics.failed();
+                    result.completeExceptionally(
+                        new RedisFailedException("a command failed", failure));
+                  }
+                });
+    return result;
   }
 
   /**

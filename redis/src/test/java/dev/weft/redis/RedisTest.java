@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -104,6 +105,33 @@ class RedisTest {
   }
 
   @Test
+  void whoMayNotWaitIsAnsweredWithinTheSameTime() throws Exception {
+    byte[] mine = "mine".getBytes(UTF_8);
+    Redis redis = connected(patient());
+    assertThat(redis.answer(commands -> commands.get(mine)).get()).isEmpty();
+    assertThat(redis.answer(commands -> commands.set(mine, mine)).get()).isPresent();
+    assertThat(redis.answer(commands -> commands.get(mine)).get()).hasValue(mine);
+    assertThat(redis.answer(commands -> commands.lpop(mine)))
+        .failsWithin(Duration.ofSeconds(10))
+        .withThrowableOfType(ExecutionException.class)
+        .withCauseInstanceOf(RedisFailedException.class)
+        .havingRootCause()
+        .withMessageContaining("WRONGTYPE");
+
+    Redis impatient = connected(RedisConfig.parse(server.url()));
+    server.hang();
+    try {
+      for (int i = 0; i < Redis.SILENCES_MAX; i++) {
+        assertThat(refused(impatient)).contains("no answer within 50 ms");
+      }
+      assertThat(refused(impatient)).contains("not connected");
+    } finally {
+      server.goOn();
+    }
+    await().until(impatient::healthy);
+  }
+
+  @Test
   void aConnectionThatNobodyUsesIsWatchedToo() {
     Redis redis = connected(patient());
     server.hang();
@@ -184,6 +212,14 @@ class RedisTest {
     try {
       return "answered " + redis.ask(commands -> commands.get(KEY));
     } catch (RedisFailedException e) {
+      return String.valueOf(e.getMessage());
+    }
+  }
+
+  private static String refused(Redis redis) throws InterruptedException {
+    try {
+      return "answered " + redis.answer(commands -> commands.get(KEY)).get();
+    } catch (ExecutionException e) {
       return String.valueOf(e.getMessage());
     }
   }
