@@ -28,6 +28,8 @@ final class Calls {
   private final HttpLimits limits;
   private final LongWork work;
   private final AtomicInteger inFlight = new AtomicInteger();
+  private final Slots callsToServices;
+  private final Slots callsOfMethods;
   private final Slots streamsOfPrincipals;
   private final Slots streamsOfRoutes;
 
@@ -45,6 +47,8 @@ final class Calls {
     this.hops = hops;
     this.limits = limits;
     this.work = work;
+    this.callsToServices = new Slots(limits.inFlightPerService());
+    this.callsOfMethods = new Slots(limits.inFlightPerMethod());
     this.streamsOfPrincipals = new Slots(limits.streamsPerPrincipal());
     this.streamsOfRoutes = new Slots(limits.streamsPerRoute());
   }
@@ -94,7 +98,7 @@ final class Calls {
     if (!services.available(rpc.service())) {
       throw new Refused(Problems.noInstance(rpc.service()));
     }
-    Once ended = new Once(rpc.unary() ? takeCall() : takeStream(exchange, route));
+    Once ended = new Once(rpc.unary() ? takeCall(rpc) : takeStream(exchange, route));
     try {
       io.grpc.Context named =
           RequestId.in(io.grpc.Context.ROOT, exchange.observation().requestId());
@@ -112,13 +116,29 @@ final class Calls {
     }
   }
 
-  /** Takes room for a unary call. Returns what gives it back. */
-  private Runnable takeCall() {
+  /**
+   * Takes room for a unary call, of its method's, of its service's and of all: what hangs fills its
+   * own. Returns what gives it back.
+   */
+  private Runnable takeCall(Rpc rpc) {
+    if (!callsOfMethods.take(rpc.name())) {
+      throw new Refused(Problems.busy(rpc.service()));
+    }
+    if (!callsToServices.take(rpc.service())) {
+      callsOfMethods.release(rpc.name());
+      throw new Refused(Problems.busy(rpc.service()));
+    }
     if (inFlight.incrementAndGet() > limits.inFlight()) {
-      inFlight.decrementAndGet();
+      release(rpc);
       throw new Refused(Problems.overloaded());
     }
-    return inFlight::decrementAndGet;
+    return () -> release(rpc);
+  }
+
+  private void release(Rpc rpc) {
+    inFlight.decrementAndGet();
+    callsToServices.release(rpc.service());
+    callsOfMethods.release(rpc.name());
   }
 
   /** Takes room for a stream, of the principal's and of the route's. Returns what gives it back. */

@@ -18,7 +18,8 @@ import java.time.Duration;
  * @param connections open at once; more are closed at once
  * @param connectionsPerAddress open at once from one address, or from one /64 of IPv6; one more is
  *     answered 429 and closed
- * @param inFlight unary calls under way at once; more get 503
+ * @param inFlight unary calls under way at once; more get 503, as do those beyond a quarter of them
+ *     to one service and an eighth of one method
  * @param streamsPerPrincipal streams one user, or one address without a user, may hold; more get
  *     429
  * @param streamsPerRoute streams all together may hold on one route; more get 503
@@ -113,6 +114,24 @@ record HttpLimits(
         http2);
   }
 
+  HttpLimits withInFlight(int calls) {
+    return new HttpLimits(
+        uriBytes,
+        headerBytes,
+        headerFields,
+        headerWithin,
+        bodyWithin,
+        idle,
+        stalled,
+        requestsPerConnection,
+        connections,
+        connectionsPerAddress,
+        calls,
+        streamsPerPrincipal,
+        streamsPerRoute,
+        http2);
+  }
+
   HttpLimits with(Http2Limits other) {
     return new HttpLimits(
         uriBytes,
@@ -129,6 +148,16 @@ record HttpLimits(
         streamsPerPrincipal,
         streamsPerRoute,
         other);
+  }
+
+  /** Unary calls under way to one service, so that one that hangs leaves room for the others. */
+  int inFlightPerService() {
+    return Math.max(1, inFlight / 4);
+  }
+
+  /** Unary calls under way of one method. */
+  int inFlightPerMethod() {
+    return Math.max(1, inFlight / 8);
   }
 
   /** The time a body of up to so many bytes may take. */

@@ -224,6 +224,12 @@ final class Problems {
     return Problem.of(503, Code.UNAVAILABLE, "OVERLOADED", "too much is being worked on");
   }
 
+  /** The bulkhead of one service or of one method is full. */
+  static Problem busy(String service) {
+    return Problem.of(
+        503, Code.UNAVAILABLE, "SERVICE_BUSY", service + " is at work on as much as it may be");
+  }
+
   static Problem noInstance(String service) {
     return Problem.of(
         503,

@@ -58,6 +58,7 @@ import io.grpc.Status;
 import io.grpc.protobuf.StatusProto;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.TreeMap;
@@ -91,6 +92,9 @@ final class LibraryService extends LibraryGrpc.LibraryImplBase {
     calls.incrementAndGet();
     if (request.getBookId().equals("none")) {
       out.onError(Status.NOT_FOUND.withDescription("no such book").asRuntimeException());
+      return;
+    }
+    if (request.getBookId().equals("asleep") && isGivenUpWithin(Duration.ofSeconds(100))) {
       return;
     }
     answer(
@@ -154,6 +158,9 @@ final class LibraryService extends LibraryGrpc.LibraryImplBase {
 
   @Override
   public void getShelf(GetShelfRequest request, StreamObserver<GetShelfResponse> out) {
+    if (request.getShelfId().equals("asleep") && isGivenUpWithin(Duration.ofSeconds(100))) {
+      return;
+    }
     Shelf shelf =
         Shelf.newBuilder()
             .setShelfId(request.getShelfId())
@@ -371,19 +378,9 @@ final class LibraryService extends LibraryGrpc.LibraryImplBase {
   @Override
   public void fail(FailRequest request, StreamObserver<FailResponse> out) {
     calls.incrementAndGet();
-    if (request.hasDelay()) {
-      CountDownLatch over = new CountDownLatch(1);
-      Context.current().addListener(_ -> over.countDown(), Runnable::run);
-      waiting.release();
-      try {
-        boolean _ = over.await(Durations.toMillis(request.getDelay()), TimeUnit.MILLISECONDS);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-      }
-      if (Context.current().isCancelled()) {
-        givenUp.incrementAndGet();
-        return;
-      }
+    if (request.hasDelay()
+        && isGivenUpWithin(Duration.ofMillis(Durations.toMillis(request.getDelay())))) {
+      return;
     }
     com.google.rpc.Status.Builder status =
         com.google.rpc.Status.newBuilder().setCode(request.getCode()).setMessage("it failed");
@@ -405,6 +402,23 @@ final class LibraryService extends LibraryGrpc.LibraryImplBase {
       status.addDetails(Any.newBuilder().setTypeUrl("types.example/no.Such"));
     }
     out.onError(StatusProto.toStatusRuntimeException(status.build()));
+  }
+
+  /** Lets the call wait for so long, or until its client has given it up. */
+  private boolean isGivenUpWithin(Duration delay) {
+    CountDownLatch over = new CountDownLatch(1);
+    Context.current().addListener(_ -> over.countDown(), Runnable::run);
+    waiting.release();
+    try {
+      boolean _ = over.await(delay.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    if (Context.current().isCancelled()) {
+      givenUp.incrementAndGet();
+      return true;
+    }
+    return false;
   }
 
   /** Fails at a book without a title. */
