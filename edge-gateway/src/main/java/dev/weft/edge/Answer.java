@@ -50,12 +50,14 @@ final class Answer {
 
   /**
    * The same answer with its body coded, which is then another representation (RFC 9110, 8.8.3).
+   *
+   * @param codedBody what the body becomes by this coding
    */
-  Answer coded(ContentCoding coding) {
+  Answer coded(ContentCoding coding, byte[] codedBody) {
     Map<String, String> more = new LinkedHashMap<>(headers);
     more.put("Content-Encoding", coding.token());
     more.computeIfPresent("ETag", (_, tag) -> new EntityTag(tag).with(coding.token()).text());
-    return new Answer(status, contentType, coding.encode(body), more);
+    return new Answer(status, contentType, codedBody, more);
   }
 
   int status() {

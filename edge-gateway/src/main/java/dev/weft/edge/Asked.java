@@ -25,6 +25,11 @@ record Asked(
     return found.route();
   }
 
+  /** The same, to be done in this time. */
+  Asked within(Duration left) {
+    return new Asked(found, target, accept, headers, prefer, fields, coding, Optional.of(left));
+  }
+
   Rpc rpc() {
     return found.route().rpc();
   }

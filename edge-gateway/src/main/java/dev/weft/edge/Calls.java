@@ -26,6 +26,7 @@ final class Calls {
   private final Predicate<String> tokenServices;
   private final TrustedHops hops;
   private final HttpLimits limits;
+  private final Changes changes;
   private final LongWork work;
   private final AtomicInteger inFlight = new AtomicInteger();
   private final Slots callsToServices;
@@ -35,17 +36,20 @@ final class Calls {
 
   /**
    * @param tokenServices services that users' tokens are passed on to
+   * @param changes learns what calls may have changed
    */
   Calls(
       Services services,
       Predicate<String> tokenServices,
       TrustedHops hops,
       HttpLimits limits,
+      Changes changes,
       LongWork work) {
     this.services = services;
     this.tokenServices = tokenServices;
     this.hops = hops;
     this.limits = limits;
+    this.changes = changes;
     this.work = work;
     this.callsToServices = new Slots(limits.inFlightPerService());
     this.callsOfMethods = new Slots(limits.inFlightPerMethod());
@@ -69,22 +73,44 @@ final class Calls {
    * @throws Refused if nobody can be called, or there is no room
    */
   void start(Exchange exchange, Asked asked, byte[] request) {
+    if (asked.rpc().oneReply()) {
+      start(exchange, asked, request, toClient(exchange, asked));
+      return;
+    }
     open(
         exchange,
         asked.route(),
         asked.timeout(),
         (call, metadata, ended) -> {
-          if (asked.rpc().oneReply()) {
-            call.start(new UnaryCall(exchange, asked, work, ended), metadata);
-            call.request(2);
-          } else {
-            StreamFormat format = StreamFormat.of(asked);
-            call.start(new StreamCall(exchange, asked, format, call, ended).begin(), metadata);
-            call.request(format.window());
-          }
+          StreamFormat format = StreamFormat.of(asked);
+          call.start(new StreamCall(exchange, asked, format, call, ended).begin(), metadata);
+          call.request(format.window());
           call.sendMessage(request);
           call.halfClose();
         });
+  }
+
+  /**
+   * Starts the unary call of a request; somebody is told how it ends.
+   *
+   * @throws Refused if nobody can be called, or there is no room: then nobody is told anything
+   */
+  void start(Exchange exchange, Asked asked, byte[] request, Recipient recipient) {
+    open(
+        exchange,
+        asked.route(),
+        asked.timeout(),
+        (call, metadata, ended) -> {
+          call.start(new UnaryCall(exchange, asked, ended, recipient), metadata);
+          call.request(2);
+          call.sendMessage(request);
+          call.halfClose();
+        });
+  }
+
+  /** What answers a request with the only reply of its call. */
+  Recipient toClient(Exchange exchange, Asked asked) {
+    return new ToClient(exchange, asked, changes, work);
   }
 
   /**

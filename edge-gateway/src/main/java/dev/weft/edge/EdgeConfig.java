@@ -23,6 +23,7 @@ import java.util.stream.Collectors;
  * @param rates how many requests anybody may make
  * @param tls the public listener's certificate; without it there is plain text only
  * @param api how it describes what it serves
+ * @param cacheBytes of answers that are kept at most; 0 for none
  */
 record EdgeConfig(
     MeshConfig mesh,
@@ -36,11 +37,18 @@ record EdgeConfig(
     HttpLimits limits,
     RateLimitConfig rates,
     Optional<TlsFiles> tls,
-    ApiConfig api) {
+    ApiConfig api,
+    int cacheBytes) {
 
   static final String SERVICE = "edge-gateway";
 
   private static final int PORT = 8080;
+
+  /** The cache takes no more than an eighth of the heap unless it is told to. */
+  private static final int HEAP_PART = 8;
+
+  private static final int CACHE_BYTES_DEFAULT = 32 << 20;
+  private static final int CACHE_BYTES_MAX = 1 << 30;
 
   /**
    * Reads what {@link MeshConfig#from} reads, with {@code PORT} being 8080 by default and {@code
@@ -48,7 +56,8 @@ record EdgeConfig(
    * {@code WEFT_TOKEN_SERVICES} (all of ours), {@code WEFT_DEFAULT_ACCESS} (authenticated), {@code
    * WEFT_TRUSTED_HOPS} (0), {@code WEFT_CACHE_DIR} (none), {@code WEFT_CORS_ORIGINS} (none), {@code
    * WEFT_STREAMS_PER_PRINCIPAL} (5), {@code WEFT_CONNECTIONS_PER_ADDRESS} (256), {@code WEFT_DOCS}
-   * (on), {@code WEFT_DOCS_COMMENTS} (none), what {@link RateLimitConfig#from} reads and, both or
+   * (on), {@code WEFT_DOCS_COMMENTS} (none), {@code WEFT_CACHE_BYTES} (32 MiB, or an eighth of the
+   * heap if that is less; 0 for no cache), what {@link RateLimitConfig#from} reads and, both or
    * neither, {@code WEFT_TLS_CERT_FILE} and {@code WEFT_TLS_KEY_FILE}.
    */
   static EdgeConfig from(Env env) {
@@ -71,7 +80,12 @@ record EdgeConfig(
         limits(env),
         RateLimitConfig.from(env),
         tls(env),
-        api);
+        api,
+        env.integer("WEFT_CACHE_BYTES", cacheBytesDefault(), 0, CACHE_BYTES_MAX));
+  }
+
+  private static int cacheBytesDefault() {
+    return (int) Math.min(CACHE_BYTES_DEFAULT, Runtime.getRuntime().maxMemory() / HEAP_PART);
   }
 
   private static RouteOwners owners(String issuer, ApiConfig api) {

@@ -21,6 +21,7 @@ import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -58,15 +59,21 @@ public final class EdgeServer implements RunningProcess {
   }
 
   private EdgeServer(EdgeConfig config, EventLoops loops, Mesh mesh) {
-    this(config, loops, mesh, Tokens.of(mesh.tokens()), steps(config));
+    this(config, loops, mesh, Tokens.of(mesh.tokens()), steps(config), System::nanoTime);
   }
 
   /**
    * @param mesh that calls on these loops
    * @param steps that every request takes
+   * @param nanoTime by which kept answers grow old
    */
   EdgeServer(
-      EdgeConfig config, EventLoops loops, Mesh mesh, Tokens tokens, List<Middleware> steps) {
+      EdgeConfig config,
+      EventLoops loops,
+      Mesh mesh,
+      Tokens tokens,
+      List<Middleware> steps,
+      LongSupplier nanoTime) {
     this.config = config;
     this.loops = loops;
     this.mesh = mesh;
@@ -109,6 +116,12 @@ public final class EdgeServer implements RunningProcess {
             config.cors(),
             config.limits(),
             new HttpTelemetry(mesh.telemetry(), accessLog),
+            new ResponseCache(
+                config.cacheBytes(),
+                config.limits().inFlightPerService(),
+                nanoTime,
+                new LongWork(threads),
+                mesh.telemetry().meter("dev.weft.edge")),
             threads);
   }
 

@@ -108,15 +108,19 @@ final class Exchange {
 
   /** Adds what a service says of its answer in metadata. */
   void alsoAnswer(Metadata metadata) {
-    MetadataRules.toHeaders(metadata)
-        .forEach(
-            (name, value) -> {
-              if (name.equals("link")) {
-                alsoAnswer("Link", value);
-              } else {
-                extraHeaders.put(name, value);
-              }
-            });
+    alsoAnswer(MetadataRules.toHeaders(metadata));
+  }
+
+  /** Adds what a service said of its answer, as headers with lower-case names. */
+  void alsoAnswer(Map<String, String> told) {
+    told.forEach(
+        (name, value) -> {
+          if (name.equals("link")) {
+            alsoAnswer("Link", value);
+          } else {
+            extraHeaders.put(name, value);
+          }
+        });
   }
 
   /**

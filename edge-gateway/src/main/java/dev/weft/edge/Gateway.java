@@ -40,6 +40,7 @@ final class Gateway {
   private final Cors cors;
   private final HttpLimits limits;
   private final HttpTelemetry telemetry;
+  private final ResponseCache cache;
   private final LongWork work;
   private final Consumer<Exchange> way;
 
@@ -49,6 +50,7 @@ final class Gateway {
    * @param rates by which callers are counted
    * @param tokenServices services that users' tokens are passed on to
    * @param hops before the edge
+   * @param cache of answers
    * @param threads for what may wait
    */
   Gateway(
@@ -62,18 +64,20 @@ final class Gateway {
       Cors cors,
       HttpLimits limits,
       HttpTelemetry telemetry,
+      ResponseCache cache,
       Executor threads) {
     this.services = services;
     this.caughtUp = caughtUp;
     this.identity = new Identity(rates, tokens, threads);
     this.work = new LongWork(threads);
-    this.calls = new Calls(services, tokenServices, hops, limits, work);
+    this.calls = new Calls(services, tokenServices, hops, limits, cache.changes(), work);
     this.rpcs = new RpcRequests(identity, calls, work);
     this.webSockets = new WebSockets(identity, calls, cors, limits);
     this.proxy = new Proxy(services, identity, tokenServices, hops, limits, work);
     this.cors = cors;
     this.limits = limits;
     this.telemetry = telemetry;
+    this.cache = cache;
     this.way = Middleware.chain(steps, this::route);
   }
 
@@ -233,7 +237,7 @@ final class Gateway {
         asked.rpc().access(),
         () -> {
           if (upload) {
-            new Upload(exchange, asked, calls, work, limits.bodyWithin()).start();
+            new Upload(exchange, asked, calls, limits.bodyWithin()).start();
           } else {
             exchange.body().read(body -> guarded(exchange, () -> transcode(exchange, asked, body)));
           }
@@ -300,6 +304,14 @@ final class Gateway {
   }
 
   private void transcode(Exchange exchange, Asked asked, byte[] body) {
+    if (body.length == 0 && cache.covers(exchange, asked)) {
+      cache.serve(
+          exchange,
+          asked,
+          (within, recipient) ->
+              calls.start(exchange, within, request(exchange, within, body), recipient));
+      return;
+    }
     if (body.length <= INLINE_BYTES_MAX && asked.coding().isEmpty()) {
       calls.start(exchange, asked, request(exchange, asked, body));
       return;

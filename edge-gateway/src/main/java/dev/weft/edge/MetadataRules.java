@@ -145,6 +145,24 @@ final class MetadataRules {
     return metadata;
   }
 
+  /** The values of headers that are passed on as they are, which an answer may depend on. */
+  static List<String> passed(HttpHeaders headers) {
+    return PASSED.stream().flatMap(name -> headers.getAll(name).stream()).toList();
+  }
+
+  /** Whether a client tells the service more than every client does. */
+  static boolean tellsMore(HttpHeaders headers) {
+    if (headers.contains("baggage")) {
+      return true;
+    }
+    for (Map.Entry<String, String> header : headers) {
+      if (header.getKey().regionMatches(true, 0, PREFIX, 0, PREFIX.length())) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   /** What the client says whose request it is, and behind it the address that it came from. */
   static String forwardedFor(HttpHeaders headers, String peer) {
     String before = headers.get("x-forwarded-for");

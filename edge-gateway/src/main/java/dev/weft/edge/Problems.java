@@ -220,6 +220,11 @@ final class Problems {
     return Problem.of(503, Code.UNAVAILABLE, "EDGE_STOPS", "this edge stops; connect again");
   }
 
+  static Problem notKept() {
+    return Problem.of(
+        504, Code.UNAVAILABLE, "NOT_CACHED", "no answer is kept that this request would take");
+  }
+
   static Problem overloaded() {
     return Problem.of(503, Code.UNAVAILABLE, "OVERLOADED", "too much is being worked on");
   }

@@ -26,33 +26,55 @@ final class Reuse {
    * @throws Refused with 412 if the client wants another version only
    */
   static Answer of(Answer whole, Rpc rpc, Optional<EntityTag> version, HttpHeaders request) {
+    return conditional(tagged(whole, rpc, version, request), request);
+  }
+
+  /**
+   * The answer with what is to be said of its reuse.
+   *
+   * @param version the resource's own, if it has one
+   */
+  static Answer tagged(Answer whole, Rpc rpc, Optional<EntityTag> version, HttpHeaders request) {
     if (rpc.fresh().isZero()) {
-      return version.isEmpty() ? whole : conditional(whole, version.get(), Map.of(), request);
+      return version.map(own -> whole.with("ETag", own.text())).orElse(whole);
     }
-    boolean shared = rpc.access() instanceof Access.Public && !request.contains("authorization");
-    String control = (shared ? "public" : "private") + ", max-age=" + rpc.fresh().toSeconds();
     EntityTag tag =
         version
             .map(own -> own.withBody(whole.body()))
             .orElseGet(() -> EntityTag.ofBody(whole.body()));
-    return conditional(whole, tag, Map.of("Cache-Control", control), request);
+    return whole.with("Cache-Control", control(rpc, request)).with("ETag", tag.text());
   }
 
-  private static Answer conditional(
-      Answer whole, EntityTag tag, Map<String, String> also, HttpHeaders request) {
+  private static String control(Rpc rpc, HttpHeaders request) {
+    boolean shared = rpc.access() instanceof Access.Public && !request.contains("authorization");
+    String control = (shared ? "public" : "private") + ", max-age=" + rpc.fresh().toSeconds();
+    return rpc.stale().isZero() ? control : control + ", stale-if-error=" + rpc.stale().toSeconds();
+  }
+
+  /**
+   * The answer, or 304 if the client has it already.
+   *
+   * @param tagged what every client would be answered
+   * @throws Refused with 412 if the client wants another version only
+   */
+  static Answer conditional(Answer tagged, HttpHeaders request) {
+    String said = tagged.headers().get("ETag");
+    if (said == null) {
+      return tagged;
+    }
+    EntityTag tag = new EntityTag(said);
     List<String> wanted = EntityTag.list(request.getAll("if-match"));
     if (!wanted.isEmpty() && !tag.surelyAmong(wanted)) {
       throw new Refused(Problems.etagMismatch());
     }
     Optional<String> known = tag.among(EntityTag.list(request.getAll("if-none-match")));
-    Map<String, String> headers = new LinkedHashMap<>(also);
-    if (known.isPresent()) {
-      String told = known.get();
-      headers.put("ETag", told.equals("*") || tag.isWeak() ? tag.text() : strong(told));
-      return Answer.empty(304, headers);
+    if (known.isEmpty()) {
+      return tagged;
     }
-    headers.put("ETag", tag.text());
-    return whole.with(headers);
+    String told = known.get();
+    Map<String, String> headers = new LinkedHashMap<>(tagged.headers());
+    headers.put("ETag", told.equals("*") || tag.isWeak() ? tag.text() : strong(told));
+    return Answer.empty(304, headers);
   }
 
   /** The tag as it was given out: clients may have weakened it on their way. */

@@ -29,6 +29,7 @@ import java.util.Optional;
  * @param requestBytesMax largest body
  * @param uploadBytesMax largest body that is passed on in parts
  * @param fresh how long an answer may be reused, in whole seconds; zero means never
+ * @param stale how long after that it may be while the service cannot be asked, in whole seconds
  * @param quota of one user, or of one address without a user
  * @param endOfLife headers that tell of it; mostly none
  * @param at the instances that have it, while others of the service do not
@@ -42,6 +43,7 @@ record Rpc(
     int requestBytesMax,
     long uploadBytesMax,
     Duration fresh,
+    Duration stale,
     Optional<Quota> quota,
     Map<String, String> endOfLife,
     Optional<InstanceSet> at) {
@@ -76,6 +78,7 @@ record Rpc(
         requestBytesMax,
         uploadBytesMax,
         fresh,
+        stale,
         quota,
         endOfLife,
         instances);

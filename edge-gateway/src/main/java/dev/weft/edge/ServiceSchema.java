@@ -47,7 +47,7 @@ record ServiceSchema(
 
   private static final int REQUEST_BYTES_DEFAULT = 64 * 1024;
   private static final long UPLOAD_BYTES_DEFAULT = 100 * 1024 * 1024;
-  private static final long FRESH_SECONDS_MAX = 24 * 3_600;
+  private static final long REUSE_SECONDS_MAX = 24 * 3_600;
   private static final int REQUEST_BYTES_MAX = 10 * 1024 * 1024;
   private static final Duration READ_TIMEOUT = Duration.ofSeconds(2);
   private static final Duration WRITE_TIMEOUT = Duration.ofSeconds(5);
@@ -262,7 +262,8 @@ record ServiceSchema(
         status,
         bytes == 0 ? REQUEST_BYTES_DEFAULT : (int) bytes,
         uploadBytes(policy),
-        fresh(policy, grpc.isSafe()),
+        reuse("max_age", policy.getCache().getMaxAge(), grpc.isSafe()),
+        reuse("stale_if_error", policy.getCache().getStaleIfError(), grpc.isSafe()),
         quota(policy),
         EndOfLife.headers(method),
         Optional.empty());
@@ -277,11 +278,11 @@ record ServiceSchema(
   }
 
   /** What has effects is called each time, whatever its contract says. */
-  private static Duration fresh(MethodPolicy policy, boolean safe) {
-    long seconds = policy.getCache().getMaxAge().getSeconds();
-    if (seconds < 0 || seconds > FRESH_SECONDS_MAX) {
+  private static Duration reuse(String what, com.google.protobuf.Duration stated, boolean safe) {
+    long seconds = stated.getSeconds();
+    if (seconds < 0 || seconds > REUSE_SECONDS_MAX) {
       throw new InvalidRule(
-          "cache.max_age: " + seconds + " s (expected: at most " + FRESH_SECONDS_MAX + ")");
+          "cache." + what + ": " + seconds + " s (expected: at most " + REUSE_SECONDS_MAX + ")");
     }
     return safe ? Duration.ofSeconds(seconds) : Duration.ZERO;
   }

@@ -33,27 +33,35 @@ final class Success {
       int status = rpc.successStatus() == CREATED ? CREATED : NO_CONTENT;
       return changed(asked.route(), message, Answer.empty(status, Map.of()));
     }
+    if (read && rpc.successStatus() == 200) {
+      return read(asked, exchange, message, told).to(exchange, asked);
+    }
+    return changed(asked.route(), message, whole(asked, exchange, message));
+  }
+
+  /**
+   * What a read is answered with, before the conditions of this client.
+   *
+   * @param told what the service says of it in metadata
+   * @throws RuntimeException if the reply cannot be printed
+   */
+  static Representation read(Asked asked, Exchange exchange, byte[] message, Metadata told) {
     Transcoder transcoder = asked.route().transcoder();
-    long began = exchange.timing().now();
-    Answer answer = whole(asked, message);
-    exchange.timing().transcoded(began);
-    if (!read || answer.status() != 200) {
-      return changed(asked.route(), message, answer);
-    }
-    transcoder
-        .nextPage(exchange.request().uri(), message)
-        .ifPresent(link -> exchange.alsoAnswer("Link", link));
-    if (!rpc.fresh().isZero()) {
-      exchange.alsoAnswer("Vary", "Authorization");
-    }
+    Answer whole = whole(asked, exchange, message);
     Optional<EntityTag> version =
         transcoder
             .version(message)
             .or(() -> Optional.ofNullable(told.get(ETAG)).flatMap(EntityTag::ofVersion));
-    Answer reusable = Reuse.of(answer, rpc, version, exchange.request().headers());
-    return transcoder.answersAnything() && reusable.status() == 200
-        ? Ranges.of(reusable, exchange)
-        : reusable;
+    return new Representation(
+        Reuse.tagged(whole, asked.rpc(), version, exchange.request().headers()),
+        transcoder.nextPage(exchange.request().uri(), message));
+  }
+
+  private static Answer whole(Asked asked, Exchange exchange, byte[] message) {
+    long began = exchange.timing().now();
+    Answer whole = whole(asked, message);
+    exchange.timing().transcoded(began);
+    return whole;
   }
 
   private static Answer whole(Asked asked, byte[] message) {

@@ -17,7 +17,6 @@ final class Upload implements Body.Parts {
   private final Exchange exchange;
   private final Asked asked;
   private final Calls calls;
-  private final LongWork work;
   private final Duration within;
   private final DeadlineTimer late;
   private final DeadlineTimer unread;
@@ -37,11 +36,10 @@ final class Upload implements Body.Parts {
   /**
    * @param within how long a client may send nothing although it might, unless it waits for replies
    */
-  Upload(Exchange exchange, Asked asked, Calls calls, LongWork work, Duration within) {
+  Upload(Exchange exchange, Asked asked, Calls calls, Duration within) {
     this.exchange = exchange;
     this.asked = asked;
     this.calls = calls;
-    this.work = work;
     this.failing = exchange::refuse;
     this.within = within;
     this.late = new DeadlineTimer(exchange.loop(), () -> fail(Problems.tooSlow()));
@@ -175,7 +173,8 @@ final class Upload implements Body.Parts {
 
   private void start(ClientCall<byte[], byte[]> opened, Metadata metadata, Runnable ended) {
     if (asked.rpc().oneReply()) {
-      opened.start(waking(new UnaryCall(exchange, asked, work, ended)), metadata);
+      opened.start(
+          waking(new UnaryCall(exchange, asked, ended, calls.toClient(exchange, asked))), metadata);
       opened.request(2);
     } else {
       StreamFormat format = StreamFormat.of(asked);

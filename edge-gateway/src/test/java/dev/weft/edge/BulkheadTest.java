@@ -58,7 +58,8 @@ class BulkheadTest {
     hang("/library/books/asleep");
     hang("/library/books/asleep");
     hang("/library/shelves/asleep");
-    hang("/library/shelves/asleep");
+    // Who asks the same waits for the answer to the other one, and calls nobody.
+    hang("/library/shelves/asleep?$another");
 
     assertThat(fixture.status("/library/books")).isEqualTo(503);
     assertThat(fixture.status("/weather/oslo")).isEqualTo(200);

@@ -30,6 +30,7 @@ class EdgeConfigTest {
     assertThat(config.hops()).isEqualTo(TrustedHops.NONE);
     assertThat(config.cacheFolder()).isEmpty();
     assertThat(config.cors().origins()).isEmpty();
+    assertThat(config.cacheBytes()).isBetween(1 << 20, 32 << 20);
     assertThat(config.rates().address()).contains(new Quota(6_000, 60));
     assertThat(config.rates().principal()).contains(new Quota(1_200, 60));
     assertThat(config.rates().redis()).isEmpty();
@@ -88,6 +89,11 @@ class EdgeConfigTest {
   }
 
   @Test
+  void keepsNoAnswersWhereItIsToldSo() {
+    assertThat(EdgeConfig.from(Env.of(Map.of("WEFT_CACHE_BYTES", "0"))).cacheBytes()).isZero();
+  }
+
+  @Test
   void takesACertificateOnlyWithItsKey(@TempDir Path folder) throws Exception {
     String file = Files.createFile(folder.resolve("pem")).toString();
 
@@ -128,6 +134,7 @@ class EdgeConfigTest {
     "WEFT_STREAMS_PER_PRINCIPAL,0",
     "WEFT_TRUSTED_HOPS,-1",
     "WEFT_CONNECTIONS_PER_ADDRESS,10001",
+    "WEFT_CACHE_BYTES,-1",
     "WEFT_RATE_LIMIT_ADDRESS,100",
     "WEFT_RATE_LIMIT_ADDRESS,0/1m",
     "WEFT_RATE_LIMIT_PRINCIPAL,10/2d",

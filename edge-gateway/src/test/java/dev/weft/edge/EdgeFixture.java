@@ -33,6 +33,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.LongSupplier;
 
 /** A registry, an edge, and the services that a test adds; all real, over sockets. */
 final class EdgeFixture implements AutoCloseable {
@@ -43,6 +44,7 @@ final class EdgeFixture implements AutoCloseable {
   static final String TOKEN_OF = "token-of-user-";
 
   private static final ApiConfig PAGES = new ApiConfig(true, Optional.empty());
+  private static final int CACHE_BYTES = 1 << 20;
 
   /** Deadlines that a test can wait for. */
   static final HttpLimits QUICK = quick();
@@ -61,6 +63,8 @@ final class EdgeFixture implements AutoCloseable {
 
   private final RateLimitConfig rates;
   private final TrustedHops hops;
+  private final int cacheBytes;
+  private final LongSupplier nanoTime;
 
   private static HttpLimits quick() {
     HttpLimits d = HttpLimits.DEFAULT;
@@ -110,7 +114,15 @@ final class EdgeFixture implements AutoCloseable {
   EdgeFixture(
       HttpLimits limits, Access foreignDefault, Optional<TlsFiles> tls, List<Middleware> steps)
       throws Exception {
-    this(limits, foreignDefault, tls, steps, RateLimitConfig.CONTRACTS, TrustedHops.NONE);
+    this(
+        limits,
+        foreignDefault,
+        tls,
+        steps,
+        RateLimitConfig.CONTRACTS,
+        TrustedHops.NONE,
+        CACHE_BYTES,
+        System::nanoTime);
   }
 
   /** With limits of requests, and one proxy before it: clients have the address they say. */
@@ -121,7 +133,22 @@ final class EdgeFixture implements AutoCloseable {
         Optional.empty(),
         List.of(),
         rates,
-        new TrustedHops(1));
+        new TrustedHops(1),
+        CACHE_BYTES,
+        System::nanoTime);
+  }
+
+  /** With a cache of this size, in which answers grow old by this clock. */
+  static EdgeFixture keeping(int cacheBytes, LongSupplier nanoTime) throws Exception {
+    return new EdgeFixture(
+        HttpLimits.DEFAULT,
+        new Access.Authenticated(Set.of()),
+        Optional.empty(),
+        List.of(),
+        RateLimitConfig.CONTRACTS,
+        TrustedHops.NONE,
+        cacheBytes,
+        nanoTime);
   }
 
   private EdgeFixture(
@@ -130,10 +157,14 @@ final class EdgeFixture implements AutoCloseable {
       Optional<TlsFiles> tls,
       List<Middleware> steps,
       RateLimitConfig rates,
-      TrustedHops hops)
+      TrustedHops hops,
+      int cacheBytes,
+      LongSupplier nanoTime)
       throws Exception {
     this.rates = rates;
     this.hops = hops;
+    this.cacheBytes = cacheBytes;
+    this.nanoTime = nanoTime;
     agent = DevAgent.start(DevAgentConfig.inMemory());
     InetSocketAddress address = agent.address();
     registry = ConsulConfig.of("127.0.0.1:" + address.getPort(), Optional.empty());
@@ -173,7 +204,7 @@ final class EdgeFixture implements AutoCloseable {
         new EdgeConfig(
             config(registry),
             "127.0.0.1",
-            Optional.of(Set.of("library")),
+            Optional.of(Set.of("library", "archive")),
             foreignDefault,
             Contracts.OWNERS,
             hops,
@@ -182,10 +213,11 @@ final class EdgeFixture implements AutoCloseable {
             limits,
             rates,
             tls,
-            api);
+            api,
+            cacheBytes);
     List<Middleware> steps = new ArrayList<>(EdgeServer.steps(config));
     steps.addAll(more);
-    return new EdgeServer(config, loops, mesh, new TestTokens(), steps);
+    return new EdgeServer(config, loops, mesh, new TestTokens(), steps, nanoTime);
   }
 
   /** One more edge, for a test that stops it. */

@@ -197,6 +197,7 @@ class RouteTableTest {
             65_536,
             0,
             Duration.ZERO,
+            Duration.ZERO,
             Optional.empty(),
             Map.of(),
             Optional.empty());
