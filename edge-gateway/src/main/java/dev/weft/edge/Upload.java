@@ -14,6 +14,9 @@ import org.jspecify.annotations.Nullable;
  * the service takes. Used on the event loop.
  */
 final class Upload implements Body.Parts {
+  /** A message that is longer than this may take as long again for each such part of it. */
+  private static final int SLOW_PART = 64 * 1024;
+
   private final Exchange exchange;
   private final Asked asked;
   private final Calls calls;
@@ -25,6 +28,12 @@ final class Upload implements Body.Parts {
   private Consumer<Problem> failing;
   private long taken;
 
+  /** Of what was taken, when the client was last given time for more. */
+  private long reckoned;
+
+  /** Whether a message was complete since then. */
+  private boolean whole;
+
   /** Makes messages of a body as it comes. Throws {@link Refused} with what is wrong with it. */
   interface Reader {
     void read(byte[] part);
@@ -34,7 +43,8 @@ final class Upload implements Body.Parts {
   }
 
   /**
-   * @param within how long a client may send nothing although it might, unless it waits for replies
+   * @param within how long a client may take for a message although it might send it, unless it
+   *     waits for replies
    */
   Upload(Exchange exchange, Asked asked, Calls calls, Duration within) {
     this.exchange = exchange;
@@ -84,7 +94,8 @@ final class Upload implements Body.Parts {
             exchange.body().pause(true);
             late.clear();
             unread.set(within);
-          } else {
+          } else if (whole || taken - reckoned >= SLOW_PART) {
+            // Whoever sends a byte now and then gets no more time for it.
             expectMore();
           }
         });
@@ -92,6 +103,8 @@ final class Upload implements Body.Parts {
 
   private void expectMore() {
     unread.clear();
+    reckoned = taken;
+    whole = false;
     if (asked.rpc().oneReply()) {
       late.set(within);
     }
@@ -152,6 +165,7 @@ final class Upload implements Body.Parts {
   // To the service.
 
   private void message(byte[] message) {
+    whole = true;
     started().sendMessage(message);
   }
 

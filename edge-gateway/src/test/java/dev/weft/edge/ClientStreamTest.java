@@ -264,6 +264,21 @@ class ClientStreamTest {
     }
   }
 
+  @Test
+  void waitsForNoClientThatSendsOneMessageForEver() throws Exception {
+    try (RawHttp client = new RawHttp(fixture.edge.port())) {
+      client.send(head("/library/books:add", LINES));
+      await()
+          .pollInterval(Duration.ofMillis(100))
+          .until(
+              () -> {
+                client.send(chunk(" "));
+                return client.answered();
+              });
+      assertThat(client.answer()).startsWith("HTTP/1.1 408");
+    }
+  }
+
   private static String chunk(String latin1) {
     return Integer.toHexString(latin1.length()) + "\r\n" + latin1 + "\r\n";
   }

@@ -25,6 +25,11 @@ final class RawHttp implements AutoCloseable {
     socket.getOutputStream().flush();
   }
 
+  /** Whether something of an answer has come. */
+  boolean answered() throws IOException {
+    return socket.getInputStream().available() > 0;
+  }
+
   /** One answer, head and body, by its length or its chunks. */
   String answer() throws IOException {
     InputStream in = socket.getInputStream();
