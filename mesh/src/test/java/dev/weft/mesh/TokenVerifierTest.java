@@ -528,7 +528,7 @@ class TokenVerifierTest {
             .formatted(
                 "{\"kty\":\"oct\",\"kid\":\"secret\",\"k\":\"AAAA\"}",
                 "{\"kty\":\"RSA\",\"kid\":\"rsa\",\"n\":\"AQAB\",\"e\":\"AQAB\"}",
-                ownKey.replace("\"sig\"", "\"enc\"").replace("k1", "enc"),
+                ownKey.replace("\"sig\"", "\"enc\"").replace("\"kid\":\"k1\"", "\"kid\":\"enc\""),
                 ownKey.replace("\"kid\":\"k1\",", ""),
                 ownKey);
 
