@@ -29,6 +29,7 @@ final class HttpBackend implements AutoCloseable {
   private final Queue<String> heads = new ConcurrentLinkedQueue<>();
   private final Answering answering;
   private final Registration registration;
+  private final Thread accepting;
 
   /** What is done with one connection after the head of its request was read. */
   interface Answering {
@@ -50,7 +51,7 @@ final class HttpBackend implements AutoCloseable {
                 Weights.EQUAL,
                 List.of(),
                 false));
-    Thread.ofVirtual().start(this::accept);
+    accepting = Thread.ofVirtual().start(this::accept);
   }
 
   static HttpBackend start(Consul consul, String service, Answering answering) throws IOException {
@@ -116,8 +117,10 @@ final class HttpBackend implements AutoCloseable {
   }
 
   /** Takes no more connections and stays in the registry, like a process that was killed. */
-  void die() throws IOException {
+  void die() throws IOException, InterruptedException {
     listener.close();
+    // It may take one more while it is being closed.
+    accepting.join();
   }
 
   @Override
