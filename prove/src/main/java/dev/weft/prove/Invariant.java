@@ -27,7 +27,7 @@ enum Invariant {
   K7("what is reserved after it was released takes no stock"),
   K8("all lines of an order are reserved, or none"),
   O1("an order only moves as the contract says, and stays where it ended"),
-  O2("every order ends, within 30 s after the faults did"),
+  O2("every order ends, within 30 s of the last fault and the last order"),
   O3("an order that was acknowledged is there"),
   O4("a request of unknown outcome made one order at most, exactly one once repeated"),
   O5("a refused request left nothing behind"),
