@@ -147,8 +147,9 @@ public final class RequestBytes {
   /** The bytes of the message. */
   public byte[] finish() {
     FieldPlan mask = plan.maskField;
-    if (mask != null && present != null && !has(mask)) {
-      fill(mask, present);
+    FieldPlan resource = plan.resource;
+    if (mask != null && resource != null && present != null && !has(mask)) {
+      fill(mask, resource.name + ".", present);
     }
     if (plan.type.requires) {
       List<String> missing = Required.missing(plan.type, out.array(), 0, out.size());
@@ -161,11 +162,12 @@ public final class RequestBytes {
     return out.toByteArray();
   }
 
-  private void fill(FieldPlan mask, List<String> paths) {
-    String prefix = plan.bodyField == null ? "" : plan.bodyField.name + ".";
+  private void fill(FieldPlan mask, String prefix, List<String> paths) {
     List<String> changed =
         paths.stream()
-            .filter(path -> !plan.bound.contains(prefix + path) && !path.equals(mask.name))
+            .map(path -> plan.bodyField == null ? path : prefix + path)
+            .filter(path -> path.startsWith(prefix) && !plan.bound.contains(path))
+            .map(path -> path.substring(prefix.length()))
             .toList();
     if (!changed.isEmpty()) {
       out.varint(mask.tag);

@@ -36,6 +36,12 @@ public final class RequestPlan {
   final Optional<RawField> raw;
 
   final @Nullable FieldPlan maskField;
+
+  /**
+   * What is changed, and what the paths of a mask begin in (AIP-134). Null where it is not clear.
+   */
+  final @Nullable FieldPlan resource;
+
   final @Nullable FieldPlan requestIdField;
 
   /** Where the version stands that a change is meant for; empty when there is no place for it. */
@@ -46,7 +52,9 @@ public final class RequestPlan {
    *
    * @param variables the field paths of the variables in the path template
    * @param body {@code *}, the name of a field, or empty
-   * @param fillsMask whether an absent {@code update_mask} is filled with what the body holds
+   * @param fillsMask whether an absent {@code update_mask} is filled with what the body holds of
+   *     the resource: of its field, or where it is {@code *}, of the one field that is an object;
+   *     if there are several, none is chosen
    * @param lenient whether fields and parameters are ignored that the message does not have
    * @param needsRequestId whether {@code request_id} must be given, in the body or beside it
    */
@@ -71,7 +79,8 @@ public final class RequestPlan {
       variables.add(variable(path));
       bound.add(String.join(".", path));
     }
-    FieldPlan mask = rule.fillsMask ? type.field("update_mask") : null;
+    resource = bodyField != null ? bodyField : onlyObject();
+    FieldPlan mask = rule.fillsMask && resource != null ? type.field("update_mask") : null;
     maskField =
         mask != null && !mask.isRepeated() && mask.isMessage() && isMask(mask) ? mask : null;
     requestIdField = Lookup.textField(type, "request_id").orElse(null);
@@ -139,6 +148,20 @@ public final class RequestPlan {
   /** Where in the request's JSON a field of the request message stands. */
   public String pointer(String fieldPath) {
     return Pointers.of(fieldPath, type, rule.body);
+  }
+
+  /** The one field with a message of its own kind; null if there are several, or none. */
+  private @Nullable FieldPlan onlyObject() {
+    FieldPlan only = null;
+    for (FieldPlan field : type.fields) {
+      if (field.isObject()) {
+        if (only != null) {
+          return null;
+        }
+        only = field;
+      }
+    }
+    return only;
   }
 
   private FieldPlan bodyField() {

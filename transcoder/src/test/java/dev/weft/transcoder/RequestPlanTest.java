@@ -10,6 +10,7 @@ import dev.weft.transcoder.test.EverythingProto;
 import dev.weft.transcoder.test.Legacy;
 import dev.weft.transcoder.test.LegacyProto;
 import dev.weft.transcoder.test.Request;
+import dev.weft.transcoder.test.TwoResources;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -68,6 +69,38 @@ class RequestPlanTest {
     assertThat(Everything.parseFrom(same.finish())).isEqualTo(Everything.parseFrom(none.finish()));
     assertThat(refused(() -> other.path(List.of("5"))))
         .contains("/inner/inner/int64: differs from the value in the path");
+  }
+
+  @Test
+  void fillsAMaskOfTheOneResourceInABodyThatIsAll() throws Exception {
+    List<List<String>> variables = List.of(List.of("body", "int64"));
+    RequestPlan.Rule rule = new RequestPlan.Rule(variables, "*", true, false, false);
+    RequestPlan plan = RequestPlan.of(SCHEMA, Request.getDescriptor(), rule);
+
+    assertThat(
+            mask(
+                plan,
+                "{\"requestId\":\"r\",\"body\":{\"int64\":7,\"inner\":{\"maybeText\":\"x\"}}}"))
+        .containsExactly("inner.maybe_text");
+    assertThat(mask(plan, "{\"body\":{\"int32\":1},\"updateMask\":\"int32,bool\"}"))
+        .containsExactly("int32", "bool");
+    assertThat(mask(plan, "{\"requestId\":\"r\"}")).isEmpty();
+    assertThat(mask(plan, "{\"body\":{}}")).isEmpty();
+  }
+
+  private static List<String> mask(RequestPlan plan, String json) throws Exception {
+    return Request.parseFrom(plan.body(json.getBytes(UTF_8)).finish())
+        .getUpdateMask()
+        .getPathsList();
+  }
+
+  @Test
+  void fillsNoMaskWhereItIsNotClearWhatIsChanged() throws Exception {
+    RequestPlan.Rule rule = new RequestPlan.Rule(List.of(), "*", true, false, false);
+    RequestPlan plan = RequestPlan.of(SCHEMA, TwoResources.getDescriptor(), rule);
+    byte[] json = "{\"one\":{\"int32\":1},\"other\":{\"int32\":2}}".getBytes(UTF_8);
+
+    assertThat(TwoResources.parseFrom(plan.body(json).finish()).hasUpdateMask()).isFalse();
   }
 
   @Test
