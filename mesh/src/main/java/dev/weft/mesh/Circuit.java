@@ -11,9 +11,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The circuit breaker in front of one service. It opens when half of at least 20 attempts within 10
- * s failed by the fault of the service, refuses calls for 5 s, twice as long after each probe that
- * failed and at most a minute, and closes after three probes in a row went well.
+ * The circuit breaker in front of one method of a service. It opens when half of at least 20
+ * attempts within 10 s failed by the fault of the service, refuses calls for 5 s, twice as long
+ * after each probe that failed and at most a minute, and closes after three probes in a row went
+ * well.
  *
  * <p>When 80 % of the attempts within 10 s were slow, it goes to probes at once: one slow or failed
  * probe opens it, three quick ones close it. A second breaker watches for that. It only counts and
@@ -106,11 +107,15 @@ final class Circuit {
    * the longer it was away, and up to two minutes.
    */
   void newInstance() {
-    if (breaker.isOpen()) {
+    if (isOpen()) {
       breaker.halfOpen();
     } else {
       reconnect.run();
     }
+  }
+
+  boolean isOpen() {
+    return breaker.isOpen();
   }
 
   /** How long calls will still be refused, as a guess while probes are under way. */

@@ -73,7 +73,10 @@ final class OutboundStack implements AutoCloseable {
   private final Set<ManagedChannel> leaving = ConcurrentHashMap.newKeySet();
 
   /** What is known of a service from calling it. */
-  private record Target(String service, Circuit circuit, RetryBudget budget) {}
+  private record Target(String service, Circuits circuits, RetryBudget budget) {}
+
+  /** What of a service a circuit is for. */
+  private record Guarded(String service, String method) {}
 
   /** A channel of our own, and what callers get of it. */
   private record Route(ManagedChannel transport, Channel channel, Target target) {}
@@ -97,12 +100,12 @@ final class OutboundStack implements AutoCloseable {
         .counterBuilder("weft.rpc.client.retries")
         .setUnit("{retry}")
         .setDescription("Calls that were sent again after a failure.")
-        .buildWithCallback(out -> record(out, target -> target.budget.granted(), Long::sum));
+        .buildWithCallback(this::recordRetries);
     meter
         .gaugeBuilder("weft.rpc.client.circuit")
         .ofLongs()
         .setDescription("State of the circuit: 0 closed, 1 open, 2 half open.")
-        .buildWithCallback(out -> record(out, target -> target.circuit.number(), Math::max));
+        .buildWithCallback(this::recordStates);
     meter
         .counterBuilder("weft.rpc.client.circuit.transitions")
         .setUnit("{transition}")
@@ -110,29 +113,52 @@ final class OutboundStack implements AutoCloseable {
         .buildWithCallback(this::recordTransitions);
   }
 
+  /** One value per service, of which there may be a channel for calls and one for streams. */
+  private void recordRetries(ObservableLongMeasurement out) {
+    Map<String, Long> values = new HashMap<>();
+    targets.forEach(t -> values.merge(t.service, t.budget.granted(), Long::sum));
+    values.forEach(
+        (service, n) -> out.record(n, Attributes.of(RpcTelemetry.SERVER_ADDRESS, service)));
+  }
+
+  private void recordStates(ObservableLongMeasurement out) {
+    circuits(Circuit::number, Math::max)
+        .forEach(
+            (of, n) ->
+                out.record(
+                    n,
+                    Attributes.of(
+                        RpcTelemetry.SERVER_ADDRESS, of.service, RpcTelemetry.METHOD, of.method)));
+  }
+
   private void recordTransitions(ObservableLongMeasurement out) {
     for (CircuitBreaker.State state : CircuitBreaker.State.values()) {
-      Map<String, Long> values = new HashMap<>();
-      targets.forEach(t -> values.merge(t.service, t.circuit.turnsTo(state), Long::sum));
-      values.forEach(
-          (service, n) ->
-              out.record(
-                  n,
-                  Attributes.of(
-                      RpcTelemetry.SERVER_ADDRESS,
-                      service,
-                      STATE,
-                      state.name().toLowerCase(Locale.ROOT))));
+      circuits(circuit -> circuit.turnsTo(state), Long::sum)
+          .forEach(
+              (of, n) ->
+                  out.record(
+                      n,
+                      Attributes.of(
+                          RpcTelemetry.SERVER_ADDRESS,
+                          of.service,
+                          RpcTelemetry.METHOD,
+                          of.method,
+                          STATE,
+                          state.name().toLowerCase(Locale.ROOT))));
     }
   }
 
-  /** One value per service, of which there may be a channel for calls and one for streams. */
-  private void record(
-      ObservableLongMeasurement out, ToLongFunction<Target> value, BinaryOperator<Long> together) {
-    Map<String, Long> values = new HashMap<>();
-    targets.forEach(t -> values.merge(t.service, value.applyAsLong(t), together));
-    values.forEach(
-        (service, n) -> out.record(n, Attributes.of(RpcTelemetry.SERVER_ADDRESS, service)));
+  /** One value for each method, to which there may be several channels. */
+  private Map<Guarded, Long> circuits(
+      ToLongFunction<Circuit> value, BinaryOperator<Long> together) {
+    Map<Guarded, Long> values = new HashMap<>();
+    for (Target target : targets) {
+      target.circuits.forEach(
+          (method, circuit) ->
+              values.merge(
+                  new Guarded(target.service, method), value.applyAsLong(circuit), together));
+    }
+    return values;
   }
 
   /** What is known about calling this method: from the call itself, else from its contract. */
@@ -209,10 +235,10 @@ final class OutboundStack implements AutoCloseable {
   }
 
   private Route connect(String service, Optional<InstanceSet> some) {
-    // The circuit wants to reconnect a channel that is only made with the circuit's help.
+    // The circuits want to reconnect a channel that is only made with their help.
     List<ManagedChannel> made = new ArrayList<>(1);
-    Circuit circuit =
-        new Circuit(
+    Circuits circuits =
+        new Circuits(
             service,
             Circuit.Pause.DEFAULT,
             () -> made.forEach(ManagedChannel::resetConnectBackoff));
@@ -221,9 +247,9 @@ final class OutboundStack implements AutoCloseable {
             ConsulNameResolverProvider.target(service),
             builder ->
                 resolved(
-                    builder, new ConsulNameResolverProvider(consul, circuit::newInstance, some)));
+                    builder, new ConsulNameResolverProvider(consul, circuits::newInstance, some)));
     made.add(channel);
-    Target target = target(service, circuit);
+    Target target = target(service, circuits);
     return new Route(channel, around(channel, target), target);
   }
 
@@ -239,12 +265,13 @@ final class OutboundStack implements AutoCloseable {
 
   /** All layers over a channel that is somebody else's, and closed by them. */
   Channel channel(String service, ManagedChannel transport) {
-    Circuit circuit = new Circuit(service, Circuit.Pause.DEFAULT, transport::resetConnectBackoff);
-    return around(transport, target(service, circuit));
+    Circuits circuits =
+        new Circuits(service, Circuit.Pause.DEFAULT, transport::resetConnectBackoff);
+    return around(transport, target(service, circuits));
   }
 
-  private Target target(String service, Circuit circuit) {
-    Target target = new Target(service, circuit, new RetryBudget(nanoTime));
+  private Target target(String service, Circuits circuits) {
+    Target target = new Target(service, circuits, new RetryBudget(nanoTime));
     targets.add(target);
     return target;
   }
@@ -262,7 +289,7 @@ final class OutboundStack implements AutoCloseable {
         new DeadlineInterceptor(),
         new StreamLimitsInterceptor(timer, nanoTime),
         // Retries around the breaker, for what the contract declares repeatable.
-        new ResilientUnaryInterceptor(service, target.circuit, target.budget, timer, nanoTime));
+        new ResilientUnaryInterceptor(service, target.circuits, target.budget, timer, nanoTime));
   }
 
   /** A channel to one address, without any of the layers; the caller closes it. */

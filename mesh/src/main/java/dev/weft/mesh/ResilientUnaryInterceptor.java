@@ -2,7 +2,6 @@ package dev.weft.mesh;
 
 import dev.failsafe.CircuitBreakerOpenException;
 import dev.failsafe.Failsafe;
-import dev.failsafe.FailsafeExecutor;
 import dev.failsafe.RetryPolicy;
 import io.grpc.Attributes;
 import io.grpc.CallOptions;
@@ -28,9 +27,9 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Runs every unary call to one target service through its circuit breaker, and retries the calls
- * that the {@code .proto} declares repeatable with {@code idempotency_level}: once, on UNAVAILABLE
- * only, after a fully jittered pause, within the deadline and the {@link RetryBudget}.
+ * Runs every unary call to one target service through its method's circuit breaker, and retries the
+ * calls that the {@code .proto} declares repeatable with {@code idempotency_level}: once, on
+ * UNAVAILABLE only, after a fully jittered pause, within the deadline and the {@link RetryBudget}.
  *
  * <p>Breaks the circuit: UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL and UNKNOWN, when the target is
  * to blame. It is not when it passed on what a service behind it answered or says that another one
@@ -58,28 +57,28 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
   private static final Duration LEAST_TIME = Duration.ofMillis(5);
 
   private final String target;
-  private final Circuit circuit;
+  private final Circuits circuits;
   private final RetryBudget budget;
+  private final Timer timer;
   private final Executor threads;
   private final LongSupplier nanoTime;
-  private final FailsafeExecutor<Attempt> policies;
+  private final RetryPolicy<Attempt> retries;
 
   ResilientUnaryInterceptor(
-      String target, Circuit circuit, RetryBudget budget, Timer timer, LongSupplier nanoTime) {
+      String target, Circuits circuits, RetryBudget budget, Timer timer, LongSupplier nanoTime) {
     this.target = target;
-    this.circuit = circuit;
+    this.circuits = circuits;
     this.budget = budget;
+    this.timer = timer;
     this.threads = timer.threads();
     this.nanoTime = nanoTime;
-    RetryPolicy<Attempt> retries =
+    this.retries =
         RetryPolicy.<Attempt>builder()
             .handleIf((Throwable thrown) -> false)
             .handleResultIf(Attempt::retry)
             .withMaxRetries(RETRIES)
             .withDelayFn(context -> context.getLastResult().retryAfter())
             .build();
-    // The breaker is inside: each attempt counts, and an open circuit ends the retries.
-    this.policies = Failsafe.with(retries, circuit.breaker()).with(timer.scheduler());
   }
 
   @Override
@@ -98,6 +97,7 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
     private final CallOptions options;
     private final Channel next;
     private final CallPolicy policy;
+    private final Circuit circuit;
 
     /** A retry starts on another thread, where neither would be found. */
     private final Context context = Context.current();
@@ -122,6 +122,7 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
       this.options = options;
       this.next = next;
       this.policy = OutboundStack.policy(method, options);
+      this.circuit = circuits.of(method.getFullMethodName());
     }
 
     @Override
@@ -181,8 +182,10 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
      * @param first an attempt that was made already, which they judge as one of their own
      */
     private void throughPolicies(@Nullable Attempt first) {
+      // The breaker is inside: each attempt counts, and an open circuit ends the retries.
       var _ =
-          policies
+          Failsafe.with(retries, circuit.breaker())
+              .with(timer.scheduler())
               .getStageAsync(
                   execution ->
                       first != null && execution.isFirstAttempt()
@@ -388,7 +391,10 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
     private Rejection refusal() {
       return Rejection.unavailable(
           "CIRCUIT_OPEN",
-          target + " is not called for a moment after failures",
+          method.getFullMethodName()
+              + " of "
+              + target
+              + " is not called for a moment after failures",
           circuit.refusesFor());
     }
 

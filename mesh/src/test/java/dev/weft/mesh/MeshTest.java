@@ -31,9 +31,10 @@ import org.slf4j.LoggerFactory;
 
 @Timeout(30)
 class MeshTest {
-  private static final String CIRCUIT = "weft_rpc_client_circuit{server_address=\"echo-svc\"}";
+  private static final String CIRCUIT =
+      "weft_rpc_client_circuit{rpc_method=\"weft.test.v1.EchoService/Read\",server_address=\"echo-svc\"}";
   private static final String TRANSITIONS =
-      "weft_rpc_client_circuit_transitions_total{server_address=\"echo-svc\",";
+      "weft_rpc_client_circuit_transitions_total{rpc_method=\"weft.test.v1.EchoService/Read\",server_address=\"echo-svc\",";
 
   private final Meshes meshes = new Meshes();
 
@@ -175,7 +176,7 @@ class MeshTest {
 
     assertThat(caller.telemetry().exposition("").body())
         .containsPattern("weft_rpc_client_retries_total\\{server_address=\"echo-svc\"} [3-9]")
-        .contains("weft_rpc_client_circuit{server_address=\"echo-svc\"} 0");
+        .contains(CIRCUIT + " 0");
     for (int i = 0; i < 20; i++) {
       assertThat(catchThrowable(() -> stub.read(request("")))).isNotNull();
     }

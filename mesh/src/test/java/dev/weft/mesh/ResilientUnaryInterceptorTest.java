@@ -50,6 +50,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(30)
 class ResilientUnaryInterceptorTest {
+  private static final String READ = EchoServiceGrpc.getReadMethod().getFullMethodName();
+  private static final String WRITE = EchoServiceGrpc.getWriteMethod().getFullMethodName();
   private static final Circuit.Pause PAUSE =
       new Circuit.Pause(Duration.ofSeconds(10), Duration.ofSeconds(50));
   private static final EchoRequest REQUEST = EchoRequest.newBuilder().setText("a").build();
@@ -57,7 +59,8 @@ class ResilientUnaryInterceptorTest {
   private final Echo echo = new Echo();
   private final AtomicLong now = new AtomicLong();
   private final Timer timer = new Timer();
-  private final Circuit circuit = new Circuit("echo-svc", PAUSE, () -> {});
+  private final Circuits circuits = new Circuits("echo-svc", PAUSE, () -> {});
+  private final Circuit circuit = circuits.of(WRITE);
   private final RetryBudget budget = new RetryBudget(now::get);
   private final List<Metadata> received = new CopyOnWriteArrayList<>();
   private final Metadata trailers = new Metadata();
@@ -78,7 +81,7 @@ class ResilientUnaryInterceptorTest {
             .build()
             .start();
     transport = InProcessChannelBuilder.forName(name).build();
-    channel = with(new ResilientUnaryInterceptor("echo-svc", circuit, budget, timer, now::get));
+    channel = with(new ResilientUnaryInterceptor("echo-svc", circuits, budget, timer, now::get));
     stub = EchoServiceGrpc.newBlockingStub(channel);
   }
 
@@ -252,7 +255,7 @@ class ResilientUnaryInterceptorTest {
     for (int i = 0; i < 1_000; i++) {
       errorOf(() -> stub.read(REQUEST));
       // Else it would send none at all.
-      circuit.breaker().close();
+      circuits.of(READ).breaker().close();
     }
 
     // Three that are granted each second, of which none passes here.
@@ -286,7 +289,7 @@ class ResilientUnaryInterceptorTest {
     var traced =
         EchoServiceGrpc.newBlockingStub(
             with(
-                new ResilientUnaryInterceptor("echo-svc", circuit, budget, timer, now::get),
+                new ResilientUnaryInterceptor("echo-svc", circuits, budget, timer, now::get),
                 inner));
     failOnce();
 
@@ -486,7 +489,7 @@ class ResilientUnaryInterceptorTest {
         Status.UNKNOWN.withDescription("channel closed").withCause(new ClosedChannelException());
     Channel cutOff =
         with(
-            new ResilientUnaryInterceptor("echo-svc", circuit, budget, timer, now::get),
+            new ResilientUnaryInterceptor("echo-svc", circuits, budget, timer, now::get),
             new EndingInterceptor(cut));
 
     RemoteError error = errorOf(() -> EchoServiceGrpc.newBlockingStub(cutOff).read(REQUEST));
@@ -573,9 +576,20 @@ class ResilientUnaryInterceptorTest {
   }
 
   @Test
+  void theCircuitOfAMethodLeavesTheOthersAlone() {
+    openCircuit();
+    echo.answer = text -> text;
+
+    assertThat(stub.read(REQUEST).getText()).isEqualTo("a");
+    RemoteError refused = errorOf(() -> stub.write(REQUEST));
+    assertThat(refused.reason()).isEqualTo("CIRCUIT_OPEN");
+    assertThat(echo.calls).hasValue(1);
+  }
+
+  @Test
   void letsProbesThroughWhenItsPauseIsOver() {
-    Circuit hasty =
-        new Circuit(
+    Circuits hasty =
+        new Circuits(
             "echo-svc", new Circuit.Pause(Duration.ofMillis(1), Duration.ofMillis(1)), () -> {});
     var impatient =
         EchoServiceGrpc.newBlockingStub(
@@ -588,7 +602,10 @@ class ResilientUnaryInterceptorTest {
 
     await()
         .ignoreExceptions()
-        .until(() -> impatient.write(REQUEST).getText().equals("a") && hasty.breaker().isClosed());
+        .until(
+            () ->
+                impatient.write(REQUEST).getText().equals("a")
+                    && hasty.of(WRITE).breaker().isClosed());
   }
 
   @Test
@@ -681,14 +698,15 @@ class ResilientUnaryInterceptorTest {
   @Test
   void aRetryRefusedByTheCircuitLeavesTheFirstAnswer() {
     fail();
+    Circuit reading = circuits.of(READ);
     for (int i = 0; i < 19; i++) {
-      errorOf(() -> stub.write(REQUEST));
+      reading.breaker().recordFailure();
     }
 
     RemoteError error = errorOf(() -> stub.read(REQUEST));
 
-    assertThat(circuit.breaker().getState()).isEqualTo(State.OPEN);
-    assertThat(echo.calls).hasValue(20);
+    assertThat(reading.breaker().getState()).isEqualTo(State.OPEN);
+    assertThat(echo.calls).hasValue(1);
     assertThat(error.reason()).isEqualTo("BUSY");
     assertThat(error.outcomeUnknown()).isTrue();
   }
