@@ -3,6 +3,7 @@ package dev.weft.mesh;
 import dev.weft.consul.ConsulConfig;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.nio.file.Path;
 import java.time.Duration;
 
 /**
@@ -57,9 +58,9 @@ public record MeshConfig(
    * Reads {@code PORT}, {@code WEFT_MANAGEMENT_PORT} (default {@code PORT} + 1000), {@code
    * WEFT_BIND} (127.0.0.1), {@code WEFT_ADVERTISE} (what is bound; this host's address if that is
    * all of them; {@code HOST} or {@code HOST:PORT}), {@code WEFT_VERSION} (dev), {@code
-   * CONSUL_HTTP_ADDR} (http://127.0.0.1:8500), {@code CONSUL_HTTP_TOKEN}, {@code WEFT_DRAIN_WAIT}
-   * (PT2S), {@code WEFT_DRAIN_CALLS} (PT20S), and what {@link IdentityConfig#from} and {@link
-   * TelemetryConfig#from} read.
+   * CONSUL_HTTP_ADDR} (http://127.0.0.1:8500), {@code CONSUL_HTTP_TOKEN} or {@code
+   * CONSUL_HTTP_TOKEN_FILE}, {@code WEFT_DRAIN_WAIT} (PT2S), {@code WEFT_DRAIN_CALLS} (PT20S), and
+   * what {@link IdentityConfig#from} and {@link TelemetryConfig#from} read.
    */
   public static MeshConfig from(Env env, String service, int defaultPort) {
     String version = env.or("WEFT_VERSION", "dev");
@@ -74,16 +75,20 @@ public record MeshConfig(
             .orElseGet(() -> reachable(bind)),
         port,
         env.port("WEFT_MANAGEMENT_PORT", management),
-        env.optional(
-                "CONSUL_HTTP_ADDR",
-                address -> ConsulConfig.of(address, env.optional("CONSUL_HTTP_TOKEN")))
-            .orElseGet(
-                () -> ConsulConfig.of("http://127.0.0.1:8500", env.optional("CONSUL_HTTP_TOKEN"))),
+        env.optional("CONSUL_HTTP_ADDR", address -> consul(env, address))
+            .orElseGet(() -> consul(env, "http://127.0.0.1:8500")),
         IdentityConfig.from(env),
         TelemetryConfig.from(env, service, version),
         new Drain(
             env.duration("WEFT_DRAIN_WAIT", Drain.DEFAULT.watchers),
             env.duration("WEFT_DRAIN_CALLS", Drain.DEFAULT.calls)));
+  }
+
+  private static ConsulConfig consul(Env env, String address) {
+    return ConsulConfig.of(
+        address,
+        env.optional("CONSUL_HTTP_TOKEN"),
+        env.optional("CONSUL_HTTP_TOKEN_FILE").map(Path::of));
   }
 
   /** The host others call it by. */

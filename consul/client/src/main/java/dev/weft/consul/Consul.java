@@ -18,11 +18,12 @@ import java.util.stream.Collectors;
 
 /**
  * The process's connection to its Consul agent: registers services and keeps them registered,
- * follows services, the catalog and keys. Make one per process and share it.
+ * follows services, the catalog, keys, certificates and intentions. Make one per process and share
+ * it.
  *
  * <p>Nothing here needs the agent to be up: registrations and watches wait for it and survive its
  * restart. Only the calls that answer something ({@link #instances}, {@link #services}, {@link
- * #kv}, {@link #agent}) throw {@link ConsulException} when it is not.
+ * #kv}, {@link #ca}, …) throw {@link ConsulException} when it is not.
  *
  * <p><b>What watches believe.</b> What was known stays in use, marked stale, while the agent cannot
  * be reached, for as long as that lasts. What an answer no longer shows is gone at once if that is
@@ -43,6 +44,9 @@ public final class Consul implements AutoCloseable {
   private final ConsulHttp http;
   private final Agent agent;
   private final Kv kv;
+  private final ConnectCa ca;
+  private final Intentions intentions;
+  private final ConfigEntries configEntries;
   private final CatalogConsulClient catalog;
   private final SharedWatches<ServiceInstance, ServiceSnapshot> services;
   private final SharedWatches<List<String>, Map<String, List<String>>> names;
@@ -54,6 +58,9 @@ public final class Consul implements AutoCloseable {
     catalog = new CatalogConsulClient(http);
     Semaphore slots = new Semaphore(MAX_BLOCKING_POLLS);
     kv = new Kv(http, slots);
+    ca = new ConnectCa(http, slots);
+    intentions = new Intentions(http, slots);
+    configEntries = new ConfigEntries(http, slots);
     services =
         new SharedWatches<>(
             service ->
@@ -135,6 +142,21 @@ public final class Consul implements AutoCloseable {
     return kv;
   }
 
+  /** The Connect CA: whom to trust, and who a service is. */
+  public ConnectCa ca() {
+    return ca;
+  }
+
+  /** Who may call which service. */
+  public Intentions intentions() {
+    return intentions;
+  }
+
+  /** What operators say about services. */
+  public ConfigEntries configEntries() {
+    return configEntries;
+  }
+
   /** Single calls to the agent, for those who need more than registrations and watches. */
   public Agent agent() {
     return agent;
@@ -180,6 +202,9 @@ public final class Consul implements AutoCloseable {
     services.close();
     names.close();
     kv.close();
+    ca.close();
+    intentions.close();
+    configEntries.close();
     try (var closers = Executors.newVirtualThreadPerTaskExecutor()) {
       registrations.forEach(registration -> closers.execute(registration::close));
     }

@@ -1,6 +1,9 @@
 package dev.weft.consul;
 
+import java.io.IOException;
 import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Optional;
 
 /**
@@ -8,8 +11,10 @@ import java.util.Optional;
  *
  * @param address scheme, host, port and possibly a path prefix, without a trailing slash
  * @param token the ACL token, sent as a header only and never printed
+ * @param tokenFile a file that holds the token, if there is none in {@code token}; read anew for
+ *     every request, so that a token can be changed without a restart
  */
-public record ConsulConfig(URI address, Optional<String> token) {
+public record ConsulConfig(URI address, Optional<String> token, Optional<Path> tokenFile) {
   private static final int DEFAULT_PORT = 8500;
 
   public ConsulConfig {
@@ -24,7 +29,11 @@ public record ConsulConfig(URI address, Optional<String> token) {
       throw new IllegalArgumentException(
           "the address of Consul must be http://host:port or https://host:port");
     }
-    if (token.isPresent() && !token.get().chars().allMatch(c -> c > 0x20 && c < 0x7f)) {
+    token.ifPresent(ConsulConfig::requireLegal);
+  }
+
+  private static void requireLegal(String token) {
+    if (!token.chars().allMatch(c -> c > 0x20 && c < 0x7f)) {
       throw new IllegalArgumentException("the token of Consul holds an illegal character");
     }
   }
@@ -34,6 +43,11 @@ public record ConsulConfig(URI address, Optional<String> token) {
    * 8500) or a URL. A blank token counts as none.
    */
   public static ConsulConfig of(String httpAddr, Optional<String> token) {
+    return of(httpAddr, token, Optional.empty());
+  }
+
+  /** As {@link #of(String, Optional)}; the file is asked for the token if there is none. */
+  public static ConsulConfig of(String httpAddr, Optional<String> token, Optional<Path> tokenFile) {
     String text = httpAddr.strip();
     URI parsed;
     try {
@@ -57,7 +71,26 @@ public record ConsulConfig(URI address, Optional<String> token) {
       throw new IllegalArgumentException(
           "the address of Consul must be http://host:port or https://host:port", e);
     }
-    return new ConsulConfig(parsed, token.map(String::strip).filter(t -> !t.isEmpty()));
+    return new ConsulConfig(parsed, token.map(String::strip).filter(t -> !t.isEmpty()), tokenFile);
+  }
+
+  /**
+   * The token to send with a request that starts now. An empty file holds none.
+   *
+   * @throws IOException if the file cannot be read or holds what no token can be
+   */
+  Optional<String> currentToken() throws IOException {
+    if (token.isPresent() || tokenFile.isEmpty()) {
+      return token;
+    }
+    try {
+      Optional<String> read =
+          Optional.of(Files.readString(tokenFile.get()).strip()).filter(t -> !t.isEmpty());
+      read.ifPresent(ConsulConfig::requireLegal);
+      return read;
+    } catch (IOException | IllegalArgumentException e) {
+      throw new IOException("the file of Consul's token cannot be used: " + tokenFile.get(), e);
+    }
   }
 
   @Override
@@ -65,7 +98,7 @@ public record ConsulConfig(URI address, Optional<String> token) {
     return "ConsulConfig[address="
         + address
         + ", token="
-        + (token.isPresent() ? "***" : "none")
+        + (token.isPresent() ? "***" : tokenFile.map(file -> "in " + file).orElse("none"))
         + "]";
   }
 }

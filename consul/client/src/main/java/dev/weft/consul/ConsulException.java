@@ -45,6 +45,12 @@ public final class ConsulException extends RuntimeException {
         cause);
   }
 
+  /** Nothing was asked, because of something on our side. */
+  static ConsulException notSent(String request, Throwable cause) {
+    return new ConsulException(
+        0, request, request + " was not sent to Consul: " + cause.getMessage(), cause);
+  }
+
   static ConsulException refused(int status, String request, String body) {
     String advice =
         switch (status) {

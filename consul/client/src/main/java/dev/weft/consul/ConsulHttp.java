@@ -132,7 +132,11 @@ final class ConsulHttp extends ConsulRawClient implements AutoCloseable {
         HttpRequest.newBuilder(URI.create(config.address() + pathAndQuery))
             .timeout(timeout)
             .method(method, body == null ? BodyPublishers.noBody() : body);
-    config.token().ifPresent(token -> builder.header("X-Consul-Token", token));
+    try {
+      config.currentToken().ifPresent(token -> builder.header("X-Consul-Token", token));
+    } catch (IOException e) {
+      throw ConsulException.notSent(request, e);
+    }
     return answer(request, exchange(request, builder.build(), timeout));
   }
 

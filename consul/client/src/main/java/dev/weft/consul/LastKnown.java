@@ -82,6 +82,14 @@ final class LastKnown<V> {
     this.nanoTime = nanoTime;
   }
 
+  /**
+   * For a query that answers one thing as a whole: the newest answer counts, whatever it is, and
+   * what it says is never mixed with what was said before.
+   */
+  static <V> LastKnown<V> whole() {
+    return new LastKnown<>((_, _) -> false, () -> true, System::nanoTime);
+  }
+
   View<V> accept(Page<V> page) {
     long now = nanoTime.getAsLong();
     Map<String, V> answer = page.entries();

@@ -10,6 +10,7 @@ import java.util.Map;
  * @param id unique on its node only; see {@link #key()}
  * @param host the address to call: the service's own, or its node's where it has none
  * @param health the worst of all checks, those of the node included
+ * @param connectNative it speaks mutual TLS with certificates of the Connect CA itself
  */
 public record ServiceInstance(
     String id,
@@ -22,7 +23,8 @@ public record ServiceInstance(
     Health health,
     List<CheckResult> checks,
     String node,
-    String datacenter) {
+    String datacenter,
+    boolean connectNative) {
 
   public ServiceInstance {
     tags = List.copyOf(tags);

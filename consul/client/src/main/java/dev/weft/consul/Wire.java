@@ -111,7 +111,8 @@ final class Wire {
         worst(checks),
         checks,
         text(node, "Node"),
-        text(node, "Datacenter"));
+        text(node, "Datacenter"),
+        service.get("Connect") instanceof JsonObject connect && flag(connect, "Native"));
   }
 
   static List<CheckResult> checks(JsonElement body) {
@@ -186,11 +187,11 @@ final class Wire {
     return element == null || element.isJsonNull() ? new JsonArray() : element.getAsJsonArray();
   }
 
-  private static List<String> strings(JsonElement element) {
+  static List<String> strings(JsonElement element) {
     return array(element).asList().stream().map(JsonElement::getAsString).toList();
   }
 
-  private static Map<String, String> stringMap(JsonElement element) {
+  static Map<String, String> stringMap(JsonElement element) {
     Map<String, String> map = new LinkedHashMap<>();
     if (element instanceof JsonObject object) {
       object.asMap().forEach((key, value) -> map.put(key, value.getAsString()));

@@ -4,11 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.weft.consul.FakeAgent.Reply;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Addresses, tokens, bounds and errors of single calls. */
 class ConsulHttpTest {
@@ -49,6 +53,28 @@ class ConsulHttpTest {
     assertThat(ConsulConfig.of("h:1", Optional.of(" ")).token()).isEmpty();
     assertThatThrownBy(() -> ConsulConfig.of("h:1", Optional.of("a\nb")))
         .hasMessageNotContaining("a\nb");
+  }
+
+  @Test
+  void readsTheTokenOfAFileForEveryRequest(@TempDir Path folder) throws IOException {
+    Path file = folder.resolve("token");
+    agent.answer("/v1/kv/k", _ -> Reply.status(404, ""));
+    ConsulConfig config =
+        ConsulConfig.of("127.0.0.1:" + agent.port(), Optional.empty(), Optional.of(file));
+    try (Consul withFile = Consul.connect(config)) {
+      assertThatThrownBy(() -> withFile.kv().get("k"))
+          .isInstanceOf(ConsulException.class)
+          .hasMessageContaining("was not sent")
+          .hasMessageContaining(file.toString());
+      for (String token : new String[] {"first", "second"}) {
+        Files.writeString(file, token + "\n");
+        withFile.kv().get("k");
+        assertThat(agent.requests("/v1/kv/k").getLast().token()).hasValue(token);
+      }
+      Files.writeString(file, "s3cret\nx");
+      assertThatThrownBy(() -> withFile.kv().get("k")).hasMessageNotContaining("s3cret");
+    }
+    assertThat(config.toString()).contains("in " + file);
   }
 
   @Test

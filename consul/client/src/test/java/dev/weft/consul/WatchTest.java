@@ -46,7 +46,8 @@ class WatchTest {
             """
             [{"Node":{"Node":"n1","Address":"10.0.0.1","Datacenter":"dc1"},
               "Service":{"ID":"web-1","Service":"web","Tags":["a","b"],"Address":"10.0.0.9",
-                         "Port":9000,"Meta":{"version":"v1"},"Weights":{"Passing":10,"Warning":0}},
+                         "Port":9000,"Meta":{"version":"v1"},"Weights":{"Passing":10,"Warning":0},
+                         "Connect":{"Native":true}},
               "Checks":[{"CheckID":"c","Name":"n","Status":"warning","Output":"slow","Type":"grpc"}]}]
             """));
     consul.watchService("web", seen);
@@ -64,7 +65,8 @@ class WatchTest {
                 Health.WARNING,
                 List.of(new CheckResult("c", "n", Health.WARNING, "slow", "grpc")),
                 "n1",
-                "dc1"));
+                "dc1",
+                true));
     assertThat(seen.last().passing()).isEmpty(); // warns, and its weight for that is 0
   }
 

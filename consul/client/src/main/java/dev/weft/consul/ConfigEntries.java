@@ -1,0 +1,125 @@
+package dev.weft.consul;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import dev.weft.consul.LastKnown.Page;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Semaphore;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+
+/**
+ * Consul's config entries, of every kind.
+ *
+ * <p>Every call ends within 5 s and throws {@link ConsulException} when it fails. A watch wakes for
+ * entries of other names and kinds, too, but its listener hears of changes of its own only.
+ * Thread-safe.
+ */
+public final class ConfigEntries {
+  private final ConsulHttp http;
+  private final SharedWatches<ConfigEntry, List<ConfigEntry>> watches;
+
+  ConfigEntries(ConsulHttp http, Semaphore slots) {
+    this.http = http;
+    watches =
+        new SharedWatches<>(
+            path ->
+                new Watch<>(
+                    path,
+                    (index, wait) -> poll(path, index, wait),
+                    new LastKnown<>((_, _) -> false, () -> true, System::nanoTime),
+                    view -> view.answered() ? List.copyOf(view.entries().values()) : null,
+                    slots));
+  }
+
+  /** The entry as it is now; empty if there is none. */
+  public Optional<ConfigEntry> get(String kind, String name) {
+    return entries(http.get(path(kind, name))).stream().findFirst();
+  }
+
+  /** All entries of the kind, by name. */
+  public List<ConfigEntry> list(String kind) {
+    return entries(http.get(path(kind)));
+  }
+
+  /**
+   * Writes an entry, in place of that of its kind and name.
+   *
+   * @param json with its {@code Kind} and {@code Name}
+   * @throws ConsulException with status 400 or 500 if the agent refuses the entry as such
+   */
+  public void put(String json) {
+    http.put("/v1/config", json).require(200);
+  }
+
+  /** Removes the entry if it is there. */
+  public void delete(String kind, String name) {
+    http.delete(path(kind, name)).require(200);
+  }
+
+  /**
+   * Calls the listener with the entry from the agent's first answer on and after each change. While
+   * the agent cannot be reached, or forgot what it knew (for a minute at most), the last known
+   * entry stands. Threads as for {@link Consul#watchService}.
+   */
+  public Subscription watch(String kind, String name, Consumer<Optional<ConfigEntry>> listener) {
+    return watches.subscribe(
+        path(kind, name), entries -> listener.accept(entries.stream().findFirst()));
+  }
+
+  /** As {@link #watch}, for all entries of the kind, by name. */
+  public Subscription watchAll(String kind, Consumer<List<ConfigEntry>> listener) {
+    return watches.subscribe(path(kind), listener);
+  }
+
+  private Page<ConfigEntry> poll(String path, long index, Duration wait) {
+    Answer answer = http.poll(path, index, wait);
+    Map<String, ConfigEntry> byName =
+        entries(answer).stream()
+            .collect(Collectors.toMap(ConfigEntry::name, Function.identity(), (a, _) -> a));
+    return new Page<>(byName, answer.requireIndex(), answer.doubtful());
+  }
+
+  /** An answer is one entry, a list of them, or 404. */
+  private static List<ConfigEntry> entries(Answer answer) {
+    if (answer.status() == 404) {
+      return List.of();
+    }
+    return answer.require(200).read(ConfigEntries::read);
+  }
+
+  private static List<ConfigEntry> read(JsonElement body) {
+    if (body instanceof JsonObject one) {
+      return List.of(entry(one));
+    }
+    return Wire.array(body).asList().stream()
+        .map(JsonElement::getAsJsonObject)
+        .map(ConfigEntries::entry)
+        .toList();
+  }
+
+  private static ConfigEntry entry(JsonObject entry) {
+    return new ConfigEntry(
+        Wire.text(entry, "Kind"),
+        Wire.text(entry, "Name"),
+        Wire.stringMap(entry.get("Meta")),
+        entry.toString(),
+        entry.get("ModifyIndex").getAsLong());
+  }
+
+  private static String path(String kind) {
+    return "/v1/config/" + ConsulHttp.segment(kind);
+  }
+
+  private static String path(String kind, String name) {
+    return path(kind) + "/" + ConsulHttp.segment(name);
+  }
+
+  void close() {
+    watches.close();
+  }
+}

@@ -1,0 +1,82 @@
+package dev.weft.consul;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.weft.consul.FakeAgent.Reply;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Config entries as the agent tells them. */
+class ConfigEntriesTest {
+  private static final String WEB = "/v1/config/service-defaults/web";
+  private static final String ALL = "/v1/config/service-defaults";
+
+  private final FakeAgent agent = FakeAgent.start();
+  private final Consul consul = Consul.connect(agent.config());
+
+  @AfterEach
+  void stop() {
+    consul.close();
+    agent.close();
+  }
+
+  private static String entry(String name, String protocol) {
+    return """
+    {"Kind":"service-defaults","Name":"%s","Protocol":"%s","Meta":{"weft-tls":"required"},
+     "MeshGateway":{},"CreateIndex":3,"ModifyIndex":7}
+    """
+        .formatted(name, protocol);
+  }
+
+  @Test
+  void followsAnEntryFromItsBeginningToItsEnd() {
+    Seen<Optional<ConfigEntry>> seen = new Seen<>();
+    Reply none = Reply.status(404, "Config entry not found").with("X-Consul-Index", "2");
+    agent.reply(WEB, none);
+    consul.configEntries().watch("service-defaults", "web", seen);
+    assertThat(seen.await(now -> true)).isEmpty();
+    agent.reply(WEB, Reply.indexed(7, entry("web", "grpc")));
+    ConfigEntry entry = seen.await(Optional::isPresent).orElseThrow();
+    assertThat(entry.text("Protocol")).isEqualTo("grpc");
+    assertThat(entry.text("Nothing")).isEmpty();
+    assertThat(entry.meta()).containsEntry("weft-tls", "required");
+    assertThat(entry.modifyIndex()).isEqualTo(7);
+    assertThat(entry.json()).contains("\"MeshGateway\"");
+    agent.reply(WEB, none.with("X-Consul-Index", "9"));
+    seen.await(Optional::isEmpty);
+  }
+
+  @Test
+  void followsAllEntriesOfAKindByName() {
+    Seen<List<ConfigEntry>> seen = new Seen<>();
+    agent.reply(ALL, Reply.indexed(2, "null"));
+    consul.configEntries().watchAll("service-defaults", seen);
+    assertThat(seen.await(now -> true)).isEmpty();
+    agent.reply(ALL, Reply.indexed(7, Bodies.list(entry("web", "grpc"), entry("api", "http"))));
+    assertThat(seen.await(now -> now.size() == 2))
+        .extracting(ConfigEntry::name)
+        .containsExactly("api", "web");
+  }
+
+  @Test
+  void writesReadsAndDeletes() {
+    agent.reply("/v1/config", Reply.ok("true"));
+    consul.configEntries().put("{\"Kind\":\"k\"}");
+    assertThat(agent.request("/v1/config", 1).body()).isEqualTo("{\"Kind\":\"k\"}");
+    agent.reply(ALL, Reply.ok(Bodies.list(entry("web", "grpc"))));
+    assertThat(consul.configEntries().list("service-defaults")).hasSize(1);
+    agent.reply(WEB, Reply.ok(entry("web", "grpc")));
+    assertThat(consul.configEntries().get("service-defaults", "web")).isPresent();
+    agent.reply(WEB, Reply.status(404, "not found"));
+    assertThat(consul.configEntries().get("service-defaults", "web")).isEmpty();
+    agent.reply(WEB, Reply.ok("{}"));
+    consul.configEntries().delete("service-defaults", "web");
+    assertThat(agent.request(WEB, 3).method()).isEqualTo("DELETE");
+    agent.reply("/v1/config", Reply.status(400, "invalid config key"));
+    assertThatThrownBy(() -> consul.configEntries().put("{}"))
+        .isInstanceOfSatisfying(ConsulException.class, e -> assertThat(e.permanent()).isTrue());
+  }
+}
