@@ -1,6 +1,5 @@
 package dev.weft.edge;
 
-import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -19,12 +18,12 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Thread-safe.
  */
-final class Catalogue {
+final class Catalogue implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Catalogue.class);
 
   private static final int SERVICES_MAX = 2_000;
 
-  private final Optional<ContractFile> file;
+  private final Optional<ContractWriter> writer;
   private final Optional<OwnersFile> ownersFile;
 
   /** In the order they were first seen: who has a route keeps it. */
@@ -43,11 +42,11 @@ final class Catalogue {
       Optional<ContractFile> file,
       Optional<OwnersFile> ownersFile,
       Access foreignDefault) {
-    this.file = file;
+    this.writer =
+        file.map(kept -> new ContractWriter(kept, this::contracts, ContractWriter.PAUSE));
     this.ownersFile = ownersFile;
     this.ownersKept = ownersFile.flatMap(OwnersFile::read);
     this.owners = known(builtIn, ownersKept);
-    this.table = RouteTable.empty(owners);
     for (ContractFile.Kept kept : file.map(ContractFile::read).orElse(List.of())) {
       try {
         schemas.merge(
@@ -59,8 +58,9 @@ final class Catalogue {
         log.warn("the contract kept of {} cannot be used: {}", kept.service(), e.getMessage());
       }
     }
+    this.table = RouteTable.of(schemas.values(), owners);
+    showConflicts();
     if (!schemas.isEmpty()) {
-      rebuild();
       log.info("{} services are known from before", schemas.size());
     }
   }
@@ -106,14 +106,9 @@ final class Catalogue {
       return;
     }
     schemas.put(schema.service(), schema);
-    rebuild();
-    file.ifPresent(
-        kept ->
-            kept.write(
-                schemas.values().stream()
-                    .flatMap(
-                        s -> s.contracts().stream().map(c -> new ContractFile.Kept(s.service(), c)))
-                    .toList()));
+    table = table.with(schema);
+    showConflicts();
+    writer.ifPresent(ContractWriter::changed);
     log.info(
         "serving {} with {} routes, contract {}",
         schema.service(),
@@ -133,7 +128,8 @@ final class Catalogue {
           "{} is not followed, what it said before stands; {}", RouteOwners.KEY, e.getMessage());
       return;
     }
-    rebuild();
+    table = RouteTable.of(schemas.values(), owners);
+    showConflicts();
     if (!json.equals(ownersKept)) {
       ownersKept = json;
       ownersFile.ifPresent(kept -> kept.write(json));
@@ -142,22 +138,27 @@ final class Catalogue {
 
   private boolean makeRoom(Predicate<String> registered) {
     for (Iterator<String> names = schemas.keySet().iterator(); names.hasNext(); ) {
-      if (!registered.test(names.next())) {
+      String name = names.next();
+      if (!registered.test(name)) {
         names.remove();
+        table = table.without(name);
         return true;
       }
     }
     return false;
   }
 
-  private void rebuild() {
-    List<Route> routes = new ArrayList<>();
-    List<Route> named = new ArrayList<>();
-    schemas.values().forEach(schema -> routes.addAll(schema.routes()));
-    schemas.values().forEach(schema -> named.addAll(schema.named()));
-    RouteTable next = RouteTable.of(routes, named, owners);
+  /** What is in the file over a restart. */
+  private synchronized List<ContractFile.Kept> contracts() {
+    return schemas.values().stream()
+        .flatMap(s -> s.contracts().stream().map(c -> new ContractFile.Kept(s.service(), c)))
+        .toList();
+  }
+
+  /** Says once of each route that it is not served. */
+  private void showConflicts() {
     Set<String> conflicts = new HashSet<>();
-    for (RouteTable.Conflict conflict : next.conflicts()) {
+    for (RouteTable.Conflict conflict : table.conflicts()) {
       String text = conflict.refused().rpc().name() + " for " + conflict.refused().key();
       conflicts.add(text);
       if (!knownConflicts.contains(text)) {
@@ -170,6 +171,11 @@ final class Catalogue {
       }
     }
     knownConflicts = conflicts;
-    table = next;
+  }
+
+  /** Has written what is to be known after a restart. */
+  @Override
+  public void close() {
+    writer.ifPresent(ContractWriter::close);
   }
 }

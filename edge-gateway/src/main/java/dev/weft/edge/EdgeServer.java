@@ -36,6 +36,7 @@ public final class EdgeServer implements RunningProcess {
   private final EventLoops loops;
   private final Mesh mesh;
   private final Tokens tokens;
+  private final Catalogue catalogue;
   private final SchemaWatch schemas;
   private final AccessLog accessLog;
   private final Optional<Redis> redis;
@@ -81,15 +82,13 @@ public final class EdgeServer implements RunningProcess {
     this.certificates = config.tls().map(files -> certificates(files, threads));
     // First of all: the management port is open already.
     mesh.management().readiness("listener", () -> listener != null);
-    this.schemas =
-        new SchemaWatch(
-            mesh,
-            new Catalogue(
-                config.owners(),
-                config.cacheFolder().map(ContractFile::new),
-                config.cacheFolder().map(OwnersFile::new),
-                config.foreignDefault()),
+    this.catalogue =
+        new Catalogue(
+            config.owners(),
+            config.cacheFolder().map(ContractFile::new),
+            config.cacheFolder().map(OwnersFile::new),
             config.foreignDefault());
+    this.schemas = new SchemaWatch(mesh, catalogue, config.foreignDefault());
     this.accessLog = AccessLog.open(mesh.telemetry().meter("dev.weft.edge"));
     this.redis =
         config.rates().redis().map(to -> Redis.open(to, EdgeConfig.SERVICE, mesh.telemetry()));
@@ -310,6 +309,7 @@ public final class EdgeServer implements RunningProcess {
     accessLog.close();
     certificates.ifPresent(Certificates::close);
     schemas.close();
+    catalogue.close();
     threads.shutdownNow();
     redis.ifPresent(Redis::close);
     mesh.close();

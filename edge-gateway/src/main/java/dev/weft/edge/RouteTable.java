@@ -4,26 +4,34 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
+import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
  * All routes at one moment. Immutable: a request that began with one table ends with it, whatever
- * registers meanwhile.
+ * registers meanwhile. The next table shares what is the same in both, so that a service that
+ * changes costs what it has itself, however many others there are.
  *
  * <p>A literal segment beats {@code *}, which beats {@code **}; of several {@code **} the longest
  * literal suffix wins. A verb is what follows the last colon, if some template with this verb
  * matches the path before it; otherwise the colon is data.
  */
 final class RouteTable {
-  private final Node root;
-  private final Map<String, Route> named;
+  private final Claims paths;
+  private final Claims names;
   private final RouteOwners owners;
-  private final List<Route> routes;
+
+  /** By service, in the order they were first seen: who has a route keeps it. */
+  private final SequencedMap<String, Part> parts;
+
   private final List<Conflict> conflicts;
 
   /** Whose routes alone are seen; mostly everybody's. */
@@ -61,27 +69,75 @@ final class RouteTable {
   /** No route has this path. */
   record Unknown() implements Match {}
 
-  private RouteTable(
-      Node root,
-      Map<String, Route> named,
-      RouteOwners owners,
+  /**
+   * What one service has in the table.
+   *
+   * @param rank lower than that of services seen later
+   * @param named the ways to its RPCs by their names
+   * @param served those of its routes that nobody else has
+   * @param reserved those of its routes and names whose path belongs to another service
+   */
+  private record Part(
+      long rank,
       List<Route> routes,
-      List<Conflict> conflicts,
+      List<Route> named,
+      List<Route> served,
+      List<Conflict> reserved) {}
+
+  private RouteTable(
+      Claims paths,
+      Claims names,
+      RouteOwners owners,
+      SequencedMap<String, Part> parts,
       Optional<String> only) {
-    this.root = root;
-    this.named = named;
+    this.paths = paths;
+    this.names = names;
     this.owners = owners;
-    this.routes = List.copyOf(routes);
-    this.conflicts = List.copyOf(conflicts);
+    this.parts = parts;
     this.only = only;
+    List<Conflict> all = new ArrayList<>();
+    parts.values().forEach(part -> all.addAll(part.reserved));
+    paths.addTaken(all);
+    names.addTaken(all);
+    this.conflicts = List.copyOf(all);
+  }
+
+  static RouteTable empty(RouteOwners owners) {
+    return new RouteTable(
+        Claims.NONE, Claims.NONE, owners, new LinkedHashMap<>(), Optional.empty());
+  }
+
+  /**
+   * A table of all routes of these services, in their order, but those whose path belongs to
+   * another service, and those that one before them has already. A name that the issuer of tokens
+   * has is the issuer's, whoever was first.
+   */
+  static RouteTable of(Collection<ServiceSchema> services, RouteOwners owners) {
+    Edit edit = new Edit(empty(owners));
+    services.forEach(edit::put);
+    return edit.done();
+  }
+
+  /** The same, but that this is what its service has. */
+  RouteTable with(ServiceSchema service) {
+    Edit edit = new Edit(this);
+    edit.put(service);
+    return edit.done();
+  }
+
+  /** The same without one service. */
+  RouteTable without(String service) {
+    Edit edit = new Edit(this);
+    edit.remove(service);
+    return edit.done();
   }
 
   /** The same, but that only the routes of one service are found; empty if it has none. */
   Optional<RouteTable> onlyOf(String service) {
-    return routes.stream().anyMatch(route -> route.rpc().service().equals(service))
-        ? Optional.of(
-            new RouteTable(root, Map.of(), owners, routes, conflicts, Optional.of(service)))
-        : Optional.empty();
+    Part part = parts.get(service);
+    return part == null || part.served.isEmpty()
+        ? Optional.empty()
+        : Optional.of(new RouteTable(paths, Claims.NONE, owners, parts, Optional.of(service)));
   }
 
   /** Whether a path that no route has may be this service's. */
@@ -92,73 +148,23 @@ final class RouteTable {
         .orElse(true);
   }
 
-  static RouteTable empty(RouteOwners owners) {
-    return of(List.of(), List.of(), owners);
-  }
-
-  /**
-   * A table of all these routes but those whose path belongs to another service, and those that one
-   * before them has already.
-   *
-   * @param named the ways to RPCs by their names; a name that the issuer of tokens has is the
-   *     issuer's, whoever was first
-   */
-  static RouteTable of(List<Route> candidates, List<Route> named, RouteOwners owners) {
-    Node root = new Node();
-    Map<String, Route> taken = new LinkedHashMap<>();
-    List<Conflict> conflicts = new ArrayList<>();
-    for (Route route : candidates) {
-      PathTemplate template = route.template();
-      String service = route.rpc().service();
-      if (!owners.allows(template, service)) {
-        conflicts.add(
-            Conflict.reserved(route, owners.owner(template.literalPrefix()).orElseThrow()));
-        continue;
-      }
-      Route holder = taken.putIfAbsent(route.key(), route);
-      if (holder != null) {
-        conflicts.add(Conflict.taken(route, holder.rpc()));
-        continue;
-      }
-      root.add(template.segments(), 0, template.verb().orElse(""), route);
-    }
-    root.freeze();
-    Map<String, Route> byName = byName(named, owners, conflicts);
-    return new RouteTable(
-        root, byName, owners, List.copyOf(taken.values()), conflicts, Optional.empty());
-  }
-
-  private static Map<String, Route> byName(
-      List<Route> named, RouteOwners owners, List<Conflict> conflicts) {
-    Map<String, Route> byName = new HashMap<>();
-    for (boolean issuers : new boolean[] {true, false}) {
-      for (Route route : named) {
-        String service = route.rpc().service();
-        if (owners.isIssuer(service) != issuers) {
-          continue;
-        }
-        if (!owners.allows(route.template(), service)) {
-          String owner = owners.owner(route.template().literalPrefix()).orElseThrow();
-          conflicts.add(Conflict.reserved(route, owner));
-          continue;
-        }
-        Route holder = byName.putIfAbsent(route.template().text(), route);
-        if (holder != null) {
-          conflicts.add(Conflict.taken(route, holder.rpc()));
-        }
-      }
-    }
-    return byName;
-  }
-
-  /** The routes served, in the order they were claimed. */
+  /** The routes served, those of one service after the other. */
   List<Route> routes() {
-    return routes;
+    List<Route> all = new ArrayList<>();
+    parts.values().forEach(part -> all.addAll(part.served));
+    return all;
   }
 
   /** The way to an RPC whose name this path is, {@code /package.Service/Method}. */
   @Nullable Route named(String path) {
-    return named.get(path);
+    int slash = path.lastIndexOf('/');
+    if (slash < 1 || path.charAt(0) != '/') {
+      return null;
+    }
+    Node service = names.root.literals.get(path.substring(1, slash));
+    Node method = service == null ? null : service.literals.get(path.substring(slash + 1));
+    Map<String, Route> byMethod = method == null ? null : method.ends.get("");
+    return byMethod == null ? null : byMethod.get("POST");
   }
 
   List<Conflict> conflicts() {
@@ -182,7 +188,7 @@ final class RouteTable {
       String whole = segments.set(last, RequestTarget.decode(raw.get(last).substring(0, colon)));
       String verb = RequestTarget.decode(raw.get(last).substring(colon + 1));
       Search withVerb = new Search(segments, verb, httpMethod, owner);
-      Route route = withVerb.run(root);
+      Route route = withVerb.run(paths.root);
       if (route != null) {
         List<String> shorter = new ArrayList<>(raw);
         shorter.set(last, raw.get(last).substring(0, colon));
@@ -194,7 +200,7 @@ final class RouteTable {
       segments.set(last, whole);
     }
     Search search = new Search(segments, "", httpMethod, owner);
-    Route route = search.run(root);
+    Route route = search.run(paths.root);
     if (route != null) {
       return new Found(route, variables(route.template(), segments, raw));
     }
@@ -311,52 +317,313 @@ final class RouteTable {
     }
   }
 
-  /** What may follow after some segments. */
-  private static final class Node {
-    final Map<String, Node> literals = new HashMap<>();
-    final Map<String, Map<String, Route>> ends = new HashMap<>();
-    final List<Tail> tails = new ArrayList<>();
-    @Nullable Node one;
+  /**
+   * Which routes have their places, and which would have them next. Immutable.
+   *
+   * @param waiting by {@link Route#key}, those that others have, in the order of their ranks
+   */
+  private record Claims(Node root, Map<String, List<Route>> waiting) {
+    static final Claims NONE = new Claims(Node.EMPTY, Map.of());
 
-    void add(List<PathTemplate.Segment> segments, int at, String verb, Route route) {
-      if (at == segments.size()) {
-        ends.computeIfAbsent(verb, _ -> new HashMap<>()).put(route.httpMethod(), route);
+    void addTaken(List<Conflict> conflicts) {
+      waiting
+          .values()
+          .forEach(
+              all ->
+                  all.forEach(
+                      one -> {
+                        Route holder = root.at(one);
+                        if (holder != null) {
+                          conflicts.add(Conflict.taken(one, holder.rpc()));
+                        }
+                      }));
+    }
+  }
+
+  /** Makes one table out of another. Used once, by one thread. */
+  private static final class Edit {
+    private final RouteOwners owners;
+    private final SequencedMap<String, Part> parts;
+    private final Set<String> touched = new HashSet<>();
+    private final ClaimsEdit paths;
+    private final ClaimsEdit names;
+
+    Edit(RouteTable before) {
+      owners = before.owners;
+      parts = new LinkedHashMap<>(before.parts);
+      paths = new ClaimsEdit(before.paths, this::rank, touched);
+      names = new ClaimsEdit(before.names, this::rankByName, touched);
+    }
+
+    private long rank(Route route) {
+      Part part = parts.get(route.rpc().service());
+      return part == null ? Long.MAX_VALUE : part.rank;
+    }
+
+    private long rankByName(Route route) {
+      return owners.isIssuer(route.rpc().service()) ? -1 : rank(route);
+    }
+
+    void put(ServiceSchema schema) {
+      String service = schema.service();
+      Part before = parts.get(service);
+      long rank =
+          before != null
+              ? before.rank
+              : parts.isEmpty() ? 0 : parts.sequencedValues().getLast().rank + 1;
+      withdraw(service);
+      List<Conflict> reserved = new ArrayList<>();
+      Part part = new Part(rank, schema.routes(), schema.named(), List.of(), reserved);
+      // In its place, if it has one.
+      parts.put(service, part);
+      claim(part.routes, paths, reserved);
+      claim(part.named, names, reserved);
+      touched.add(service);
+    }
+
+    private void claim(List<Route> routes, ClaimsEdit claims, List<Conflict> reserved) {
+      for (Route route : routes) {
+        if (owners.allows(route.template(), route.rpc().service())) {
+          claims.add(route);
+        } else {
+          String owner = owners.owner(route.template().literalPrefix()).orElseThrow();
+          reserved.add(Conflict.reserved(route, owner));
+        }
+      }
+    }
+
+    void remove(String service) {
+      withdraw(service);
+      parts.remove(service);
+    }
+
+    private void withdraw(String service) {
+      Part part = parts.get(service);
+      if (part != null) {
+        part.routes.forEach(paths::remove);
+        part.named.forEach(names::remove);
+      }
+    }
+
+    RouteTable done() {
+      Claims all = paths.done();
+      for (String service : touched) {
+        parts.computeIfPresent(
+            service,
+            (_, part) ->
+                new Part(
+                    part.rank,
+                    part.routes,
+                    part.named,
+                    part.routes.stream().filter(route -> route.equals(all.root.at(route))).toList(),
+                    List.copyOf(part.reserved)));
+      }
+      return new RouteTable(all, names.done(), owners, parts, Optional.empty());
+    }
+  }
+
+  /** Makes claims out of others: the lowest rank has a place, of one service its first route. */
+  private static final class ClaimsEdit {
+    private final ToLongFunction<Route> rank;
+    private final Set<String> touched;
+    private final Map<String, List<Route>> waiting;
+
+    /** In the nodes that it made; the nodes stay when this is gone. */
+    private final Mark mark = new Mark();
+
+    private Node root;
+
+    /**
+     * @param touched gets the services whose routes become served, or are no more
+     */
+    ClaimsEdit(Claims before, ToLongFunction<Route> rank, Set<String> touched) {
+      this.root = before.root;
+      this.waiting = new LinkedHashMap<>(before.waiting);
+      this.rank = rank;
+      this.touched = touched;
+    }
+
+    void add(Route route) {
+      Route holder = root.at(route);
+      if (holder == null) {
+        root = root.changed(route, 0, route, mark);
         return;
       }
-      switch (segments.get(at)) {
-        case PathTemplate.Literal(String text) ->
-            literals.computeIfAbsent(text, _ -> new Node()).add(segments, at + 1, verb, route);
-        case PathTemplate.One() -> {
-          if (one == null) {
-            one = new Node();
-          }
-          one.add(segments, at + 1, verb, route);
+      List<Route> all = new ArrayList<>(waiting.getOrDefault(route.key(), List.of()));
+      if (rank.applyAsLong(route) < rank.applyAsLong(holder)) {
+        root = root.changed(route, 0, route, mark);
+        touched.add(holder.rpc().service());
+        // Whoever has had it comes before all that waited behind it.
+        all.addFirst(holder);
+      } else {
+        int at = 0;
+        while (at < all.size() && rank.applyAsLong(all.get(at)) <= rank.applyAsLong(route)) {
+          at++;
         }
-        case PathTemplate.Rest() -> addTail(segments.subList(at + 1, segments.size()), verb, route);
+        all.add(at, route);
+      }
+      waiting.put(route.key(), List.copyOf(all));
+    }
+
+    void remove(Route route) {
+      boolean held = route.equals(root.at(route));
+      List<Route> behind =
+          waiting.isEmpty() ? List.of() : waiting.getOrDefault(route.key(), List.of());
+      if (behind.isEmpty()) {
+        if (held) {
+          root = root.changed(route, 0, null, mark);
+        }
+        return;
+      }
+      Route gone = held ? behind.getFirst() : route;
+      List<Route> left = new ArrayList<>(behind);
+      left.remove(gone);
+      if (left.isEmpty()) {
+        waiting.remove(route.key());
+      } else {
+        waiting.put(route.key(), List.copyOf(left));
+      }
+      if (held) {
+        root = root.changed(route, 0, gone, mark);
+        touched.add(gone.rpc().service());
       }
     }
 
-    private void addTail(List<PathTemplate.Segment> behind, String verb, Route route) {
-      List<String> suffix =
-          behind.stream().map(segment -> ((PathTemplate.Literal) segment).text()).toList();
-      Tail tail =
-          tails.stream()
-              .filter(known -> known.suffix.equals(suffix) && known.verb.equals(verb))
-              .findFirst()
-              .orElse(null);
-      if (tail == null) {
-        tail = new Tail(suffix, verb, new HashMap<>());
-        tails.add(tail);
-      }
-      tail.byMethod.put(route.httpMethod(), route);
+    Claims done() {
+      return new Claims(root, waiting);
+    }
+  }
+
+  /** Tells one edit from another. */
+  private static final class Mark {}
+
+  /**
+   * What may follow after some segments. It is changed only by the edit that made it; whatever
+   * another edit changes is a copy.
+   */
+  private static final class Node {
+    static final Node EMPTY = new Node(new Mark());
+
+    final Map<String, Node> literals;
+    final Map<String, Map<String, Route>> ends;
+    final List<Tail> tails;
+    @Nullable Node one;
+    private final Mark edit;
+
+    private Node(Mark edit) {
+      this.edit = edit;
+      this.literals = new HashMap<>();
+      this.ends = new HashMap<>();
+      this.tails = new ArrayList<>();
     }
 
-    void freeze() {
-      tails.sort(Comparator.comparingInt((Tail tail) -> tail.suffix.size()).reversed());
-      literals.values().forEach(Node::freeze);
-      if (one != null) {
-        one.freeze();
+    private Node(Node other, Mark edit) {
+      this.edit = edit;
+      this.literals = new HashMap<>(other.literals);
+      this.ends = new HashMap<>(other.ends);
+      this.tails = new ArrayList<>(other.tails);
+      this.one = other.one;
+    }
+
+    private boolean isEmpty() {
+      return literals.isEmpty() && ends.isEmpty() && tails.isEmpty() && one == null;
+    }
+
+    /** What has the place of this route: its method at the shape of its template. */
+    @Nullable Route at(Route place) {
+      Node node = this;
+      String verb = place.template().verb().orElse("");
+      List<PathTemplate.Segment> segments = place.template().segments();
+      for (int i = 0; i < segments.size() && node != null; i++) {
+        switch (segments.get(i)) {
+          case PathTemplate.Literal(String text) -> node = node.literals.get(text);
+          case PathTemplate.One() -> node = node.one;
+          case PathTemplate.Rest() -> {
+            Tail tail = node.tail(suffix(segments, i), verb);
+            return tail == null ? null : tail.byMethod.get(place.httpMethod());
+          }
+        }
       }
+      Map<String, Route> byMethod = node == null ? null : node.ends.get(verb);
+      return byMethod == null ? null : byMethod.get(place.httpMethod());
+    }
+
+    /**
+     * This node, or a copy of it, with another holder of the place of a route.
+     *
+     * @param at how many of its segments lie behind
+     * @param holder null for none
+     */
+    Node changed(Route place, int at, @Nullable Route holder, Mark by) {
+      Node mine = edit == by ? this : new Node(this, by);
+      List<PathTemplate.Segment> segments = place.template().segments();
+      String verb = place.template().verb().orElse("");
+      if (at == segments.size()) {
+        Map<String, Route> byMethod =
+            changed(mine.ends.getOrDefault(verb, Map.of()), place.httpMethod(), holder);
+        if (byMethod.isEmpty()) {
+          mine.ends.remove(verb);
+        } else {
+          mine.ends.put(verb, byMethod);
+        }
+        return mine;
+      }
+      switch (segments.get(at)) {
+        case PathTemplate.Literal(String text) -> {
+          Node next = mine.literals.getOrDefault(text, EMPTY).changed(place, at + 1, holder, by);
+          // Names come and go without end.
+          if (next.isEmpty()) {
+            mine.literals.remove(text);
+          } else {
+            mine.literals.put(text, next);
+          }
+        }
+        case PathTemplate.One() -> {
+          Node next = (mine.one == null ? EMPTY : mine.one).changed(place, at + 1, holder, by);
+          mine.one = next.isEmpty() ? null : next;
+        }
+        case PathTemplate.Rest() -> mine.changeTail(suffix(segments, at), verb, place, holder);
+      }
+      return mine;
+    }
+
+    private void changeTail(List<String> suffix, String verb, Route place, @Nullable Route holder) {
+      Tail known = tail(suffix, verb);
+      Map<String, Route> byMethod =
+          changed(known == null ? Map.of() : known.byMethod, place.httpMethod(), holder);
+      if (known != null) {
+        tails.remove(known);
+      }
+      if (!byMethod.isEmpty()) {
+        tails.add(new Tail(suffix, verb, byMethod));
+        tails.sort(Comparator.comparingInt((Tail tail) -> tail.suffix.size()).reversed());
+      }
+    }
+
+    private @Nullable Tail tail(List<String> suffix, String verb) {
+      for (Tail tail : tails) {
+        if (tail.suffix.equals(suffix) && tail.verb.equals(verb)) {
+          return tail;
+        }
+      }
+      return null;
+    }
+
+    private static List<String> suffix(List<PathTemplate.Segment> segments, int rest) {
+      return segments.subList(rest + 1, segments.size()).stream()
+          .map(segment -> ((PathTemplate.Literal) segment).text())
+          .toList();
+    }
+
+    private static Map<String, Route> changed(
+        Map<String, Route> byMethod, String method, @Nullable Route holder) {
+      Map<String, Route> changed = new HashMap<>(byMethod);
+      if (holder == null) {
+        changed.remove(method);
+      } else {
+        changed.put(method, holder);
+      }
+      return Map.copyOf(changed);
     }
   }
 }

@@ -6,6 +6,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -15,6 +17,7 @@ class CatalogueTest {
   private static final String OF_ANOTHER = "{\"/weather\": \"another\"}";
 
   @TempDir Path temporary;
+  private @Nullable Catalogue running;
 
   @Test
   void keepsOwnersOverARestart() {
@@ -74,16 +77,59 @@ class CatalogueTest {
     assertThat(paths(catalogue)).isNotEmpty().doesNotContain("/weather/{city}");
   }
 
+  @Test
+  void keepsTheContractsThatItWasToldLast() {
+    Catalogue before = restarted();
+    before.put(Contracts.weather(), _ -> true);
+    before.put(Contracts.library(), _ -> true);
+
+    assertThat(restarted().all())
+        .extracting(ServiceSchema::service)
+        .containsExactly("weather", "library");
+  }
+
+  @Test
+  void makesRoomByServicesThatHaveLeft() {
+    Catalogue catalogue = restarted();
+    for (int i = 0; i < 2_000; i++) {
+      catalogue.put(copy("s" + i), _ -> true);
+    }
+    catalogue.put(copy("refused"), _ -> true);
+    assertThat(catalogue.find("refused")).isEmpty();
+
+    catalogue.put(copy("taken"), name -> !name.equals("s7"));
+
+    assertThat(catalogue.find("s7")).isEmpty();
+    assertThat(paths(catalogue)).contains("/taken").doesNotContain("/s7", "/refused");
+  }
+
+  private static ServiceSchema copy(String service) {
+    Route route = RouteTableTest.route("GET", "/" + service, service);
+    return new ServiceSchema(
+        service, Contracts.weather().contracts(), List.of(route), List.of(), List.of());
+  }
+
   private Path folder() {
     return temporary.resolve("kept");
   }
 
   private Catalogue restarted() {
-    return new Catalogue(
-        Contracts.OWNERS,
-        Optional.of(new ContractFile(folder())),
-        Optional.of(new OwnersFile(folder())),
-        new Access.Public());
+    stop();
+    Catalogue catalogue =
+        new Catalogue(
+            Contracts.OWNERS,
+            Optional.of(new ContractFile(folder())),
+            Optional.of(new OwnersFile(folder())),
+            new Access.Public());
+    running = catalogue;
+    return catalogue;
+  }
+
+  @AfterEach
+  void stop() {
+    if (running != null) {
+      running.close();
+    }
   }
 
   private static List<String> paths(Catalogue catalogue) {

@@ -56,11 +56,11 @@ class ContractFileTest {
   @Test
   void doesNotStopTheEdgeWhenItCannotBeWritten() throws Exception {
     Files.writeString(temporary.resolve("a"), "in the way");
-    Catalogue catalogue =
-        new Catalogue(Contracts.OWNERS, Optional.of(file), Optional.empty(), new Access.Public());
+    try (Catalogue catalogue =
+        new Catalogue(Contracts.OWNERS, Optional.of(file), Optional.empty(), new Access.Public())) {
+      catalogue.put(Contracts.library(), _ -> true);
 
-    catalogue.put(Contracts.library(), _ -> true);
-
-    assertThat(catalogue.routes().routes()).isNotEmpty();
+      assertThat(catalogue.routes().routes()).isNotEmpty();
+    }
   }
 }

@@ -7,7 +7,6 @@ import com.google.protobuf.Descriptors.ServiceDescriptor;
 import dev.weft.edge.library.LibraryProto;
 import dev.weft.edge.notes.NotesProto;
 import dev.weft.edge.weather.WeatherProto;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -38,13 +37,7 @@ final class Contracts {
   }
 
   static RouteTable table(ServiceSchema... schemas) {
-    List<Route> routes = new ArrayList<>();
-    List<Route> named = new ArrayList<>();
-    for (ServiceSchema schema : schemas) {
-      routes.addAll(schema.routes());
-      named.addAll(schema.named());
-    }
-    return RouteTable.of(routes, named, OWNERS);
+    return RouteTable.of(List.of(schemas), OWNERS);
   }
 
   static Reflected reflected(FileDescriptor file) {

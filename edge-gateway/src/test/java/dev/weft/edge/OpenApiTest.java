@@ -317,9 +317,9 @@ class OpenApiTest {
                         route.transcoder(),
                         route.identifies()))
             .toList();
-    List<Route> all = new ArrayList<>(Contracts.library().routes());
-    all.addAll(moved);
-    Described document = Described.of(RouteTable.of(all, List.of(), Contracts.OWNERS));
+    ServiceSchema apart =
+        new ServiceSchema("copy", other.contracts(), moved, List.of(), List.of());
+    Described document = Described.of(Contracts.table(Contracts.library(), apart));
 
     assertThat(first.owner()).isEqualTo("library");
     Set<String> both = Set.of("library.v1.Book", "library.v1.Book_2");

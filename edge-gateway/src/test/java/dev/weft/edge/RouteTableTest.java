@@ -9,17 +9,51 @@ import dev.weft.edge.RouteTable.WrongMethod;
 import dev.weft.edge.library.LibraryProto;
 import dev.weft.mesh.CallPolicy;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Random;
+import java.util.TreeMap;
 import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class RouteTableTest {
   private static final MethodDescriptor METHOD =
       LibraryProto.getDescriptor().findServiceByName("Library").findMethodByName("GetBook");
+
+  private static final List<String> SERVICES = List.of("a", "b", "c", "d", "user-svc");
+  private static final List<String> METHODS = List.of("GET", "POST", "DELETE", "*");
+  private static final List<String> TEMPLATES =
+      List.of(
+          "/v1/books",
+          "/v1/books/{book_id}",
+          "/v1/books/{shelf}",
+          "/v1/books/{book_id}:lend",
+          "/v1/books/me",
+          "/v1/**",
+          "/v1/{book_id=**}",
+          "/v1/**/x",
+          "/v1/**/y/x:lend",
+          "/v1/auth:login",
+          "/{book_id}");
+  private static final List<String> PATHS =
+      List.of(
+          "/v1/books",
+          "/v1/books/1",
+          "/v1/books/1:lend",
+          "/v1/books/me",
+          "/v1/a/b",
+          "/v1/a/x",
+          "/v1/a/y/x:lend",
+          "/v1/auth:login",
+          "/v1",
+          "/v2");
 
   @ParameterizedTest
   @CsvSource(
@@ -177,15 +211,126 @@ class RouteTableTest {
     return ((Found) match(table, "GET", path)).variables();
   }
 
+  /** Services come, go and change; who is left has what it would have if it had always been so. */
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
+  void becomesTheSameStepByStepAsAtOnce(long seed) {
+    Random random = new Random(seed);
+    Map<String, ServiceSchema> services = new LinkedHashMap<>();
+    RouteTable table = RouteTable.empty(Contracts.OWNERS);
+    RouteTable halfway = table;
+    Map<String, String> thenFound = Map.of();
+    for (int step = 0; step < 120; step++) {
+      String name = SERVICES.get(random.nextInt(SERVICES.size()));
+      if (random.nextInt(4) == 0) {
+        services.remove(name);
+        table = table.without(name);
+      } else {
+        ServiceSchema schema = any(name, random);
+        services.put(name, schema);
+        table = table.with(schema);
+      }
+
+      assertThat(state(table))
+          .as("seed %d, step %d", seed, step)
+          .isEqualTo(state(RouteTable.of(services.values(), Contracts.OWNERS)));
+      if (step == 60) {
+        halfway = table;
+        thenFound = state(table);
+      }
+    }
+    assertThat(state(halfway)).as("a table that others were made of").isEqualTo(thenFound);
+  }
+
+  @Test
+  void givesANameToTheIssuerWhoeverWasFirst() {
+    RouteTable table =
+        RouteTable.empty(Contracts.OWNERS)
+            .with(named("thief"))
+            .with(named("user-svc"))
+            .with(named("another"));
+
+    assertThat(nameHolder(table)).isEqualTo("user-svc");
+    assertThat(nameHolder(table.without("user-svc"))).isEqualTo("thief");
+    assertThat(nameHolder(table.without("user-svc").without("thief"))).isEqualTo("another");
+    assertThat(table.named("xlibrary.v1.Library/GetBook")).isNull();
+    assertThat(table.named("//library.v1.Library/GetBook")).isNull();
+    assertThat(table.named("/library.v1.Library/GetBook/")).isNull();
+    assertThat(table.named("GetBook")).isNull();
+  }
+
+  private static String nameHolder(RouteTable table) {
+    return Objects.requireNonNull(table.named("/library.v1.Library/GetBook")).rpc().service();
+  }
+
+  private static ServiceSchema named(String service) {
+    Route route = route("GET", "/" + service, service);
+    return schema(service, List.of(), List.of(Route.named(route.rpc(), route.transcoder())));
+  }
+
+  /** Some routes of a few, so that services want the same ones. */
+  private static ServiceSchema any(String service, Random random) {
+    List<Route> routes = new ArrayList<>();
+    for (int i = random.nextInt(6); i >= 0; i--) {
+      routes.add(
+          route(
+              METHODS.get(random.nextInt(METHODS.size())),
+              TEMPLATES.get(random.nextInt(TEMPLATES.size())),
+              service));
+    }
+    Route first = routes.getFirst();
+    return schema(service, routes, List.of(Route.named(first.rpc(), first.transcoder())));
+  }
+
+  private static Map<String, String> state(RouteTable table) {
+    Map<String, String> state = new TreeMap<>();
+    state.put("routes", table.routes().stream().map(RouteTableTest::text).toList().toString());
+    state.put(
+        "conflicts",
+        table.conflicts().stream()
+            .map(one -> text(one.refused()) + " " + one.owner() + " " + one.holder())
+            .sorted()
+            .toList()
+            .toString());
+    Route name = table.named("/library.v1.Library/GetBook");
+    state.put("name", name == null ? "" : name.rpc().service());
+    for (String method : METHODS) {
+      for (String path : PATHS) {
+        state.put(
+            method + " " + path,
+            switch (match(table, method, path)) {
+              case Found found -> text(found.route());
+              case WrongMethod wrong -> wrong.allowed().toString();
+              case Unknown() -> "unknown";
+            });
+      }
+    }
+    return state;
+  }
+
+  private static String text(Route route) {
+    return route.rpc().service() + " " + route.httpMethod() + " " + route.template().text();
+  }
+
   private static RouteTable table(Route... routes) {
-    return RouteTable.of(List.of(routes), List.of(), Contracts.OWNERS);
+    Map<String, List<Route>> byService = new LinkedHashMap<>();
+    for (Route route : routes) {
+      byService.computeIfAbsent(route.rpc().service(), _ -> new ArrayList<>()).add(route);
+    }
+    List<ServiceSchema> services = new ArrayList<>();
+    byService.forEach((service, its) -> services.add(schema(service, its, List.of())));
+    return RouteTable.of(services, Contracts.OWNERS);
+  }
+
+  private static ServiceSchema schema(String service, List<Route> routes, List<Route> named) {
+    return new ServiceSchema(service, List.of(), routes, named, List.of());
   }
 
   private static Route get(String template) {
     return route("GET", template, "library");
   }
 
-  private static Route route(String method, String template, String service) {
+  static Route route(String method, String template, String service) {
     PathTemplate path = PathTemplate.parse(template);
     Rpc rpc =
         new Rpc(
