@@ -1,6 +1,5 @@
 package dev.weft.edge;
 
-import com.google.protobuf.CodedInputStream;
 import com.google.protobuf.DescriptorProtos.DescriptorProto;
 import com.google.protobuf.DescriptorProtos.EnumDescriptorProto;
 import com.google.protobuf.DescriptorProtos.FileDescriptorProto;
@@ -8,7 +7,6 @@ import com.google.protobuf.DescriptorProtos.FileDescriptorSet;
 import com.google.protobuf.DescriptorProtos.ServiceDescriptorProto;
 import com.google.protobuf.DescriptorProtos.SourceCodeInfo;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -31,7 +29,6 @@ final class ApiComments {
   static final ApiComments NONE = new ApiComments(Map.of());
 
   private static final int FILES_MAX = 100;
-  private static final long BYTES_MAX = 64L * 1024 * 1024;
 
   /** By the full name of what they are about. */
   private final Map<String, String> byName;
@@ -49,12 +46,7 @@ final class ApiComments {
     Map<String, String> byName = new HashMap<>();
     try {
       for (Path file : Files.isDirectory(place) ? sets(place) : List.of(place)) {
-        if (Files.size(file) > BYTES_MAX) {
-          throw new IOException(file + " has more than " + BYTES_MAX + " bytes");
-        }
-        try (InputStream in = Files.newInputStream(file)) {
-          add(FileDescriptorSet.parseFrom(CodedInputStream.newInstance(in)), byName);
-        }
+        add(DescriptorSets.parse(file), byName);
       }
     } catch (IOException e) {
       log.warn("comments of contracts cannot be read from {}: {}", place, e.toString());

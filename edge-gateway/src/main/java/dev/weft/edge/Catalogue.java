@@ -42,8 +42,7 @@ final class Catalogue implements AutoCloseable {
       Optional<ContractFile> file,
       Optional<OwnersFile> ownersFile,
       Access foreignDefault) {
-    this.writer =
-        file.map(kept -> new ContractWriter(kept, this::contracts, ContractWriter.PAUSE));
+    this.writer = file.map(kept -> new ContractWriter(kept, this::contracts, ContractWriter.PAUSE));
     this.ownersFile = ownersFile;
     this.ownersKept = ownersFile.flatMap(OwnersFile::read);
     this.owners = known(builtIn, ownersKept);
@@ -98,7 +97,8 @@ final class Catalogue implements AutoCloseable {
     ServiceSchema before = schemas.get(schema.service());
     if (before != null
         && before.fingerprint().equals(schema.fingerprint())
-        && before.places().equals(schema.places())) {
+        && before.places().equals(schema.places())
+        && before.rules().equals(schema.rules())) {
       return;
     }
     if (before == null && schemas.size() >= SERVICES_MAX && !makeRoom(registered)) {
@@ -116,6 +116,10 @@ final class Catalogue implements AutoCloseable {
         schema.fingerprint());
     for (ServiceSchema.Skipped skipped : schema.skipped()) {
       log.warn("{} is not served: {}", skipped.rpc(), skipped.why());
+    }
+    for (ServiceSchema.Skipped ignored : schema.ignored()) {
+      log.warn(
+          "the rule of {} for {} is not followed: {}", HttpRules.KEY, ignored.rpc(), ignored.why());
     }
   }
 

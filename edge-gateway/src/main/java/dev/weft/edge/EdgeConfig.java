@@ -23,6 +23,7 @@ import java.util.stream.Collectors;
  * @param rates how many requests anybody may make
  * @param tls the public listener's certificate; without it there is plain text only
  * @param api how it describes what it serves
+ * @param contracts how contracts come to be served
  * @param cacheBytes of answers that are kept at most; 0 for none
  */
 record EdgeConfig(
@@ -38,6 +39,7 @@ record EdgeConfig(
     RateLimitConfig rates,
     Optional<TlsFiles> tls,
     ApiConfig api,
+    ContractConfig contracts,
     int cacheBytes) {
 
   static final String SERVICE = "edge-gateway";
@@ -56,16 +58,20 @@ record EdgeConfig(
    * {@code WEFT_TOKEN_SERVICES} (all of ours), {@code WEFT_DEFAULT_ACCESS} (authenticated), {@code
    * WEFT_TRUSTED_HOPS} (0), {@code WEFT_CACHE_DIR} (none), {@code WEFT_CORS_ORIGINS} (none), {@code
    * WEFT_STREAMS_PER_PRINCIPAL} (5), {@code WEFT_CONNECTIONS_PER_ADDRESS} (256), {@code WEFT_DOCS}
-   * (on), {@code WEFT_DOCS_COMMENTS} (none), {@code WEFT_CACHE_BYTES} (32 MiB, or an eighth of the
-   * heap if that is less; 0 for no cache), what {@link RateLimitConfig#from} reads and, both or
-   * neither, {@code WEFT_TLS_CERT_FILE} and {@code WEFT_TLS_KEY_FILE}.
+   * (on), {@code WEFT_DOCS_COMMENTS} (what {@code WEFT_DESCRIPTORS_DIR} says), {@code
+   * WEFT_DESCRIPTORS_DIR} (none), {@code WEFT_HOLD_BREAKING} (false), {@code WEFT_CACHE_BYTES} (32
+   * MiB, or an eighth of the heap if that is less; 0 for no cache), what {@link
+   * RateLimitConfig#from} reads and, both or neither, {@code WEFT_TLS_CERT_FILE} and {@code
+   * WEFT_TLS_KEY_FILE}.
    */
   static EdgeConfig from(Env env) {
     MeshConfig mesh = withOwnManagementPort(MeshConfig.from(env, SERVICE, PORT), env);
+    Optional<Path> descriptors = env.optional("WEFT_DESCRIPTORS_DIR", Path::of);
     ApiConfig api =
         new ApiConfig(
             env.optional("WEFT_DOCS", EdgeConfig::isOn).orElse(true),
-            env.optional("WEFT_DOCS_COMMENTS", Path::of));
+            // Those sets may have comments, too.
+            env.optional("WEFT_DOCS_COMMENTS", Path::of).or(() -> descriptors));
     return new EdgeConfig(
         mesh,
         env.or("WEFT_BIND_PUBLIC", mesh.bind()),
@@ -81,7 +87,19 @@ record EdgeConfig(
         RateLimitConfig.from(env),
         tls(env),
         api,
+        new ContractConfig(
+            env.optional("WEFT_HOLD_BREAKING", EdgeConfig::breaking)
+                .orElse(Compatibility.Policy.REPORT),
+            descriptors),
         env.integer("WEFT_CACHE_BYTES", cacheBytesDefault(), 0, CACHE_BYTES_MAX));
+  }
+
+  private static Compatibility.Policy breaking(String value) {
+    return switch (value) {
+      case "true" -> Compatibility.Policy.HOLD;
+      case "false" -> Compatibility.Policy.REPORT;
+      default -> throw new IllegalArgumentException("true or false");
+    };
   }
 
   private static int cacheBytesDefault() {

@@ -88,7 +88,7 @@ public final class EdgeServer implements RunningProcess {
             config.cacheFolder().map(ContractFile::new),
             config.cacheFolder().map(OwnersFile::new),
             config.foreignDefault());
-    this.schemas = new SchemaWatch(mesh, catalogue, config.foreignDefault());
+    this.schemas = new SchemaWatch(mesh, catalogue, config.foreignDefault(), config.contracts());
     this.accessLog = AccessLog.open(mesh.telemetry().meter("dev.weft.edge"));
     this.redis =
         config.rates().redis().map(to -> Redis.open(to, EdgeConfig.SERVICE, mesh.telemetry()));
@@ -246,6 +246,14 @@ public final class EdgeServer implements RunningProcess {
         .ofLongs()
         .setDescription("Routes that are not served because another service has their path.")
         .buildWithCallback(gauge -> gauge.record(schemas.routes().conflicts().size()));
+    meter
+        .gaugeBuilder("weft.edge.skewed_services")
+        .ofLongs()
+        .setDescription("Services whose instances tell different contracts that are served.")
+        .buildWithCallback(
+            gauge ->
+                gauge.record(
+                    schemas.schemas().stream().filter(s -> s.contracts().size() > 1).count()));
     meter
         .gaugeBuilder("weft.edge.skipped_rpcs")
         .ofLongs()

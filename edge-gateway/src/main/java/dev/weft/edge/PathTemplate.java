@@ -17,9 +17,14 @@ import java.util.Set;
  * @param segments at most one {@link Rest}, and after it only literals
  * @param verb what follows the colon, without it
  * @param variables in the order of the path
+ * @param decodesSlashes whether variables of several segments are decoded with their slashes
  */
 record PathTemplate(
-    String text, List<Segment> segments, Optional<String> verb, List<Variable> variables) {
+    String text,
+    List<Segment> segments,
+    Optional<String> verb,
+    List<Variable> variables,
+    boolean decodesSlashes) {
 
   private static final int SEGMENTS_MAX = 64;
 
@@ -42,7 +47,7 @@ record PathTemplate(
    * @param start index of its first segment in {@link #segments}
    * @param end index after its last segment
    * @param multi whether its pattern is more than a single {@code *}; then an encoded slash stays
-   *     encoded
+   *     encoded, unless the template says otherwise
    */
   record Variable(List<String> fieldPath, int start, int end, boolean multi) {
     String name() {
@@ -58,6 +63,11 @@ record PathTemplate(
   /** Reads a template. Throws {@link InvalidRule} that says what is wrong with it. */
   static PathTemplate parse(String text) {
     return new Parser(text).parse();
+  }
+
+  /** The same, but that variables of several segments are decoded with their slashes. */
+  PathTemplate decodingSlashes() {
+    return new PathTemplate(text, segments, verb, variables, true);
   }
 
   /** The leading literal segments: what every path of this template begins with. */
@@ -111,7 +121,7 @@ record PathTemplate(
       if (at < text.length()) {
         throw wrong("unexpected '" + text.charAt(at) + "' at " + at);
       }
-      return new PathTemplate(text, segments, verb, variables);
+      return new PathTemplate(text, segments, verb, variables, false);
     }
 
     private void segments(boolean insideVariable) {

@@ -46,8 +46,20 @@ final class Reflection {
   static final class Failed extends Exception {
     private static final long serialVersionUID = 1L;
 
+    private final boolean unknown;
+
     Failed(String message) {
+      this(message, false);
+    }
+
+    private Failed(String message, boolean unknown) {
       super(message, null, false, false);
+      this.unknown = unknown;
+    }
+
+    /** Whether it does not know reflection at all. */
+    boolean unknown() {
+      return unknown;
     }
   }
 
@@ -69,7 +81,8 @@ final class Reflection {
   }
 
   private static Failed failed(StatusException e) {
-    return new Failed("reflection answered " + e.getStatus().getCode());
+    Status.Code code = e.getStatus().getCode();
+    return new Failed("reflection answered " + code, code == Status.Code.UNIMPLEMENTED);
   }
 
   private static Reflected ask(Channel instance, String service)

@@ -7,6 +7,7 @@ import dev.weft.consul.ServiceInstance;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -79,10 +80,36 @@ final class RegistryPages {
           out.writeEndArray();
           out.writeArrayFieldStart("skipped");
           for (ServiceSchema schema : schemas.schemas()) {
-            skipped(out, schema);
+            skipped(out, schema.service(), schema.skipped());
           }
           out.writeEndArray();
+          rules(out);
         });
+  }
+
+  /** What operators state in the place of contracts, of which services, and what of it is not. */
+  private void rules(JsonGenerator out) throws IOException {
+    HttpRules rules = schemas.rules();
+    out.writeArrayFieldStart("rules");
+    for (String selector : rules.bySelector().keySet().stream().sorted().toList()) {
+      out.writeStartObject();
+      out.writeStringField("selector", selector);
+      out.writeArrayFieldStart("services");
+      for (ServiceSchema schema : schemas.schemas()) {
+        if (schema.rules().rule(selector).isPresent()) {
+          out.writeString(schema.service());
+        }
+      }
+      out.writeEndArray();
+      out.writeEndObject();
+    }
+    out.writeEndArray();
+    out.writeArrayFieldStart("ignoredRules");
+    skipped(out, "", rules.ignored());
+    for (ServiceSchema schema : schemas.schemas()) {
+      skipped(out, schema.service(), schema.ignored());
+    }
+    out.writeEndArray();
   }
 
   private static void mount(JsonGenerator out, Mount mount) throws IOException {
@@ -101,6 +128,11 @@ final class RegistryPages {
     out.writeArrayFieldStart("instances");
     for (ServiceInstance instance : view.snapshot().instances()) {
       instance(out, instance, view.contracts());
+    }
+    out.writeEndArray();
+    out.writeArrayFieldStart("breaking");
+    for (Compatibility.Report report : view.breaking()) {
+      breaking(out, report);
     }
     out.writeEndArray();
     if (view.schema().isPresent()) {
@@ -123,9 +155,27 @@ final class RegistryPages {
       }
       out.writeEndArray();
       out.writeArrayFieldStart("skipped");
-      skipped(out, schema);
+      skipped(out, name, schema.skipped());
+      out.writeEndArray();
+      out.writeArrayFieldStart("ignoredRules");
+      skipped(out, name, schema.ignored());
       out.writeEndArray();
     }
+  }
+
+  private static void breaking(JsonGenerator out, Compatibility.Report report) throws IOException {
+    BreakingChange change = report.change();
+    out.writeStartObject();
+    out.writeStringField("from", change.from());
+    out.writeStringField("to", change.to());
+    out.writeBooleanField("held", report.held());
+    out.writeArrayFieldStart("changes");
+    for (String text : change.changes()) {
+      out.writeString(text);
+    }
+    out.writeEndArray();
+    out.writeNumberField("more", change.more());
+    out.writeEndObject();
   }
 
   private static void version(JsonGenerator out, ContractVersion version) throws IOException {
@@ -206,10 +256,11 @@ final class RegistryPages {
     }
   }
 
-  private static void skipped(JsonGenerator out, ServiceSchema schema) throws IOException {
-    for (ServiceSchema.Skipped skipped : schema.skipped()) {
+  private static void skipped(JsonGenerator out, String service, List<ServiceSchema.Skipped> those)
+      throws IOException {
+    for (ServiceSchema.Skipped skipped : those) {
       out.writeStartObject();
-      out.writeStringField("service", schema.service());
+      out.writeStringField("service", service);
       out.writeStringField("rpc", skipped.rpc());
       out.writeStringField("why", skipped.why());
       out.writeEndObject();

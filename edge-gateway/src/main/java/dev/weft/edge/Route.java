@@ -44,6 +44,11 @@ record Route(
     return new Route(httpMethod, template, rpc.at(instances), transcoder, identifies);
   }
 
+  /** The same, but that variables of several segments are decoded with their slashes. */
+  Route decodingSlashes() {
+    return new Route(httpMethod, template.decodingSlashes(), rpc, transcoder, identifies);
+  }
+
   Route withLocation(Location location) {
     return new Route(httpMethod, template, rpc, transcoder, Optional.of(location));
   }

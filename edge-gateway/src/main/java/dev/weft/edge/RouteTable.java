@@ -223,7 +223,10 @@ final class RouteTable {
             String.join(
                 "/",
                 raw.subList(start, end).stream()
-                    .map(RequestTarget::decodeKeepingSlashes)
+                    .map(
+                        template.decodesSlashes()
+                            ? RequestTarget::decode
+                            : RequestTarget::decodeKeepingSlashes)
                     .toList()));
       }
     }

@@ -8,10 +8,14 @@ import dev.weft.consul.Subscription;
 import dev.weft.mesh.Mesh;
 import io.grpc.Channel;
 import io.grpc.ManagedChannel;
+import io.opentelemetry.api.common.AttributeKey;
+import io.opentelemetry.api.common.Attributes;
+import io.opentelemetry.api.metrics.LongCounter;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -32,8 +36,10 @@ import org.slf4j.LoggerFactory;
  * when an instance cannot be asked and when all have left.
  *
  * <p>While instances differ, what each of them has is served, at those that have it ({@link
- * Versions}). An instance that says by metadata, tag or check that it speaks gRPC is asked until it
- * answers; one that says nothing a few times; one that says it speaks something else never.
+ * Versions}); what breaks the contract before is reported, and served or not ({@link
+ * Compatibility}). An instance that says by metadata, tag or check that it speaks gRPC is asked
+ * until it answers; one that says nothing a few times; one that says it speaks something else
+ * never.
  *
  * <p>Thread-safe.
  */
@@ -54,19 +60,29 @@ final class SchemaWatch implements Services, AutoCloseable {
   /** So that paths with owners are not served by others, or not at all, after the start. */
   private static final Duration OWNERS_WITHIN = Duration.ofSeconds(1);
 
+  /** How often it is looked whether a contract that an operator gave has been replaced. */
+  private static final Duration DESCRIPTORS_POLL = Duration.ofSeconds(1);
+
+  private static final AttributeKey<String> SERVICE = AttributeKey.stringKey("weft.service");
+
   /** The registry itself. */
   private static final String REGISTRY = "consul";
 
   private final Mesh mesh;
   private final Catalogue catalogue;
   private final Access foreignDefault;
+  private final ContractConfig config;
+  private final Optional<DescriptorSets> descriptors;
+  private final LongCounter breaking;
   private final Semaphore asking = new Semaphore(ASKED_AT_ONCE);
   private final Set<String> callable = ConcurrentHashMap.newKeySet();
   private final Map<String, List<InetSocketAddress>> http = new ConcurrentHashMap<>();
   private volatile Mounts mounts = Mounts.NONE;
+  private volatile HttpRules rules = HttpRules.NONE;
   private @Nullable Subscription catalog;
   private @Nullable Subscription owners;
   private @Nullable Subscription mounted;
+  private @Nullable Subscription ruled;
 
   // All below is guarded by this.
   private final Map<String, Watched> services = new HashMap<>();
@@ -78,8 +94,13 @@ final class SchemaWatch implements Services, AutoCloseable {
   private static final class Watched {
     final Map<String, Instance> instances = new HashMap<>();
     final Versions versions = new Versions();
+    final Compatibility compatibility;
     @Nullable Subscription subscription;
     @Nullable ServiceSnapshot snapshot;
+
+    Watched(Compatibility compatibility) {
+      this.compatibility = compatibility;
+    }
 
     boolean heard() {
       return snapshot != null;
@@ -87,6 +108,10 @@ final class SchemaWatch implements Services, AutoCloseable {
 
     boolean asked() {
       return instances.values().stream().allMatch(Instance::asked);
+    }
+
+    boolean tells() {
+      return instances.values().stream().anyMatch(instance -> instance.schema != null);
     }
   }
 
@@ -145,21 +170,35 @@ final class SchemaWatch implements Services, AutoCloseable {
    */
   record InstanceSchema(String fingerprint, String problem) {}
 
-  /** One service as operators see it. */
+  /**
+   * One service as operators see it.
+   *
+   * @param breaking what its contracts broke last
+   */
   record View(
       ServiceSnapshot snapshot,
       Map<String, InstanceSchema> contracts,
-      Optional<ServiceSchema> schema) {}
+      Optional<ServiceSchema> schema,
+      List<Compatibility.Report> breaking) {}
 
-  SchemaWatch(Mesh mesh, Catalogue catalogue, Access foreignDefault) {
+  SchemaWatch(Mesh mesh, Catalogue catalogue, Access foreignDefault, ContractConfig config) {
     this.mesh = mesh;
     this.catalogue = catalogue;
     this.foreignDefault = foreignDefault;
+    this.config = config;
+    this.descriptors = config.descriptors().map(DescriptorSets::new);
+    this.breaking =
+        mesh.telemetry()
+            .meter("dev.weft.edge")
+            .counterBuilder("weft.edge.breaking_changes")
+            .setUnit("{contract}")
+            .setDescription("Contracts that broke the one of the same service before.")
+            .build();
   }
 
   /** Begins to follow the registry. */
   void start() {
-    CountDownLatch owned = new CountDownLatch(2);
+    CountDownLatch owned = new CountDownLatch(3);
     owners =
         mesh.consul()
             .kv()
@@ -176,6 +215,15 @@ final class SchemaWatch implements Services, AutoCloseable {
                 Mounts.KEY,
                 entry -> {
                   mounts(entry.map(KvEntry::text));
+                  owned.countDown();
+                });
+    ruled =
+        mesh.consul()
+            .kv()
+            .watch(
+                HttpRules.KEY,
+                entry -> {
+                  rules(entry.map(KvEntry::text));
                   owned.countDown();
                 });
     try {
@@ -203,6 +251,62 @@ final class SchemaWatch implements Services, AutoCloseable {
     } catch (IllegalArgumentException e) {
       log.warn("{} is not followed, what it said before stands; {}", Mounts.KEY, e.getMessage());
     }
+  }
+
+  /** What operators say of RPCs in the place of contracts. */
+  HttpRules rules() {
+    return rules;
+  }
+
+  private void rules(Optional<String> json) {
+    HttpRules now;
+    try {
+      now = HttpRules.of(json);
+    } catch (IllegalArgumentException e) {
+      log.warn("{} is not followed, what it said before stands; {}", HttpRules.KEY, e.getMessage());
+      return;
+    }
+    log.info("{} RPCs have rules of operators", now.bySelector().size());
+    for (ServiceSchema.Skipped ignored : now.ignored()) {
+      log.warn(
+          "the rule of {} for {} is not followed: {}", HttpRules.KEY, ignored.rpc(), ignored.why());
+    }
+    remake(now);
+  }
+
+  private synchronized void remake(HttpRules now) {
+    rules = now;
+    for (Watched watched : services.values()) {
+      IdentityHashMap<ServiceSchema, ServiceSchema> made = new IdentityHashMap<>();
+      for (Instance instance : watched.instances.values()) {
+        ServiceSchema before = instance.schema;
+        if (before != null) {
+          instance.schema = made.computeIfAbsent(before, this::ruled);
+        }
+      }
+      watched.compatibility.remake(this::ruled);
+    }
+    // Also what is known from before and nobody tells now.
+    for (ServiceSchema schema : catalogue.all()) {
+      Watched watched = services.get(schema.service());
+      if (watched == null || !watched.tells()) {
+        catalogue.put(ruled(schema), services::containsKey);
+      } else {
+        choose(watched);
+      }
+    }
+  }
+
+  /** The same contracts by the rules that hold now. */
+  private ServiceSchema ruled(ServiceSchema schema) {
+    if (schema.rules().equals(rules.about(schema.grpcServices()))) {
+      return schema;
+    }
+    return ServiceSchema.together(
+        schema.contracts().stream()
+            .map(contract -> ServiceSchema.of(schema.service(), contract, foreignDefault, rules))
+            .toList(),
+        _ -> Optional.empty());
   }
 
   @Override
@@ -252,7 +356,11 @@ final class SchemaWatch implements Services, AutoCloseable {
       views.computeIfAbsent(
           schema.service(),
           name ->
-              new View(new ServiceSnapshot(name, List.of(), false), Map.of(), Optional.of(schema)));
+              new View(
+                  new ServiceSnapshot(name, List.of(), false),
+                  Map.of(),
+                  Optional.of(schema),
+                  List.of()));
     }
     return views;
   }
@@ -275,7 +383,7 @@ final class SchemaWatch implements Services, AutoCloseable {
                 known.schema == null ? "" : known.schema.fingerprint(), known.problem));
       }
     }
-    return new View(snapshot, contracts, catalogue.find(name));
+    return new View(snapshot, contracts, catalogue.find(name), watched.compatibility.reports());
   }
 
   /** The registry has exactly these services now. */
@@ -299,7 +407,9 @@ final class SchemaWatch implements Services, AutoCloseable {
         log.warn("the registry has more than {} services; {} is not served", SERVICES_MAX, name);
         continue;
       }
-      Watched watched = new Watched();
+      Optional<ServiceSchema> known =
+          catalogue.find(name).filter(schema -> schema.contracts().size() == 1);
+      Watched watched = new Watched(new Compatibility(config.breaking(), known));
       services.put(name, watched);
       watched.subscription =
           mesh.consul().watchService(name, snapshot -> instances(watched, snapshot));
@@ -349,9 +459,6 @@ final class SchemaWatch implements Services, AutoCloseable {
         gone.gone.countDown();
       }
     }
-    if (!left.isEmpty()) {
-      choose(watched);
-    }
     now.forEach(
         (key, instance) -> {
           if (!watched.instances.containsKey(key)) {
@@ -362,6 +469,10 @@ final class SchemaWatch implements Services, AutoCloseable {
                 .start(() -> learn(watched, added, instance));
           }
         });
+    // Only now: who has just come may tell what those who left have told.
+    if (!left.isEmpty()) {
+      choose(watched);
+    }
   }
 
   /** Another key is another program: an instance that came back may serve something else. */
@@ -373,12 +484,18 @@ final class SchemaWatch implements Services, AutoCloseable {
   private void learn(Watched watched, Instance instance, ServiceInstance at) {
     long pause = RETRY_FIRST.toMillis();
     boolean surely = Protocol.of(at) == Protocol.GRPC;
+    // Where operators may give contracts one may still come.
+    boolean askOn = surely || descriptors.isPresent();
     try {
-      for (int i = 0; instance.gone.getCount() > 0 && (surely || i < ASKED_ON_SUSPICION); i++) {
+      for (int i = 0; instance.gone.getCount() > 0 && (askOn || i < ASKED_ON_SUSPICION); i++) {
         String problem;
         try {
-          ServiceSchema schema = ask(at);
-          learned(watched, instance, schema);
+          Optional<Reflected> told = ask(at);
+          if (told.isPresent()) {
+            learned(watched, instance, schema(watched, at.service(), told.get()));
+          } else {
+            follow(watched, instance, at.service());
+          }
           return;
         } catch (Reflection.Failed | InvalidRule e) {
           problem = String.valueOf(e.getMessage());
@@ -386,7 +503,7 @@ final class SchemaWatch implements Services, AutoCloseable {
           log.error("the contract of {} cannot be read", at.id(), e);
           problem = "internal error";
         }
-        failed(instance, at, problem, surely);
+        failed(watched, instance, at, problem, surely);
         if (instance.gone.await(
             ThreadLocalRandom.current().nextLong(pause / 2, pause + 1), TimeUnit.MILLISECONDS)) {
           return;
@@ -398,24 +515,75 @@ final class SchemaWatch implements Services, AutoCloseable {
     }
   }
 
-  private ServiceSchema ask(ServiceInstance at) throws Reflection.Failed, InterruptedException {
+  /** Follows the contract that an operator gave for as long as the instance is there. */
+  private void follow(Watched watched, Instance instance, String service)
+      throws Reflection.Failed, InterruptedException {
+    Optional<Reflected> before = Optional.empty();
+    do {
+      Optional<Reflected> now = given(service);
+      if (now.isPresent() && !now.equals(before)) {
+        learned(watched, instance, schema(watched, service, now.get()));
+        before = now;
+      }
+    } while (!instance.gone.await(DESCRIPTORS_POLL.toMillis(), TimeUnit.MILLISECONDS));
+  }
+
+  private Optional<Reflected> given(String service) throws Reflection.Failed {
+    return descriptors.isEmpty() ? Optional.empty() : descriptors.get().of(service);
+  }
+
+  /**
+   * Asks an instance what it serves.
+   *
+   * @return empty if it does not know how to tell, and an operator gave its contract
+   */
+  private Optional<Reflected> ask(ServiceInstance at)
+      throws Reflection.Failed, InterruptedException {
     asking.acquire();
     ManagedChannel channel = mesh.instanceChannel(at.host(), at.port());
     try {
-      return ServiceSchema.of(at.service(), Reflection.ask(channel), foreignDefault);
+      return Optional.of(Reflection.ask(channel));
+    } catch (Reflection.Failed e) {
+      if (e.unknown() && given(at.service()).isPresent()) {
+        return Optional.empty();
+      }
+      throw e;
     } finally {
       channel.shutdownNow();
       asking.release();
     }
   }
 
+  /** What is served of a contract: made once, however many instances tell it. */
+  private ServiceSchema schema(Watched watched, String service, Reflected told) {
+    List<Reflected> contracts = List.of(told);
+    synchronized (this) {
+      for (Instance other : watched.instances.values()) {
+        if (other.schema != null && other.schema.contracts().equals(contracts)) {
+          return other.schema;
+        }
+      }
+      Optional<ServiceSchema> known =
+          catalogue
+              .find(service)
+              .filter(schema -> schema.contracts().equals(contracts) && schema.places().isEmpty());
+      if (known.isPresent()) {
+        return known.get();
+      }
+    }
+    return ServiceSchema.of(service, told, foreignDefault, rules);
+  }
+
   private synchronized void failed(
-      Instance instance, ServiceInstance at, String problem, boolean surely) {
+      Watched watched, Instance instance, ServiceInstance at, String problem, boolean surely) {
     if (surely && !problem.equals(instance.problem)) {
       log.warn("{} does not tell its contract, asking on: {}", at.id(), problem);
     }
     instance.problem = problem;
     instance.failures++;
+    if (instance.failures == WAITED_FOR && instance.gone.getCount() > 0) {
+      choose(watched);
+    }
   }
 
   private synchronized void learned(Watched watched, Instance instance, ServiceSchema schema) {
@@ -423,7 +591,8 @@ final class SchemaWatch implements Services, AutoCloseable {
       return;
     }
     instance.problem = "";
-    instance.schema = schema;
+    // Other rules may hold than when it was made.
+    instance.schema = ruled(schema);
     instance.learned = ++learned;
     choose(watched);
   }
@@ -436,14 +605,44 @@ final class SchemaWatch implements Services, AutoCloseable {
         told.add(new Versions.Told(instance.schema, instance.key, instance.learned));
       }
     }
+    if (told.isEmpty()) {
+      return;
+    }
+    Compatibility.Verdict verdict = watched.compatibility.of(told, watched.asked());
+    report(told.getFirst().schema().service(), verdict);
     watched
         .versions
-        .of(told)
+        .of(verdict.served(), verdict.held())
         .ifPresent(
             served -> {
               catalogue.put(served.schema(), services::containsKey);
               served.left().forEach(mesh::release);
             });
+  }
+
+  private void report(String service, Compatibility.Verdict verdict) {
+    for (BreakingChange change : verdict.found()) {
+      breaking.add(1, Attributes.of(SERVICE, service));
+      log.warn(
+          "contract {} of {} breaks {}, {}: {}{}",
+          change.to(),
+          service,
+          change.from(),
+          config.breaking() == Compatibility.Policy.HOLD
+              ? "its instances are not called as long as others tell that one"
+              : "it is served",
+          String.join("; ", change.changes()),
+          change.more() == 0 ? "" : "; and " + change.more() + " more");
+    }
+    verdict
+        .gaveIn()
+        .ifPresent(
+            change ->
+                log.warn(
+                    "no instance of {} tells contract {} any more: {} is served, which breaks it",
+                    service,
+                    change.from(),
+                    change.to()));
   }
 
   @Override
@@ -457,6 +656,9 @@ final class SchemaWatch implements Services, AutoCloseable {
     }
     if (mounted != null) {
       mounted.close();
+    }
+    if (ruled != null) {
+      ruled.close();
     }
     List.copyOf(services.keySet()).forEach(this::forget);
   }

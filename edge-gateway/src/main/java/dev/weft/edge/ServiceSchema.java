@@ -34,13 +34,17 @@ import java.util.stream.Collectors;
  * @param contracts what all this was read from: one, or those of instances that differ
  * @param named the ways to its RPCs by their names: of those with an HTTP rule, and of those that
  *     say they are for anybody
+ * @param rules what operators state of it in the place of the contract
+ * @param ignored of that, what cannot be followed
  */
 record ServiceSchema(
     String service,
     List<Reflected> contracts,
     List<Route> routes,
     List<Route> named,
-    List<Skipped> skipped) {
+    List<Skipped> skipped,
+    HttpRules rules,
+    List<Skipped> ignored) {
 
   /** The file that declares our method options. Who imports it means what it does not say. */
   private static final String OPTIONS_FILE = "weft/options/v1/options.proto";
@@ -60,6 +64,12 @@ record ServiceSchema(
     routes = List.copyOf(routes);
     named = List.copyOf(named);
     skipped = List.copyOf(skipped);
+    ignored = List.copyOf(ignored);
+  }
+
+  /** Reads the contract of a service, of which operators say nothing. */
+  static ServiceSchema of(String service, Reflected reflected, Access foreignDefault) {
+    return of(service, reflected, foreignDefault, HttpRules.NONE);
   }
 
   /**
@@ -67,9 +77,13 @@ record ServiceSchema(
    *
    * @param foreignDefault who may call what has an HTTP rule in a contract that does not know our
    *     options
+   * @param rules in the place of those in the contract; one that cannot be followed leaves that in
+   *     the contract
    * @throws InvalidRule if the descriptors contradict themselves
    */
-  static ServiceSchema of(String service, Reflected reflected, Access foreignDefault) {
+  static ServiceSchema of(
+      String service, Reflected reflected, Access foreignDefault, HttpRules rules) {
+    HttpRules its = rules.about(reflected.services());
     Map<String, FileDescriptor> files = reflected.link();
     List<FileDescriptor> known = new ArrayList<>(files.values());
     known.add(ErrorDetailsProto.getDescriptor());
@@ -81,6 +95,7 @@ record ServiceSchema(
     List<Route> routes = new ArrayList<>();
     List<Route> named = new ArrayList<>();
     List<Skipped> skipped = new ArrayList<>();
+    List<Skipped> ignored = new ArrayList<>();
     for (String name : reflected.services()) {
       ServiceDescriptor descriptor = byName.get(name);
       if (descriptor == null) {
@@ -90,15 +105,35 @@ record ServiceSchema(
       Access access = ours ? new Access.Authenticated(Set.of()) : foreignDefault;
       for (MethodDescriptor method : descriptor.getMethods()) {
         MethodPolicy policy = method.getOptions().getExtension(OptionsProto.method);
-        boolean ruled = method.getOptions().hasExtension(AnnotationsProto.http);
+        Optional<HttpRule> own =
+            method.getOptions().hasExtension(AnnotationsProto.http)
+                ? Optional.of(method.getOptions().getExtension(AnnotationsProto.http))
+                : Optional.empty();
+        Optional<HttpRule> stated = its.rule(method.getFullName());
+        boolean ruled = own.isPresent() || stated.isPresent();
         if (!ruled && policy.getAccess() != MethodPolicy.Access.ACCESS_PUBLIC) {
           continue;
         }
         try {
           Rpc rpc = rpc(service, method, policy, access);
           Route whole = Route.named(rpc, whole(method, types, policy.getLenient()));
-          if (ruled) {
-            routes.addAll(routes(method, rpc, types, policy.getLenient()));
+          Optional<HttpRule> followed = own;
+          if (stated.isPresent()) {
+            try {
+              routes.addAll(
+                  routes(stated.get(), method, rpc, types, policy.getLenient()).stream()
+                      .map(route -> its.decodesSlashes() ? route.decodingSlashes() : route)
+                      .toList());
+              followed = Optional.empty();
+            } catch (InvalidRule e) {
+              ignored.add(new Skipped(method.getFullName(), String.valueOf(e.getMessage())));
+              if (own.isEmpty() && policy.getAccess() != MethodPolicy.Access.ACCESS_PUBLIC) {
+                continue;
+              }
+            }
+          }
+          if (followed.isPresent()) {
+            routes.addAll(routes(followed.get(), method, rpc, types, policy.getLenient()));
           }
           named.add(whole);
         } catch (InvalidRule e) {
@@ -112,7 +147,9 @@ record ServiceSchema(
         List.of(reflected),
         routes.stream().map(locations::located).toList(),
         named,
-        skipped);
+        skipped,
+        its,
+        ignored);
   }
 
   /**
@@ -125,7 +162,7 @@ record ServiceSchema(
   static ServiceSchema together(
       List<ServiceSchema> told, Function<Set<String>, Optional<InstanceSet>> at) {
     ServiceSchema first = told.getFirst();
-    if (told.size() == 1) {
+    if (told.size() == 1 && at.apply(Set.of(first.fingerprint())).isEmpty()) {
       return first;
     }
     Map<String, Set<String>> having = new LinkedHashMap<>();
@@ -157,7 +194,9 @@ record ServiceSchema(
             .flatMap(one -> one.skipped().stream())
             .filter(skipped -> !teller.containsKey(skipped.rpc()))
             .distinct()
-            .toList());
+            .toList(),
+        told.stream().map(ServiceSchema::rules).reduce(HttpRules.NONE, HttpRules::and),
+        told.stream().flatMap(one -> one.ignored().stream()).distinct().toList());
   }
 
   /** The same with its routes in the order of these RPCs. */
@@ -168,7 +207,7 @@ record ServiceSchema(
         routes.stream()
             .sorted(Comparator.comparing(route -> place.getOrDefault(route.rpc().name(), 0)))
             .toList();
-    return new ServiceSchema(service, contracts, sorted, named, skipped);
+    return new ServiceSchema(service, contracts, sorted, named, skipped, rules, ignored);
   }
 
   /** Equal for equal contracts. */
@@ -191,8 +230,7 @@ record ServiceSchema(
   }
 
   private static List<Route> routes(
-      MethodDescriptor method, Rpc rpc, Schema types, boolean lenient) {
-    HttpRule rule = method.getOptions().getExtension(AnnotationsProto.http);
+      HttpRule rule, MethodDescriptor method, Rpc rpc, Schema types, boolean lenient) {
     List<Route> routes = new ArrayList<>();
     routes.add(route(rule, method, rpc, types, lenient));
     for (HttpRule more : rule.getAdditionalBindingsList()) {

@@ -40,28 +40,39 @@ final class Versions {
    */
   record Served(ServiceSchema schema, List<InstanceSet> left) {}
 
-  /** What is served of all that is told; empty if nothing is. */
-  Optional<Served> of(List<Told> told) {
+  /** The contracts that are told, that of most instances first. */
+  static List<ServiceSchema> ranked(List<Told> told) {
+    return byContract(told).values().stream()
+        .sorted(
+            Comparator.<List<Told>>comparingInt(List::size)
+                .thenComparingLong(Versions::newest)
+                .reversed())
+        .map(same -> same.getFirst().schema())
+        .toList();
+  }
+
+  private static Map<String, List<Told>> byContract(List<Told> told) {
+    return told.stream().collect(Collectors.groupingBy(one -> one.schema().fingerprint()));
+  }
+
+  /**
+   * What is served of all that is told; empty if nothing is.
+   *
+   * @param held what other instances tell, which are not to be called
+   */
+  Optional<Served> of(List<Told> told, List<Told> held) {
     if (told.isEmpty()) {
       return Optional.empty();
     }
-    Map<String, List<Told>> byContract =
-        told.stream().collect(Collectors.groupingBy(one -> one.schema().fingerprint()));
-    List<ServiceSchema> ranked =
-        byContract.values().stream()
-            .sorted(
-                Comparator.<List<Told>>comparingInt(List::size)
-                    .thenComparingLong(Versions::newest)
-                    .reversed())
-            .map(same -> same.getFirst().schema())
-            .toList();
+    Map<String, List<Told>> byContract = byContract(told);
+    List<ServiceSchema> ranked = ranked(told);
     Map<Set<String>, InstanceSet> before = sets;
     sets = new HashMap<>();
     ServiceSchema schema =
         ServiceSchema.together(
             ranked,
             having ->
-                having.size() == ranked.size()
+                held.isEmpty() && having.size() == ranked.size()
                     ? Optional.empty()
                     : Optional.of(
                         sets.computeIfAbsent(

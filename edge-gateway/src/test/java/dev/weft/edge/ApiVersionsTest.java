@@ -18,6 +18,7 @@ import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
@@ -110,6 +111,43 @@ class ApiVersionsTest {
   }
 
   @Test
+  void saysThatAContractBreaksTheOneBeforeAndServesIt() throws Exception {
+    serving("weather", new First("old"));
+    awaitServed("/weather/oslo");
+    serving("weather", new Second("new"));
+    awaitLearned(2);
+
+    assertThat(fixture.management("/services/weather").body())
+        .contains("\"held\":false,\"changes\":[\"weather.v1.Weather/GetForecast is gone\",");
+    assertThat(answering("/v2/weather/oslo")).containsExactly("new");
+    awaitMetric("weft_edge_breaking_changes", "weft_service=\"weather\"", " 1.0");
+    awaitMetric("weft_edge_skewed_services", "", " 1.0");
+  }
+
+  @Test
+  void holdsAContractThatBreaksTheOneBeforeAsLongAsAnInstanceTellsThat() throws Exception {
+    fixture.close();
+    fixture = new EdgeFixture(new ContractConfig(Compatibility.Policy.HOLD, Optional.empty()));
+    TestBackend old = serving("weather", new First("old"));
+    awaitServed("/weather/oslo");
+    serving("weather", new Second("new"));
+    awaitLearned(2);
+
+    assertThat(fixture.management("/services/weather").body())
+        .contains("\"held\":true,\"changes\":[\"weather.v1.Weather/GetForecast is gone\",");
+    assertThat(fixture.get("/v2/weather/oslo").statusCode()).isEqualTo(404);
+    assertThat(answering("/weather/oslo")).containsExactly("old");
+    awaitMetric("weft_edge_breaking_changes", "weft_service=\"weather\"", " 1.0");
+
+    old.close();
+
+    awaitServed("/v2/weather/oslo");
+    assertThat(answering("/v2/weather/oslo")).containsExactly("new");
+    assertThat(fixture.management("/services/weather").body()).contains("\"held\":false");
+    assertThat(byName("weather.v1.Weather", "{}").statusCode()).isEqualTo(404);
+  }
+
+  @Test
   void versionsOfTwoServicesAreServedAndWhatBothHaveIsTheFirstOnes() throws Exception {
     serving("weather", new First("old"));
     awaitServed("/weather/oslo");
@@ -184,6 +222,15 @@ class ApiVersionsTest {
 
   private void awaitServed(String path) {
     await().atMost(Duration.ofSeconds(10)).until(() -> fixture.status(path) == 200);
+  }
+
+  private void awaitMetric(String name, String attribute, String value) {
+    await()
+        .untilAsserted(
+            () ->
+                assertThat(fixture.management("/metrics").body().lines())
+                    .filteredOn(line -> line.startsWith(name))
+                    .anySatisfy(line -> assertThat(line).contains(attribute).endsWith(value)));
   }
 
   /** So many instances are there, and the contract of each is known. */

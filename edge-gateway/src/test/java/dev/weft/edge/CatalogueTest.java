@@ -106,7 +106,13 @@ class CatalogueTest {
   private static ServiceSchema copy(String service) {
     Route route = RouteTableTest.route("GET", "/" + service, service);
     return new ServiceSchema(
-        service, Contracts.weather().contracts(), List.of(route), List.of(), List.of());
+        service,
+        Contracts.weather().contracts(),
+        List.of(route),
+        List.of(),
+        List.of(),
+        HttpRules.NONE,
+        List.of());
   }
 
   private Path folder() {

@@ -49,9 +49,14 @@ final class Contracts {
 
   /** The library's contract with another file of its own. */
   static Reflected changed(FileDescriptorProto library) {
-    Reflected before = reflected(LibraryProto.getDescriptor());
+    return changed(LibraryProto.getDescriptor(), library);
+  }
+
+  /** A contract with another file in the place of its own. */
+  static Reflected changed(FileDescriptor own, FileDescriptorProto other) {
+    Reflected before = reflected(own);
     Map<String, ByteString> files = new TreeMap<>(before.files());
-    files.put(library.getName(), library.toByteString());
+    files.put(other.getName(), other.toByteString());
     return Reflected.of(before.services(), files);
   }
 

@@ -89,6 +89,16 @@ class EdgeConfigTest {
   }
 
   @Test
+  void holdsContractsThatBreakOthersWhereItIsToldSo() {
+    assertThat(EdgeConfig.from(Env.of(Map.of())).contracts()).isEqualTo(ContractConfig.TOLD);
+    assertThat(EdgeConfig.from(Env.of(Map.of("WEFT_HOLD_BREAKING", "true"))).contracts().breaking())
+        .isEqualTo(Compatibility.Policy.HOLD);
+    assertThat(
+            EdgeConfig.from(Env.of(Map.of("WEFT_HOLD_BREAKING", "false"))).contracts().breaking())
+        .isEqualTo(Compatibility.Policy.REPORT);
+  }
+
+  @Test
   void keepsNoAnswersWhereItIsToldSo() {
     assertThat(EdgeConfig.from(Env.of(Map.of("WEFT_CACHE_BYTES", "0"))).cacheBytes()).isZero();
   }
@@ -128,6 +138,7 @@ class EdgeConfigTest {
   @CsvSource({
     "PORT,99999",
     "WEFT_DOCS,maybe",
+    "WEFT_HOLD_BREAKING,yes",
     "WEFT_DEFAULT_ACCESS,anyone",
     "WEFT_CORS_ORIGINS,*",
     "WEFT_CORS_ORIGINS,https://a.example/path",

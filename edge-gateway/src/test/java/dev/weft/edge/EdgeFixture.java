@@ -63,6 +63,7 @@ final class EdgeFixture implements AutoCloseable {
 
   private final RateLimitConfig rates;
   private final TrustedHops hops;
+  private final ContractConfig contracts;
   private final int cacheBytes;
   private final LongSupplier nanoTime;
 
@@ -121,6 +122,21 @@ final class EdgeFixture implements AutoCloseable {
         steps,
         RateLimitConfig.CONTRACTS,
         TrustedHops.NONE,
+        ContractConfig.TOLD,
+        CACHE_BYTES,
+        System::nanoTime);
+  }
+
+  /** That lets contracts come to be served in another way. */
+  EdgeFixture(ContractConfig contracts) throws Exception {
+    this(
+        HttpLimits.DEFAULT,
+        new Access.Public(),
+        Optional.empty(),
+        List.of(),
+        RateLimitConfig.CONTRACTS,
+        TrustedHops.NONE,
+        contracts,
         CACHE_BYTES,
         System::nanoTime);
   }
@@ -134,6 +150,7 @@ final class EdgeFixture implements AutoCloseable {
         List.of(),
         rates,
         new TrustedHops(1),
+        ContractConfig.TOLD,
         CACHE_BYTES,
         System::nanoTime);
   }
@@ -147,6 +164,7 @@ final class EdgeFixture implements AutoCloseable {
         List.of(),
         RateLimitConfig.CONTRACTS,
         TrustedHops.NONE,
+        ContractConfig.TOLD,
         cacheBytes,
         nanoTime);
   }
@@ -158,11 +176,13 @@ final class EdgeFixture implements AutoCloseable {
       List<Middleware> steps,
       RateLimitConfig rates,
       TrustedHops hops,
+      ContractConfig contracts,
       int cacheBytes,
       LongSupplier nanoTime)
       throws Exception {
     this.rates = rates;
     this.hops = hops;
+    this.contracts = contracts;
     this.cacheBytes = cacheBytes;
     this.nanoTime = nanoTime;
     agent = DevAgent.start(DevAgentConfig.inMemory());
@@ -214,6 +234,7 @@ final class EdgeFixture implements AutoCloseable {
             rates,
             tls,
             api,
+            contracts,
             cacheBytes);
     List<Middleware> steps = new ArrayList<>(EdgeServer.steps(config));
     steps.addAll(more);

@@ -318,7 +318,8 @@ class OpenApiTest {
                         route.identifies()))
             .toList();
     ServiceSchema apart =
-        new ServiceSchema("copy", other.contracts(), moved, List.of(), List.of());
+        new ServiceSchema(
+            "copy", other.contracts(), moved, List.of(), List.of(), HttpRules.NONE, List.of());
     Described document = Described.of(Contracts.table(Contracts.library(), apart));
 
     assertThat(first.owner()).isEqualTo("library");

@@ -323,7 +323,8 @@ class RouteTableTest {
   }
 
   private static ServiceSchema schema(String service, List<Route> routes, List<Route> named) {
-    return new ServiceSchema(service, List.of(), routes, named, List.of());
+    return new ServiceSchema(
+        service, List.of(), routes, named, List.of(), HttpRules.NONE, List.of());
   }
 
   private static Route get(String template) {

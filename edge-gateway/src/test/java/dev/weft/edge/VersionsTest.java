@@ -28,7 +28,7 @@ class VersionsTest {
 
   @Test
   void servesNothingElseWhenNobodyTellsAnything() {
-    assertThat(versions.of(List.of())).isEmpty();
+    assertThat(versions.of(List.of(), List.of())).isEmpty();
   }
 
   @Test
@@ -70,6 +70,21 @@ class VersionsTest {
   }
 
   @Test
+  void callsOnlyWhomItMayWhenOthersAreHeld() {
+    Served served =
+        versions
+            .of(
+                List.of(new Told(first, "a", 1), new Told(first, "b", 2)),
+                List.of(new Told(second, "c", 3)))
+            .orElseThrow();
+
+    assertThat(keys(served, "weather.v1.Weather/GetForecast")).containsExactlyInAnyOrder("a", "b");
+    assertThat(served.schema().contracts()).isEqualTo(first.contracts());
+
+    assertThat(at(served(new Told(first, "a", 1)), "weather.v1.Weather/GetForecast")).isEmpty();
+  }
+
+  @Test
   void servesAnRpcAsMostInstancesTellItAndOfEquallyManyAsTheLastOne() {
     ServiceSchema moved = moved();
 
@@ -100,7 +115,7 @@ class VersionsTest {
   }
 
   private Served served(Told... told) {
-    return versions.of(List.of(told)).orElseThrow();
+    return versions.of(List.of(told), List.of()).orElseThrow();
   }
 
   private static Optional<InstanceSet> at(Served served, String rpc) {
