@@ -1,5 +1,7 @@
 package dev.weft.edge;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
 import com.google.api.AnnotationsProto;
 import com.google.api.FieldBehaviorProto;
 import com.google.protobuf.ByteString;
@@ -30,6 +32,16 @@ import java.util.TreeMap;
 record Reflected(List<String> services, SortedMap<String, ByteString> files, String fingerprint) {
 
   private static final int DEPENDENCY_DEPTH_MAX = 100;
+
+  /** What nearly every contract imports, descriptor.proto above all. */
+  private static final String COMMON = "google/";
+
+  /** Those that are the same in several contracts are there once. */
+  private static final Cache<Common, FileDescriptor> SHARED =
+      Caffeine.newBuilder().maximumSize(256).build();
+
+  /** A file with all it needs; descriptors are equal to themselves only. */
+  private record Common(FileDescriptorProto file, List<FileDescriptor> dependencies) {}
 
   /** The options the edge reads; all others stay unknown fields. */
   private static final ExtensionRegistry OPTIONS = ExtensionRegistry.newInstance();
@@ -91,13 +103,20 @@ record Reflected(List<String> services, SortedMap<String, ByteString> files, Str
         dependencies.add(link(dependency, parsed, linked, depth + 1));
       }
     }
+    FileDescriptor descriptor =
+        name.startsWith(COMMON)
+            ? SHARED.get(new Common(file, dependencies), Reflected::build)
+            : build(new Common(file, dependencies));
+    linked.put(name, descriptor);
+    return descriptor;
+  }
+
+  private static FileDescriptor build(Common from) {
     try {
-      FileDescriptor descriptor =
-          FileDescriptor.buildFrom(file, dependencies.toArray(FileDescriptor[]::new), true);
-      linked.put(name, descriptor);
-      return descriptor;
+      return FileDescriptor.buildFrom(
+          from.file, from.dependencies.toArray(FileDescriptor[]::new), true);
     } catch (DescriptorValidationException | RuntimeException e) {
-      throw new InvalidRule("descriptor " + name + ": " + e.getMessage());
+      throw new InvalidRule("descriptor " + from.file.getName() + ": " + e.getMessage());
     }
   }
 

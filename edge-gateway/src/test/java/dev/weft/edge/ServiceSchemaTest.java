@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.entry;
 
+import com.google.api.HttpProto;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.DescriptorProtos.FileDescriptorProto;
 import com.google.protobuf.DescriptorProtos.MethodOptions;
+import com.google.protobuf.Descriptors.Descriptor;
 import dev.weft.edge.library.LibraryProto;
 import dev.weft.edge.weather.WeatherProto;
 import dev.weft.options.v1.MethodPolicy;
@@ -222,6 +224,23 @@ class ServiceSchemaTest {
 
     assertThat(Reflected.of(some.services(), some.files())).isEqualTo(some);
     assertThat(Reflected.of(some.services(), more).fingerprint()).isNotEqualTo(some.fingerprint());
+  }
+
+  /** Nearly every contract imports descriptor.proto, which takes more than all else in it. */
+  @Test
+  void hasWhatAllContractsImportOnceAsLongAsItIsTheSame() {
+    String common = "google/api/http.proto";
+    Reflected weather = Contracts.reflected(WeatherProto.getDescriptor());
+    Map<String, ByteString> other = new TreeMap<>(weather.files());
+    FileDescriptorProto.Builder changed = HttpProto.getDescriptor().toProto().toBuilder();
+    changed.addMessageTypeBuilder().setName("More");
+    other.put(common, changed.build().toByteString());
+
+    assertThat(Contracts.reflected(LibraryProto.getDescriptor()).link().get(common))
+        .isSameAs(weather.link().get(common));
+    assertThat(Reflected.of(weather.services(), other).link().get(common).getMessageTypes())
+        .extracting(Descriptor::getName)
+        .contains("More");
   }
 
   @Test
