@@ -8,16 +8,18 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Consul's config entries, of every kind.
  *
- * <p>Every call ends within 5 s and throws {@link ConsulException} when it fails. A watch wakes for
- * entries of other names and kinds, too, but its listener hears of changes of its own only.
- * Thread-safe.
+ * <p>Every call ends within 5 s and throws {@link ConsulException} when it fails. All watches of a
+ * kind share one blocking query; it wakes for entries of other kinds, too, but a listener hears of
+ * changes of its own only. Thread-safe.
  */
 public final class ConfigEntries {
   private final ConsulHttp http;
@@ -62,16 +64,26 @@ public final class ConfigEntries {
   }
 
   /**
-   * Calls the listener with the entry from the agent's first answer on and after each change. While
-   * the agent cannot be reached, or forgot what it knew (for a minute at most), the last known
-   * entry stands. Threads as for {@link Consul#watchService}.
+   * Calls the listener with the entry from the agent's first answer on and after each change of it.
+   * While the agent cannot be reached, or forgot what it knew (for a minute at most), the last
+   * known entry stands. Threads as for {@link Consul#watchService}.
    */
   public Subscription watch(String kind, String name, Consumer<Optional<ConfigEntry>> listener) {
-    return watches.subscribe(
-        path(kind, name), entries -> listener.accept(entries.stream().findFirst()));
+    AtomicReference<@Nullable Optional<ConfigEntry>> last = new AtomicReference<>();
+    // By the list: a query for one entry wakes when that is deleted, but Consul 1.8 answers it with
+    // the deleted entry and the new index, so that nobody would hear of it.
+    return watchAll(
+        kind,
+        entries -> {
+          Optional<ConfigEntry> now =
+              entries.stream().filter(entry -> entry.name().equals(name)).findFirst();
+          if (!now.equals(last.getAndSet(now))) {
+            listener.accept(now);
+          }
+        });
   }
 
-  /** As {@link #watch}, for all entries of the kind, by name. */
+  /** Calls the listener with all entries of the kind, by name; otherwise as {@link #watch}. */
   public Subscription watchAll(String kind, Consumer<List<ConfigEntry>> listener) {
     return watches.subscribe(path(kind), listener);
   }

@@ -32,21 +32,23 @@ class ConfigEntriesTest {
   }
 
   @Test
-  void followsAnEntryFromItsBeginningToItsEnd() {
+  void followsAnEntryByTheListOfItsKind() {
     Seen<Optional<ConfigEntry>> seen = new Seen<>();
-    Reply none = Reply.status(404, "Config entry not found").with("X-Consul-Index", "2");
-    agent.reply(WEB, none);
+    agent.reply(ALL, Reply.indexed(2, "[]"));
     consul.configEntries().watch("service-defaults", "web", seen);
     assertThat(seen.await(now -> true)).isEmpty();
-    agent.reply(WEB, Reply.indexed(7, entry("web", "grpc")));
+    agent.reply(ALL, Reply.indexed(7, Bodies.list(entry("web", "grpc"))));
     ConfigEntry entry = seen.await(Optional::isPresent).orElseThrow();
     assertThat(entry.text("Protocol")).isEqualTo("grpc");
     assertThat(entry.text("Nothing")).isEmpty();
     assertThat(entry.meta()).containsEntry("weft-tls", "required");
     assertThat(entry.modifyIndex()).isEqualTo(7);
     assertThat(entry.json()).contains("\"MeshGateway\"");
-    agent.reply(WEB, none.with("X-Consul-Index", "9"));
+    agent.reply(ALL, Reply.indexed(8, Bodies.list(entry("web", "grpc"), entry("api", "http"))));
+    agent.reply(ALL, Reply.indexed(9, Bodies.list(entry("api", "http"))));
     seen.await(Optional::isEmpty);
+    assertThat(seen.all()).as("nothing of the other entry").hasSize(3);
+    assertThat(agent.requests(WEB)).isEmpty();
   }
 
   @Test

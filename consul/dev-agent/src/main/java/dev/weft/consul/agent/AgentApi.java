@@ -46,13 +46,15 @@ final class AgentApi {
   private final Checks checks;
   private final Reads reads;
   private final Node node;
+  private final DevAgentConfig.DefaultPolicy defaultPolicy;
 
-  AgentApi(State state, Reads reads) {
+  AgentApi(State state, Reads reads, DevAgentConfig.DefaultPolicy defaultPolicy) {
     ledger = state.ledger();
     catalog = state.catalog();
     checks = state.checks();
     node = state.node();
     this.reads = reads;
+    this.defaultPolicy = defaultPolicy;
   }
 
   void addTo(HttpFace http) {
@@ -106,7 +108,9 @@ final class AgentApi {
                 "CheckUpdateInterval",
                 "5m0s",
                 "ConnectEnabled",
-                false,
+                true,
+                "DefaultIntentionPolicy",
+                defaultPolicy.allows() ? "" : "deny",
                 "HTTPMaxConnsPerClient",
                 200,
                 "HTTPPort",

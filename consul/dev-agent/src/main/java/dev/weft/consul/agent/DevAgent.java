@@ -32,10 +32,14 @@ public final class DevAgent implements AutoCloseable {
     this.state = state;
     this.http = http;
     Reads reads = new Reads(state.ledger(), state.node().datacenter());
-    new AgentApi(state, reads).addTo(http);
+    new AgentApi(state, reads, config.intentions()).addTo(http);
     new CatalogApi(state, reads).addTo(http);
     new KvApi(state, reads).addTo(http);
     new EventApi(state.ledger(), reads).addTo(http);
+    new ConfigApi(state, reads).addTo(http);
+    IntentionsApi intentions = new IntentionsApi(state, reads, config);
+    intentions.addTo(http);
+    new ConnectApi(state, reads, intentions, config).addTo(http);
     new UiPage(state, config.clock()).addTo(http);
     reaper = Thread.ofVirtual().name("reaper").unstarted(this::reapForEver);
   }
@@ -111,8 +115,9 @@ public final class DevAgent implements AutoCloseable {
     }
   }
 
-  /** Removes what has been critical for longer than it allows. */
+  /** Removes what has been critical for longer than it allows, and renews certificates in time. */
   void reap() {
+    state.ledger().change(state.ca()::keepUp);
     List<String> removed = state.ledger().read(state.catalog()::reap);
     for (String id : removed) {
       LOG.log(Level.INFO, "deregistered {0}: critical for longer than it allows", id);

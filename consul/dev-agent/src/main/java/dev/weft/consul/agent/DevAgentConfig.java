@@ -13,10 +13,27 @@ import java.util.Optional;
  * @param bind a loopback address
  * @param port 0 for a free one
  * @param dataDir where the state is kept; empty to forget it on close
- * @param clock decides how long a check has been critical
+ * @param clock decides how long a check has been critical and a certificate counts
+ * @param intentions what holds between two services that no intention is about
  */
 public record DevAgentConfig(
-    InetAddress bind, int port, Optional<Path> dataDir, InstantSource clock) {
+    InetAddress bind,
+    int port,
+    Optional<Path> dataDir,
+    InstantSource clock,
+    DefaultPolicy intentions) {
+  /** Whether a call passes that nobody said anything about. */
+  public enum DefaultPolicy {
+    /** As a Consul without ACLs. */
+    ALLOW,
+    /** As a Consul whose ACLs, or intentions, deny by default. */
+    DENY;
+
+    boolean allows() {
+      return this == ALLOW;
+    }
+  }
+
   private static final int PORT_DEFAULT = 8500;
 
   /** Refuses what a development agent must not do. */
@@ -34,26 +51,33 @@ public record DevAgentConfig(
 
   /** On a free port of 127.0.0.1, keeping nothing. */
   public static DevAgentConfig inMemory() {
-    return new DevAgentConfig(loopback(), 0, Optional.empty(), InstantSource.system());
+    return new DevAgentConfig(
+        loopback(), 0, Optional.empty(), InstantSource.system(), DefaultPolicy.ALLOW);
   }
 
   /** This configuration on another port. */
   public DevAgentConfig withPort(int newPort) {
-    return new DevAgentConfig(bind, newPort, dataDir, clock);
+    return new DevAgentConfig(bind, newPort, dataDir, clock, intentions);
   }
 
   /** This configuration with its state kept in {@code directory}. */
   public DevAgentConfig withDataDir(Path directory) {
-    return new DevAgentConfig(bind, port, Optional.of(directory), clock);
+    return new DevAgentConfig(bind, port, Optional.of(directory), clock, intentions);
   }
 
   /** This configuration with another clock. */
   public DevAgentConfig withClock(InstantSource newClock) {
-    return new DevAgentConfig(bind, port, dataDir, newClock);
+    return new DevAgentConfig(bind, port, dataDir, newClock, intentions);
+  }
+
+  /** This configuration with another default for calls that no intention is about. */
+  public DevAgentConfig withIntentions(DefaultPolicy newDefault) {
+    return new DevAgentConfig(bind, port, dataDir, clock, newDefault);
   }
 
   /**
-   * Reads {@code PORT} (8500), {@code WEFT_BIND} (127.0.0.1) and {@code WEFT_DATA_DIR} (none).
+   * Reads {@code PORT} (8500), {@code WEFT_BIND} (127.0.0.1), {@code WEFT_DATA_DIR} (none) and
+   * {@code WEFT_INTENTIONS_DEFAULT} (allow).
    *
    * @throws IllegalArgumentException that names the variable and its value
    */
@@ -64,12 +88,26 @@ public record DevAgentConfig(
         Optional.ofNullable(env.get("WEFT_DATA_DIR")).filter(dir -> !dir.isBlank()).map(Path::of);
     try {
       return new DevAgentConfig(
-          InetAddress.getByName(bind), Integer.parseInt(port), dataDir, InstantSource.system());
+          InetAddress.getByName(bind),
+          Integer.parseInt(port),
+          dataDir,
+          InstantSource.system(),
+          defaultPolicy(env.getOrDefault("WEFT_INTENTIONS_DEFAULT", "allow")));
     } catch (NumberFormatException e) {
       throw new IllegalArgumentException("PORT: " + port + " (expected: 0 to 65535)", e);
     } catch (UnknownHostException e) {
       throw new IllegalArgumentException("WEFT_BIND: " + bind + " (expected: an address)", e);
     }
+  }
+
+  private static DefaultPolicy defaultPolicy(String word) {
+    return switch (word) {
+      case "allow" -> DefaultPolicy.ALLOW;
+      case "deny" -> DefaultPolicy.DENY;
+      default ->
+          throw new IllegalArgumentException(
+              "WEFT_INTENTIONS_DEFAULT: " + word + " (expected: allow or deny)");
+    };
   }
 
   private static InetAddress loopback() {

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,25 +18,42 @@ final class Fields {
 
   /** Reads {@code value}, whose names must all be among {@code known}. */
   Fields(@Nullable Object value, List<String> known) {
+    this(value, known, UnaryOperator.identity(), "json: unknown field \"%s\"");
+  }
+
+  private Fields(
+      @Nullable Object value, List<String> known, UnaryOperator<String> spelling, String unknown) {
     if (!(value instanceof Map<?, ?> object)) {
       throw mismatch(value, "", "struct");
     }
     object.forEach(
         (name, field) -> {
-          String canonical = canonical(String.valueOf(name), known);
+          String canonical = canonical(spelling.apply(String.valueOf(name)), known);
+          if (canonical == null) {
+            throw new IllegalArgumentException(unknown.formatted(name));
+          }
           if (field != null) {
             values.put(canonical, field);
           }
         });
   }
 
-  private static String canonical(String name, List<String> known) {
+  /** A part of a config entry, whose decoder takes {@code path_exact} for {@code PathExact}. */
+  static Fields ofConfigEntry(@Nullable Object value, List<String> known) {
+    return new Fields(
+        value,
+        known,
+        name -> name.replace("_", ""),
+        "1 error occurred:\n\t* invalid config key \"%s\"\n\n");
+  }
+
+  private static @Nullable String canonical(String name, List<String> known) {
     for (String candidate : known) {
       if (candidate.equalsIgnoreCase(name)) {
         return candidate;
       }
     }
-    throw new IllegalArgumentException("json: unknown field \"" + name + "\"");
+    return null;
   }
 
   boolean has(String name) {

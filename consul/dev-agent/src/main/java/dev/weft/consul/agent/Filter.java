@@ -127,6 +127,20 @@ final class Filter {
               Map.entry("ServiceEnableTagOverride", Type.Leaf.FLAG),
               Map.entry("ServiceConnect", CONNECT)));
 
+  static final Type.Struct INTENTION =
+      new Type.Struct(
+          Map.ofEntries(
+              Map.entry("ID", Type.Leaf.TEXT),
+              Map.entry("Description", Type.Leaf.TEXT),
+              Map.entry("SourceNS", Type.Leaf.TEXT),
+              Map.entry("SourceName", Type.Leaf.TEXT),
+              Map.entry("DestinationNS", Type.Leaf.TEXT),
+              Map.entry("DestinationName", Type.Leaf.TEXT),
+              Map.entry("SourceType", Type.Leaf.TEXT),
+              Map.entry("Action", Type.Leaf.TEXT),
+              Map.entry("Meta", Type.Leaf.TEXT_BY_NAME),
+              Map.entry("Precedence", Type.Leaf.NUMBER)));
+
   private static final int LENGTH_MAX = 4_096;
   private static final int DEPTH_MAX = 64;
   private static final Pattern TOKEN =

@@ -50,6 +50,12 @@ final class Reads {
     return request.has("cached") ? cached(request, reply) : reply;
   }
 
+  /** A read that Consul's agents answer from their cache, which knows no leader. */
+  Reply ofAgent(Request request, LongSupplier index, Supplier<Reply> read)
+      throws InterruptedException {
+    return cached(request, indexed(request, index, read)).with("X-Consul-Knownleader", "false");
+  }
+
   /** A read of something that has an index. */
   Reply indexed(Request request, LongSupplier index, Supplier<Reply> read)
       throws InterruptedException {

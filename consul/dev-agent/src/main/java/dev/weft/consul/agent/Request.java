@@ -137,11 +137,16 @@ final class Request {
    * The body as JSON of at most {@code max} bytes; {@code complaint} begins what is said if not.
    */
   <T> T json(String complaint, int max, Function<@Nullable Object, T> parse) {
+    return json(400, complaint, max, parse);
+  }
+
+  /** As {@link #json(String, int, Function)}, with another status if it is not. */
+  <T> T json(int status, String complaint, int max, Function<@Nullable Object, T> parse) {
     byte[] body = body(max, "Request body(%s bytes) too large, max size: " + max + " bytes.");
     try {
       return parse.apply(Json.parse(body));
     } catch (IllegalArgumentException e) {
-      throw new ApiError(400, complaint + e.getMessage());
+      throw new ApiError(status, complaint + e.getMessage());
     }
   }
 

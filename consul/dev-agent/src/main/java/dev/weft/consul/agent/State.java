@@ -6,7 +6,14 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** All that an agent knows, guarded by one ledger. */
-record State(Ledger ledger, Node node, Checks checks, Catalog catalog, KeyValues keys) {
+record State(
+    Ledger ledger,
+    Node node,
+    Checks checks,
+    Catalog catalog,
+    KeyValues keys,
+    ConfigEntries configEntries,
+    CertificateAuthority ca) {
   private static final String NODE_NAME = "weft-dev";
   private static final String DATACENTER = "dc1";
 
@@ -22,15 +29,19 @@ record State(Ledger ledger, Node node, Checks checks, Catalog catalog, KeyValues
     Catalog catalog = new Catalog(ledger, config.clock(), checks);
     reports.catalog = catalog;
     KeyValues keys = new KeyValues(ledger);
+    ConfigEntries configEntries = new ConfigEntries(ledger);
+    CertificateAuthority ca = new CertificateAuthority(ledger, config.clock(), DATACENTER);
     Node node =
         new Node(
             saved.nodeId(), NODE_NAME, config.bind().getHostAddress(), DATACENTER, saved.index());
     ledger.change(
         () -> {
           keys.restore(saved.keys());
+          configEntries.restore(saved.configEntries());
+          ca.restore(saved.ca());
           catalog.restore(saved.services(), saved.checks());
         });
-    return new State(ledger, node, checks, catalog, keys);
+    return new State(ledger, node, checks, catalog, keys, configEntries, ca);
   }
 
   /** What {@link #of} brings back, as it is now. Only with the ledger's lock held. */
@@ -45,7 +56,11 @@ record State(Ledger ledger, Node node, Checks checks, Catalog catalog, KeyValues
         "Checks",
         catalog.savedChecks(),
         "Keys",
-        keys.saved());
+        keys.saved(),
+        "ConfigEntries",
+        configEntries.saved(),
+        "Connect",
+        ca.saved());
   }
 
   /** Ties the knot: checks report to the catalog that starts them. */

@@ -42,14 +42,23 @@ final class StateFile implements Ledger.Journal, AutoCloseable {
       String nodeId,
       List<? extends @Nullable Object> services,
       List<? extends @Nullable Object> checks,
-      List<? extends @Nullable Object> keys) {
+      List<? extends @Nullable Object> keys,
+      List<? extends @Nullable Object> configEntries,
+      Map<String, @Nullable Object> ca) {
     /** Of an agent that has no past. */
     static Saved none() {
       return startingAt(1);
     }
 
     private static Saved startingAt(long index) {
-      return new Saved(index, UUID.randomUUID().toString(), List.of(), List.of(), List.of());
+      return new Saved(
+          index,
+          UUID.randomUUID().toString(),
+          List.of(),
+          List.of(),
+          List.of(),
+          List.of(),
+          Map.of());
     }
   }
 
@@ -136,7 +145,16 @@ final class StateFile implements Ledger.Journal, AutoCloseable {
       Fields saved =
           new Fields(
               Json.parse(Files.readAllBytes(file)),
-              List.of("Format", "Index", "Clean", "Node", "Services", "Checks", "Keys"));
+              List.of(
+                  "Format",
+                  "Index",
+                  "Clean",
+                  "Node",
+                  "Services",
+                  "Checks",
+                  "Keys",
+                  "ConfigEntries",
+                  "Connect"));
       if (saved.number("Format") != FORMAT || saved.text("Node").isEmpty()) {
         throw new IllegalArgumentException("it is not in format " + FORMAT);
       }
@@ -146,7 +164,9 @@ final class StateFile implements Ledger.Journal, AutoCloseable {
           saved.text("Node"),
           saved.list("Services"),
           saved.list("Checks"),
-          saved.list("Keys"));
+          saved.list("Keys"),
+          saved.list("ConfigEntries"),
+          saved.object("Connect"));
     } catch (IllegalArgumentException e) {
       return setAside(e);
     }

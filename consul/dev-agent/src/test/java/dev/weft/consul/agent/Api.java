@@ -51,6 +51,11 @@ final class Api implements AutoCloseable {
       return (List<?>) Objects.requireNonNull(json());
     }
 
+    /** The list at a path. */
+    List<?> rows(Object... path) {
+      return (List<?>) Objects.requireNonNull(at(path));
+    }
+
     /** The texts of the list at a path. */
     List<String> texts(Object... path) {
       return ((List<?>) Objects.requireNonNull(at(path))).stream().map(String::valueOf).toList();
@@ -119,6 +124,10 @@ final class Api implements AutoCloseable {
 
   Answer put(String path, byte[] body) {
     return send("PUT", path, BodyPublishers.ofByteArray(body));
+  }
+
+  Answer post(String path, String body) {
+    return send("POST", path, BodyPublishers.ofString(body));
   }
 
   Answer delete(String path) {

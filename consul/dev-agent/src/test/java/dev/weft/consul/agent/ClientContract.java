@@ -3,11 +3,17 @@ package dev.weft.consul.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.weft.consul.CaRoots;
 import dev.weft.consul.Check;
+import dev.weft.consul.ConfigEntry;
 import dev.weft.consul.Consul;
 import dev.weft.consul.ConsulConfig;
 import dev.weft.consul.Health;
+import dev.weft.consul.Intention;
+import dev.weft.consul.Intention.Action;
+import dev.weft.consul.IntentionMatch;
 import dev.weft.consul.KvEntry;
+import dev.weft.consul.Leaf;
 import dev.weft.consul.Registration;
 import dev.weft.consul.ServiceInstance;
 import dev.weft.consul.ServiceRegistration;
@@ -16,6 +22,7 @@ import dev.weft.consul.Subscription;
 import dev.weft.consul.Weights;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import java.nio.charset.StandardCharsets;
+import java.security.Signature;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -164,6 +171,105 @@ interface ClientContract extends Contract {
       assertThat(consul.kv().keys(prefix)).containsExactly(prefix + "a", prefix + "b");
       consul.kv().deleteAll(prefix);
       await().untilAsserted(() -> assertThat(seen.get()).isEmpty());
+    }
+  }
+
+  @Test
+  default void followsTheIntentionsOfAService() throws Exception {
+    String name = unique("guarded");
+    Latest<IntentionMatch> seen =
+        new Latest<>(new IntentionMatch(name, List.of(), Action.DENY, true));
+    try (Consul consul = connect();
+        Subscription _ = consul.intentions().watch(name, seen)) {
+      await().until(() -> !seen.get().stale());
+      assertThat(seen.get().deciding("default", "web")).isEmpty();
+      assertThat(seen.get().defaultAction()).isEqualTo(Action.ALLOW);
+      String body = "{\"SourceName\":\"%s\",\"DestinationName\":\"%s\",\"Action\":\"%s\"}";
+      Api.Answer created =
+          api().post("/v1/connect/intentions", body.formatted("web", name, "allow")).isOk();
+      await()
+          .untilAsserted(
+              () ->
+                  assertThat(seen.get().deciding("default", "web"))
+                      .hasValueSatisfying(
+                          web -> {
+                            assertThat(web.action()).isEqualTo(Action.ALLOW);
+                            assertThat(web.understood()).isTrue();
+                            assertThat(web.precedence()).isEqualTo(9);
+                            assertThat(web.permissions()).isEmpty();
+                          }));
+      api().post("/v1/connect/intentions", body.formatted("*", name, "deny")).isOk();
+      await()
+          .untilAsserted(
+              () ->
+                  assertThat(seen.get().deciding("default", "other").map(Intention::action))
+                      .hasValue(Action.DENY));
+      assertThat(seen.get().defaultAction()).as("not that of *").isEqualTo(Action.ALLOW);
+      assertThat(consul.intentions().match(name)).isEqualTo(seen.get());
+      api().delete("/v1/connect/intentions/" + created.at("ID")).isOk();
+      await()
+          .untilAsserted(
+              () ->
+                  assertThat(seen.get().deciding("default", "web").map(Intention::source))
+                      .hasValue("*"));
+    }
+  }
+
+  @Test
+  default void followsRootsAndLeafs() throws Exception {
+    String name = unique("proven");
+    Latest<Optional<CaRoots>> roots = new Latest<>(Optional.empty());
+    Latest<Optional<Leaf>> leaf = new Latest<>(Optional.empty());
+    try (Consul consul = connect();
+        Subscription _ = consul.ca().watchRoots(now -> roots.accept(Optional.of(now)));
+        Subscription _ = consul.ca().watchLeaf(name, now -> leaf.accept(Optional.of(now)))) {
+      await().until(() -> roots.get().isPresent() && leaf.get().isPresent());
+      CaRoots trusted = roots.get().orElseThrow();
+      Leaf own = leaf.get().orElseThrow();
+      assertThat(own.uri())
+          .hasToString("spiffe://" + trusted.trustDomain() + "/ns/default/dc/dc1/svc/" + name);
+      own.certificate().verify(trusted.active().certificate().getPublicKey());
+      Signature signature = Signature.getInstance("SHA256withECDSA");
+      signature.initSign(own.key());
+      byte[] signed = signature.sign();
+      signature.initVerify(own.certificate());
+      assertThat(signature.verify(signed)).as("the key is the certificate's").isTrue();
+      assertThat(consul.ca().leaf(name)).isEqualTo(own);
+      assertThat(consul.ca().roots()).isEqualTo(trusted);
+    }
+  }
+
+  @Test
+  default void followsAConfigEntry() throws Exception {
+    String name = unique("entry");
+    Latest<Optional<ConfigEntry>> seen = new Latest<>(Optional.empty());
+    Latest<List<String>> all = new Latest<>(List.of());
+    try (Consul consul = connect();
+        Subscription _ = consul.configEntries().watch("service-defaults", name, seen);
+        Subscription _ =
+            consul
+                .configEntries()
+                .watchAll(
+                    "service-defaults",
+                    entries -> all.accept(entries.stream().map(ConfigEntry::name).toList()))) {
+      consul
+          .configEntries()
+          .put(
+              "{\"Kind\":\"service-defaults\",\"Name\":\"%s\",\"Protocol\":\"grpc\"}"
+                  .formatted(name));
+      await()
+          .untilAsserted(
+              () ->
+                  assertThat(seen.get())
+                      .hasValueSatisfying(
+                          entry -> assertThat(entry.text("Protocol")).isEqualTo("grpc")));
+      await().untilAsserted(() -> assertThat(all.get()).contains(name));
+      assertThat(consul.configEntries().get("service-defaults", name)).isEqualTo(seen.get());
+      assertThat(consul.configEntries().list("service-defaults"))
+          .contains(seen.get().orElseThrow());
+      consul.configEntries().delete("service-defaults", name);
+      await().untilAsserted(() -> assertThat(seen.get()).isEmpty());
+      assertThat(consul.configEntries().get("service-defaults", name)).isEmpty();
     }
   }
 

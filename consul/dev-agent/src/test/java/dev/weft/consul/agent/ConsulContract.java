@@ -17,4 +17,7 @@ abstract class ConsulContract
         HealthContract,
         CatalogContract,
         KvContract,
+        ConfigContract,
+        IntentionsContract,
+        ServiceIntentionsContract,
         ClientContract {}

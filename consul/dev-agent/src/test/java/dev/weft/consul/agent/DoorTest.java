@@ -96,7 +96,11 @@ final class DoorTest {
     assertThatThrownBy(
             () ->
                 new DevAgentConfig(
-                    InetAddress.ofLiteral("0.0.0.0"), 0, Optional.empty(), InstantSource.system()))
+                    InetAddress.ofLiteral("0.0.0.0"),
+                    0,
+                    Optional.empty(),
+                    InstantSource.system(),
+                    DevAgentConfig.DefaultPolicy.ALLOW))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("WEFT_BIND: 0.0.0.0 (expected: a loopback address");
   }
@@ -106,7 +110,12 @@ final class DoorTest {
     InetAddress loopback = InetAddress.ofLiteral("::1");
     assumeTrue(NetworkInterface.getByInetAddress(loopback) != null, "this machine has no IPv6");
     DevAgentConfig config =
-        new DevAgentConfig(loopback, 0, Optional.empty(), InstantSource.system());
+        new DevAgentConfig(
+            loopback,
+            0,
+            Optional.empty(),
+            InstantSource.system(),
+            DevAgentConfig.DefaultPolicy.ALLOW);
     try (DevAgent six = DevAgent.start(config);
         Api there = new Api(six.url())) {
       assertThat(there.get("/v1/status/leader").isOk().json()).isEqualTo(six.url().getAuthority());
