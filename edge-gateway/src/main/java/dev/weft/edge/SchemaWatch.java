@@ -540,7 +540,7 @@ final class SchemaWatch implements Services, AutoCloseable {
   private Optional<Reflected> ask(ServiceInstance at)
       throws Reflection.Failed, InterruptedException {
     asking.acquire();
-    ManagedChannel channel = mesh.instanceChannel(at.host(), at.port());
+    ManagedChannel channel = mesh.instanceChannel(at.service(), at.host(), at.port());
     try {
       return Optional.of(Reflection.ask(channel));
     } catch (Reflection.Failed e) {

@@ -27,6 +27,9 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>a service that is not listed</td><td>PERMISSION_DENIED CALLER_NOT_ALLOWED</td></tr>
  * </table>
  *
+ * <p>A service's token counts over a connection whose certificate, if it has one, is the same
+ * service's.
+ *
  * <p>On a public method a token that is not good counts as none; so does a service token wherever
  * none is required. Health and reflection are open to all.
  */
@@ -53,7 +56,8 @@ final class AccessInterceptor implements ServerInterceptor {
       return next.startCall(call, headers);
     }
     // Methods of this server, so as many as it has.
-    Caller caller = admit(known.computeIfAbsent(method, Access::of), headers);
+    Caller caller =
+        admit(known.computeIfAbsent(method, Access::of), headers, PeerFilter.peer(call));
     return Contexts.interceptCall(caller.in(Context.current()), call, headers, next);
   }
 
@@ -64,13 +68,13 @@ final class AccessInterceptor implements ServerInterceptor {
             || service.equals("grpc.reflection.v1alpha.ServerReflection"));
   }
 
-  private Caller admit(Access access, Metadata headers) {
+  private Caller admit(Access access, Metadata headers, Optional<SpiffeId> peer) {
     return switch (access) {
-      case Access.Public _ -> new Caller(userIfGood(headers), serviceIfGood(headers));
+      case Access.Public _ -> new Caller(userIfGood(headers), serviceIfGood(headers, peer));
       case Access.Users allowed ->
-          new Caller(Optional.of(user(allowed, headers)), serviceIfGood(headers));
+          new Caller(Optional.of(user(allowed, headers)), serviceIfGood(headers, peer));
       case Access.Services allowed -> {
-        String service = service(allowed, headers);
+        String service = service(allowed, headers, peer);
         yield new Caller(bearer(headers).map(users::verify), Optional.of(service));
       }
       case Access.Nobody _ ->
@@ -92,14 +96,14 @@ final class AccessInterceptor implements ServerInterceptor {
     return user;
   }
 
-  private String service(Access.Services allowed, Metadata headers) {
+  private String service(Access.Services allowed, Metadata headers, Optional<SpiffeId> peer) {
     String token =
         single(headers, ServiceTokens.HEADER, ServiceTokens.INVALID)
             .orElseThrow(
                 () ->
                     Rejection.unauthenticated(
                         ServiceTokens.MISSING, "a service's token is required"));
-    String service = services.verify(token);
+    String service = verified(token, peer);
     if (!allowed.allow(service)) {
       throw Rejection.forbidden(
           "CALLER_NOT_ALLOWED", "this method does not allow calls of " + service);
@@ -115,9 +119,21 @@ final class AccessInterceptor implements ServerInterceptor {
     }
   }
 
-  private Optional<String> serviceIfGood(Metadata headers) {
+  /** A token that was read on its way is of no use over another service's connection. */
+  private String verified(String token, Optional<SpiffeId> peer) {
+    String service = services.verify(token);
+    if (peer.isPresent() && !peer.get().isService(service)) {
+      throw Rejection.unauthenticated(
+          ServiceTokens.INVALID,
+          "the service token is " + service + "'s, the connection " + peer.get().service() + "'s");
+    }
+    return service;
+  }
+
+  private Optional<String> serviceIfGood(Metadata headers, Optional<SpiffeId> peer) {
     try {
-      return single(headers, ServiceTokens.HEADER, ServiceTokens.INVALID).map(services::verify);
+      return single(headers, ServiceTokens.HEADER, ServiceTokens.INVALID)
+          .map(token -> verified(token, peer));
     } catch (Rejection e) {
       return Optional.empty();
     }

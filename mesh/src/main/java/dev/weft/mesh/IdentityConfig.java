@@ -16,6 +16,7 @@ import java.util.Optional;
  *     service's name. Without it no calling service can prove its name here
  * @param issuerWait how long a server that starts waits for the issuer's keys and revocations
  *     before it registers without them. The issuing service itself does not wait
+ * @param tls whether calls are TLS, and who may make them
  */
 public record IdentityConfig(
     String issuer,
@@ -23,24 +24,33 @@ public record IdentityConfig(
     String issuerService,
     Optional<Path> serviceKeyFile,
     Optional<Path> serviceKeysFile,
-    Duration issuerWait) {
+    Duration issuerWait,
+    TlsConfig tls) {
 
   private static final Duration ISSUER_WAIT = Duration.ofSeconds(10);
 
-  /** As the other one, for servers that register without waiting for the issuer. */
+  /** As the other one, without TLS, for servers that register without waiting for the issuer. */
   public IdentityConfig(
       String issuer,
       String audience,
       String issuerService,
       Optional<Path> serviceKeyFile,
       Optional<Path> serviceKeysFile) {
-    this(issuer, audience, issuerService, serviceKeyFile, serviceKeysFile, Duration.ZERO);
+    this(
+        issuer,
+        audience,
+        issuerService,
+        serviceKeyFile,
+        serviceKeysFile,
+        Duration.ZERO,
+        TlsConfig.OFF);
   }
 
   /**
    * Reads {@code WEFT_ISSUER} (default {@code https://weft.example}), {@code WEFT_AUDIENCE} ({@code
    * weft}), {@code WEFT_ISSUER_SERVICE} ({@code user-svc}), {@code WEFT_SERVICE_KEY_FILE} and
-   * {@code WEFT_SERVICE_KEYS_FILE} (none), and {@code WEFT_ISSUER_WAIT} (PT10S).
+   * {@code WEFT_SERVICE_KEYS_FILE} (none), {@code WEFT_ISSUER_WAIT} (PT10S), and what {@link
+   * TlsConfig#from} reads.
    */
   public static IdentityConfig from(Env env) {
     return new IdentityConfig(
@@ -49,6 +59,7 @@ public record IdentityConfig(
         env.or("WEFT_ISSUER_SERVICE", "user-svc"),
         env.file("WEFT_SERVICE_KEY_FILE"),
         env.file("WEFT_SERVICE_KEYS_FILE"),
-        env.duration("WEFT_ISSUER_WAIT", ISSUER_WAIT));
+        env.duration("WEFT_ISSUER_WAIT", ISSUER_WAIT),
+        TlsConfig.from(env));
   }
 }

@@ -10,6 +10,7 @@ import io.grpc.protobuf.ProtoMethodDescriptorSupplier;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The path of a call into a service, from the wire to its code.
@@ -18,26 +19,48 @@ import java.util.List;
  */
 final class InboundStack {
   private final ServerInterceptor errors;
+  private final List<ServerInterceptor> certified;
   private final List<ServerInterceptor> layers;
 
-  InboundStack(String service, Telemetry telemetry, AccessInterceptor access) {
+  /**
+   * @param intentions asked about each call, which then needs a certificate; without, nothing is
+   *     known of the other end of a connection
+   */
+  InboundStack(
+      String service,
+      Telemetry telemetry,
+      Optional<IntentionInterceptor> intentions,
+      AccessInterceptor access) {
     this.errors = new RejectionInterceptor(service);
-    this.layers =
-        List.of(
-            // Outermost: measures what the caller sees, and its trace is known to all below.
-            telemetry.serverInterceptor(),
-            // Before all that may refuse: they throw, and this one answers.
-            errors,
-            // Nobody gets further whom the contract does not allow to.
-            access);
+    this.certified =
+        intentions.isPresent() ? List.of(errors, new PeerInterceptor(service)) : List.of(errors);
+    this.layers = new ArrayList<>();
+    // Outermost: measures what the caller sees, and its trace is known to all below.
+    layers.add(telemetry.serverInterceptor());
+    // Before all that may refuse: they throw, and this one answers. Then who calls.
+    layers.addAll(certified);
+    // Whether that service may, whoever the user is.
+    intentions.ifPresent(layers::add);
+    // Nobody gets further whom the contract does not allow to.
+    layers.add(access);
   }
 
   /**
-   * Health and reflection, which everybody may ask and asks often: without the layers, except that
-   * whoever watches them does not hold up a drain.
+   * Health, which everybody may ask and asks often, the registry's probe without a certificate:
+   * without the layers, except that whoever watches it does not hold up a drain.
    */
-  ServerServiceDefinition aroundOpen(BindableService service, StreamDrain streams) {
+  ServerServiceDefinition aroundHealth(BindableService service, StreamDrain streams) {
     return ServerInterceptors.interceptForward(service, errors, streams);
+  }
+
+  /**
+   * Reflection, which every service of the mesh may ask, also one that may call nothing: intentions
+   * by path would keep the edge from knowing the paths.
+   */
+  ServerServiceDefinition aroundReflection(BindableService service, StreamDrain streams) {
+    List<ServerInterceptor> all = new ArrayList<>(certified);
+    all.add(streams);
+    return ServerInterceptors.interceptForward(service, all);
   }
 
   /**

@@ -37,6 +37,7 @@ public final class Mesh implements AutoCloseable {
   private final Consul consul;
   private final Timer timer = new Timer();
   private final ServiceTokens services;
+  private final Optional<MeshTls> tls;
   private final OutboundStack outbound;
   private final TokenVerifier users;
   private final InboundStack inbound;
@@ -63,12 +64,26 @@ public final class Mesh implements AutoCloseable {
         Management.open(
             config.service(), config.version(), config.bind(), config.managementPort(), telemetry);
     this.consul = Consul.connect(config.consul());
-    this.outbound = new OutboundStack(transport, consul, telemetry, timer, services);
+    this.tls =
+        MeshTls.open(
+            config.service(),
+            identity.tls(),
+            consul,
+            clock,
+            timer,
+            telemetry.meter("dev.weft.mesh"));
+    this.outbound = new OutboundStack(transport, consul, telemetry, timer, services, tls);
+    tls.ifPresent(own -> own.await(identity.tls().patience()));
     this.users =
         TokenVerifier.open(identity, ownKeys == null ? remoteKeys(identity) : ownKeys, clock);
     this.inbound =
-        new InboundStack(config.service(), telemetry, new AccessInterceptor(users, services));
+        new InboundStack(
+            config.service(),
+            telemetry,
+            tls.map(MeshTls::intentions),
+            new AccessInterceptor(users, services));
     management.degradation("identity", users::ready);
+    tls.ifPresent(own -> own.show(management));
   }
 
   private static Optional<String> missing(IdentityConfig identity) {
@@ -88,7 +103,8 @@ public final class Mesh implements AutoCloseable {
 
   /**
    * Opens the management port and begins to load the issuer's keys; everything else starts when it
-   * is used, and nothing here needs the registry or the issuer to be up.
+   * is used, and nothing here needs the registry or the issuer to be up. With TLS it waits for the
+   * certificate, {@link TlsConfig#patience} at most.
    *
    * @throws ConfigException if a key file does not hold what it should
    */
@@ -154,11 +170,12 @@ public final class Mesh implements AutoCloseable {
   }
 
   /**
-   * A plain channel to one instance, such as to ask it for its contracts; without deadlines,
-   * retries, tokens and telemetry. The caller closes it.
+   * A plain channel to one instance of a service, such as to ask it for its contracts; without
+   * deadlines, retries, tokens and telemetry, but over TLS as its other channels. The caller closes
+   * it.
    */
-  public ManagedChannel instanceChannel(String host, int port) {
-    return outbound.instanceChannel(host, port);
+  public ManagedChannel instanceChannel(String service, String host, int port) {
+    return outbound.instanceChannel(service, host, port);
   }
 
   /** A server of these services, not started. Closed with this, if not before. */
@@ -170,7 +187,7 @@ public final class Mesh implements AutoCloseable {
   MeshServer server(Duration lookEvery, BindableService... services) {
     MeshServer server =
         new MeshServer(
-            config, List.of(services), inbound, timer, consul, management, users, lookEvery);
+            config, List.of(services), inbound, tls, timer, consul, management, users, lookEvery);
     servers.add(server);
     return server;
   }
@@ -219,12 +236,18 @@ public final class Mesh implements AutoCloseable {
     return management;
   }
 
+  /** Its TLS, if there is any. */
+  Optional<MeshTls> tls() {
+    return tls;
+  }
+
   /** Drains the servers, then ends the channels and everything else. */
   @Override
   public void close() {
     servers.forEach(MeshServer::close);
     users.close();
     outbound.close();
+    tls.ifPresent(MeshTls::close);
     consul.close();
     timer.close();
     telemetry.close();

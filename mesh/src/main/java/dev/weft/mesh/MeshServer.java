@@ -5,6 +5,7 @@ import dev.weft.consul.Health;
 import dev.weft.consul.Registration;
 import dev.weft.consul.ServiceRegistration;
 import io.grpc.BindableService;
+import io.grpc.InsecureServerCredentials;
 import io.grpc.Server;
 import io.grpc.ServerServiceDefinition;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
@@ -17,6 +18,7 @@ import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -63,6 +65,7 @@ public final class MeshServer implements AutoCloseable {
   private final Consul consul;
   private final Management management;
   private final TokenVerifier users;
+  private final Optional<MeshTls> tls;
   private final HealthStatusManager health = new HealthStatusManager();
   private final SteadyHealth steady;
   private final StreamDrain streams = new StreamDrain();
@@ -76,12 +79,14 @@ public final class MeshServer implements AutoCloseable {
       MeshConfig config,
       List<BindableService> services,
       InboundStack inbound,
+      Optional<MeshTls> tls,
       Timer timer,
       Consul consul,
       Management management,
       TokenVerifier users,
       Duration lookEvery) {
     this.config = config;
+    this.tls = tls;
     this.services = services.stream().map(service -> inbound.around(service, streams)).toList();
     this.consul = consul;
     this.management = management;
@@ -89,15 +94,21 @@ public final class MeshServer implements AutoCloseable {
     this.steady =
         new SteadyHealth(
             config.service(), lookEvery, () -> management.failing(REGISTRATION), this::tell);
+    NettyServerBuilder builder =
+        NettyServerBuilder.forAddress(
+            new InetSocketAddress(config.bind(), config.port()),
+            tls.map(MeshTls::server).orElseGet(InsecureServerCredentials::create));
+    tls.ifPresent(own -> builder.addTransportFilter(own.peers()));
     this.server =
-        limited(NettyServerBuilder.forAddress(new InetSocketAddress(config.bind(), config.port())))
+        limited(builder)
             .executor(timer.threads())
             .addServices(this.services)
-            .addService(inbound.aroundOpen(health.getHealthService(), streams))
-            .addService(inbound.aroundOpen(ProtoReflectionServiceV1.newInstance(), streams))
-            .addService(inbound.aroundOpen(reflectionAlpha(), streams))
+            .addService(inbound.aroundHealth(health.getHealthService(), streams))
+            .addService(inbound.aroundReflection(ProtoReflectionServiceV1.newInstance(), streams))
+            .addService(inbound.aroundReflection(reflectionAlpha(), streams))
             .build();
     management.readiness("grpc", this::serves);
+    tls.ifPresent(own -> own.serve(management));
     management.readiness(REGISTRATION, () -> registration != null);
   }
 
@@ -252,9 +263,11 @@ public final class MeshServer implements AutoCloseable {
     String name = config.service();
     ServiceRegistration plain =
         ServiceRegistration.grpc(name, config.advertisedHost(), config.advertisedPort(port()), "");
-    return plain
+    ServiceRegistration reached = tls.isPresent() ? plain.withConnectNative() : plain;
+    return reached
         .withChecks(
             plain.checks().stream()
+                .map(c -> tls.isPresent() ? c.withTls() : c)
                 .map(c -> c.withInitial(Health.PASSING).withFailuresBeforeCritical(SLOW_PROBES))
                 .toList())
         .withTags("grpc", "weft")

@@ -27,6 +27,7 @@ import java.util.function.BinaryOperator;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.function.ToLongFunction;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -59,6 +60,7 @@ final class OutboundStack implements AutoCloseable {
   private final Telemetry telemetry;
   private final Timer timer;
   private final ServiceTokens services;
+  private final Optional<MeshTls> tls;
   private final LongSupplier nanoTime = System::nanoTime;
   private final Map<String, Route> unary = new ConcurrentHashMap<>();
   private final Map<String, Route> streams = new ConcurrentHashMap<>();
@@ -86,12 +88,16 @@ final class OutboundStack implements AutoCloseable {
       Consul consul,
       Telemetry telemetry,
       Timer timer,
-      ServiceTokens services) {
+      ServiceTokens services,
+      Optional<MeshTls> tls) {
     this.transport = transport;
     this.consul = consul;
     this.telemetry = telemetry;
     this.timer = timer;
     this.services = services;
+    this.tls = tls;
+    // What could not connect for want of a certificate would wait before it tries again.
+    tls.ifPresent(own -> own.identity().onFirst(this::reconnect));
     measure(telemetry.meter("dev.weft.mesh"));
   }
 
@@ -244,6 +250,7 @@ final class OutboundStack implements AutoCloseable {
             () -> made.forEach(ManagedChannel::resetConnectBackoff));
     ManagedChannel channel =
         open(
+            service,
             ConsulNameResolverProvider.target(service),
             builder ->
                 resolved(
@@ -287,22 +294,33 @@ final class OutboundStack implements AutoCloseable {
         new Credentials(services, service),
         // Before the retries: the deadline spans all attempts.
         new DeadlineInterceptor(),
-        new StreamLimitsInterceptor(timer, nanoTime),
+        new StreamLimitsInterceptor(service, timer, nanoTime),
         // Retries around the breaker, for what the contract declares repeatable.
         new ResilientUnaryInterceptor(service, target.circuits, target.budget, timer, nanoTime));
   }
 
-  /** A channel to one address, without any of the layers; the caller closes it. */
-  ManagedChannel instanceChannel(String host, int port) {
+  /** A channel to one address of a service, without any of the layers; the caller closes it. */
+  ManagedChannel instanceChannel(String service, String host, int port) {
     String name = host.indexOf(':') < 0 ? host : "[" + host + "]";
-    return open("dns:///" + name + ":" + port, builder -> {});
+    return open(service, "dns:///" + name + ":" + port, builder -> {});
   }
 
-  private ManagedChannel open(String target, Consumer<ManagedChannelBuilder<?>> more) {
+  private ManagedChannel open(
+      String service, String target, Consumer<ManagedChannelBuilder<?>> more) {
     return transport.open(
         target,
-        InsecureChannelCredentials.create(),
+        tls.map(own -> own.toward(service)).orElseGet(InsecureChannelCredentials::create),
         builder -> more.accept(limited(builder, timer)));
+  }
+
+  private void reconnect() {
+    routes().forEach(route -> route.transport.resetConnectBackoff());
+  }
+
+  private List<Route> routes() {
+    return Stream.of(unary, streams, unaryToSome, streamsToSome)
+        .flatMap(routes -> routes.values().stream())
+        .toList();
   }
 
   static ManagedChannelBuilder<?> limited(ManagedChannelBuilder<?> builder, Timer timer) {
@@ -319,10 +337,7 @@ final class OutboundStack implements AutoCloseable {
   /** Ends all channels; calls that still run are cancelled after {@code within}. */
   void close(long within, TimeUnit unit) {
     List<ManagedChannel> channels = new ArrayList<>(leaving);
-    unary.values().forEach(route -> channels.add(route.transport));
-    streams.values().forEach(route -> channels.add(route.transport));
-    unaryToSome.values().forEach(route -> channels.add(route.transport));
-    streamsToSome.values().forEach(route -> channels.add(route.transport));
+    routes().forEach(route -> channels.add(route.transport));
     channels.forEach(ManagedChannel::shutdown);
     long end = System.nanoTime() + unit.toNanos(within);
     for (ManagedChannel channel : channels) {

@@ -16,6 +16,7 @@ import io.grpc.MethodDescriptor;
 import io.grpc.Status;
 import java.nio.channels.ClosedChannelException;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
@@ -295,11 +296,15 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
       }
 
       @Override
-      public void onClose(Status received, Metadata trailers) {
-        Status status =
+      public void onClose(Status received, Metadata receivedTrailers) {
+        Status plain =
             tooMany && received.isOk()
                 ? Status.INTERNAL.withDescription("more than one reply to a unary call")
                 : withoutConnection(received);
+        Optional<Rejection> handshake = HandshakeFailure.of(target, plain);
+        Status status = handshake.map(r -> HandshakeFailure.status(r, plain)).orElse(plain);
+        Metadata trailers =
+            handshake.map(r -> ErrorDetails.trailers("mesh", r)).orElse(receivedTrailers);
         Duration took = Duration.ofNanos(nanoTime.getAsLong() - startedAt);
         boolean mayRetry;
         synchronized (ResilientCall.this) {

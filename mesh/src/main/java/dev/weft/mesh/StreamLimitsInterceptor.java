@@ -10,6 +10,7 @@ import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.grpc.Status;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
@@ -21,15 +22,17 @@ import org.jspecify.annotations.Nullable;
  * age varies by 10 %, so that streams that began together do not come back together.
  *
  * <p>The caller gets UNAVAILABLE with the reason STREAM_IDLE or STREAM_TOO_OLD and opens the stream
- * anew, from where it was.
+ * anew, from where it was. For one that cannot be opened because of certificates it says why.
  *
  * <p>Unary calls pass through untouched. Thread-safe.
  */
 final class StreamLimitsInterceptor implements ClientInterceptor {
+  private final String target;
   private final Timer timer;
   private final LongSupplier nanoTime;
 
-  StreamLimitsInterceptor(Timer timer, LongSupplier nanoTime) {
+  StreamLimitsInterceptor(String target, Timer timer, LongSupplier nanoTime) {
+    this.target = target;
     this.timer = timer;
     this.nanoTime = nanoTime;
   }
@@ -85,7 +88,10 @@ final class StreamLimitsInterceptor implements ClientInterceptor {
                     Status.UNAVAILABLE.withDescription(reason.getMessage()),
                     ErrorDetails.trailers("mesh", reason));
               } else {
-                super.onClose(status, trailers);
+                Optional<Rejection> handshake = HandshakeFailure.of(target, status);
+                super.onClose(
+                    handshake.map(r -> HandshakeFailure.status(r, status)).orElse(status),
+                    handshake.map(r -> ErrorDetails.trailers("mesh", r)).orElse(trailers));
               }
             }
           },

@@ -11,12 +11,14 @@ import dev.weft.mesh.test.WhoRequest;
 import dev.weft.mesh.test.WhoResponse;
 import dev.weft.options.v1.MethodPolicy;
 import dev.weft.options.v1.OptionsProto;
+import io.grpc.Attributes;
 import io.grpc.CallOptions;
 import io.grpc.ClientInterceptors;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.grpc.Server;
+import io.grpc.ServerTransportFilter;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.health.v1.HealthCheckRequest;
@@ -49,6 +51,7 @@ class AccessInterceptorTest {
   private final SettableClock clock = new SettableClock();
   private final TestIssuer issuer = new TestIssuer(clock);
   @TempDir Path directory;
+  private Optional<SpiffeId> peer = Optional.empty();
   private TokenVerifier users;
   private Server server;
   private ManagedChannel channel;
@@ -61,6 +64,15 @@ class AccessInterceptorTest {
     HealthStatusManager health = new HealthStatusManager();
     server =
         InProcessServerBuilder.forName(name)
+            .addTransportFilter(
+                new ServerTransportFilter() {
+                  @Override
+                  public Attributes transportReady(Attributes attributes) {
+                    Attributes.Builder more = attributes.toBuilder();
+                    peer.ifPresent(id -> more.set(PeerFilter.PEER, id));
+                    return more.build();
+                  }
+                })
             .addService(health.getHealthService())
             .addService(new Who())
             .intercept(new AccessInterceptor(users, tokensOf("user-svc")))
@@ -261,6 +273,29 @@ class AccessInterceptorTest {
                       assertThat(call(AccessServiceGrpc.getNoServiceMethod(), with))
                           .isEqualTo(row.get(6));
                     }));
+  }
+
+  @Test
+  void aServiceTokenCountsOverAConnectionOfThatService() {
+    peer = Optional.of(new SpiffeId(TestCa.DOMAIN, "order-svc"));
+
+    assertThat(call(AccessServiceGrpc.getAnyServiceMethod(), tokenOf("order-svc")))
+        .isEqualTo("- order-svc");
+    assertThat(call(AccessServiceGrpc.getAnybodyMethod(), tokenOf("order-svc")))
+        .isEqualTo("- order-svc");
+  }
+
+  @Test
+  void aServiceTokenIsOfNoUseOverTheConnectionOfAnother() {
+    peer = Optional.of(new SpiffeId(TestCa.DOMAIN, "edge-gateway"));
+
+    assertThat(call(AccessServiceGrpc.getAnyServiceMethod(), tokenOf("order-svc")))
+        .isEqualTo(ServiceTokens.INVALID);
+    assertThat(call(AccessServiceGrpc.getAnybodyMethod(), tokenOf("order-svc"))).isEqualTo("- -");
+  }
+
+  private Consumer<Metadata> tokenOf(String service) {
+    return serviceToken(tokensOf(service).tokenFor("user-svc").orElseThrow());
   }
 
   @Test

@@ -67,7 +67,7 @@ class DrainTest {
   }
 
   private ManagedChannel direct(Instance to) {
-    ManagedChannel channel = to.mesh.instanceChannel("127.0.0.1", to.server.port());
+    ManagedChannel channel = to.mesh.instanceChannel("echo-svc", "127.0.0.1", to.server.port());
     channels.add(channel);
     return channel;
   }

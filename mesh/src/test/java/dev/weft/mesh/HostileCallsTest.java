@@ -51,7 +51,7 @@ class HostileCallsTest {
         };
     server = mesh.server(echo);
     server.start();
-    channel = mesh.instanceChannel("127.0.0.1", server.port());
+    channel = mesh.instanceChannel("echo-svc", "127.0.0.1", server.port());
     stub = EchoServiceGrpc.newBlockingStub(channel).withDeadlineAfter(20, TimeUnit.SECONDS);
   }
 

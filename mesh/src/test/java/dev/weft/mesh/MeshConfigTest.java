@@ -3,7 +3,9 @@ package dev.weft.mesh;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.time.Duration;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -42,6 +44,45 @@ class MeshConfigTest {
     assertThatThrownBy(() -> advertised(variable))
         .isInstanceOf(ConfigException.class)
         .hasMessageStartingWith("WEFT_ADVERTISE=");
+  }
+
+  @Test
+  void speaksTlsWhenToldTo() {
+    assertThat(tls(Map.of()).strict()).isFalse();
+    assertThat(
+            tls(
+                Map.of(
+                    "WEFT_TLS",
+                    "strict",
+                    "WEFT_PLAINTEXT_UPSTREAMS",
+                    "legacy-svc, old-svc",
+                    "WEFT_TLS_WAIT",
+                    "PT1S")))
+        .isEqualTo(
+            new TlsConfig(
+                true,
+                Set.of("legacy-svc", "old-svc"),
+                IntentionMode.ENFORCE,
+                Duration.ofSeconds(1)));
+    assertThat(tls(Map.of("WEFT_TLS", "strict", "WEFT_INTENTIONS", "learn")).intentions())
+        .isEqualTo(IntentionMode.LEARN);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "WEFT_TLS, on",
+    "WEFT_TLS, STRICT",
+    "WEFT_INTENTIONS, enforce",
+    "WEFT_INTENTIONS, maybe"
+  })
+  void refusesTlsThatNobodyCouldCountOn(String variable, String value) {
+    assertThatThrownBy(() -> tls(Map.of(variable, value)))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageStartingWith(variable + "=");
+  }
+
+  private static TlsConfig tls(Map<String, String> variables) {
+    return MeshConfig.from(Env.of(variables), "echo-svc").identity().tls();
   }
 
   private static MeshConfig advertised(String variable) {

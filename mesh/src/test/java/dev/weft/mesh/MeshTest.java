@@ -248,7 +248,7 @@ class MeshTest {
     Mesh mesh = meshes.open("echo-svc");
     MeshServer server = mesh.server(new Echo());
     server.start();
-    ManagedChannel channel = mesh.instanceChannel("127.0.0.1", server.port());
+    ManagedChannel channel = mesh.instanceChannel("echo-svc", "127.0.0.1", server.port());
     var health = HealthGrpc.newBlockingStub(channel);
 
     for (String name : new String[] {"", "weft.test.v1.EchoService"}) {

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /** Meshes around one registry, for a test; closed in the reverse order. */
 final class Meshes implements AutoCloseable {
@@ -15,19 +16,57 @@ final class Meshes implements AutoCloseable {
   }
 
   Mesh open(String service, MeshConfig.Drain drain) {
-    return add(Mesh.open(config(service, "127.0.0.1", drain, Duration.ZERO)));
+    return add(Mesh.open(config(service, "127.0.0.1", drain, Duration.ZERO, TlsConfig.OFF)));
+  }
+
+  /** One that speaks TLS, with a certificate of this authority. */
+  Mesh open(String service, TestCa ca, IntentionMode intentions, String... plaintextUpstreams) {
+    Mesh mesh = openUncertified(service, intentions, plaintextUpstreams);
+    certify(mesh, service, ca);
+    return mesh;
+  }
+
+  /** One that is to speak TLS and whose registry has no certificate for it. */
+  Mesh openUncertified(String service) {
+    return openUncertified(service, IntentionMode.OFF);
+  }
+
+  /** The same, with connections of the test's. */
+  Mesh openUncertified(String service, Transport transport) {
+    return add(Mesh.open(uncertified(service, IntentionMode.OFF), transport));
+  }
+
+  private Mesh openUncertified(String service, IntentionMode intentions, String... plaintext) {
+    return add(Mesh.open(uncertified(service, intentions, plaintext)));
+  }
+
+  private MeshConfig uncertified(String service, IntentionMode intentions, String... plaintext) {
+    TlsConfig tls = new TlsConfig(true, Set.of(plaintext), intentions, Duration.ofMillis(1));
+    MeshConfig.Drain drain = new MeshConfig.Drain(Duration.ofMillis(1), Duration.ofSeconds(5));
+    return config(service, "127.0.0.1", drain, Duration.ZERO, tls);
+  }
+
+  static void certify(Mesh mesh, String service, TestCa ca) {
+    MeshIdentity identity = tls(mesh).identity();
+    identity.trust(TestCa.DOMAIN, List.of(ca.root()));
+    TestCa.Leaf leaf = ca.leaf(service);
+    identity.certificate(leaf.chain(), leaf.key());
+  }
+
+  static MeshTls tls(Mesh mesh) {
+    return mesh.tls().orElseThrow();
   }
 
   /** One that others are to reach at this address. */
   Mesh openAt(String advertise, String service) {
     MeshConfig.Drain drain = new MeshConfig.Drain(Duration.ofMillis(1), Duration.ofSeconds(5));
-    return add(Mesh.open(config(service, advertise, drain, Duration.ZERO)));
+    return add(Mesh.open(config(service, advertise, drain, Duration.ZERO, TlsConfig.OFF)));
   }
 
   /** One whose server waits for this issuer. */
   Mesh open(String service, KeySource issuer, Duration issuerWait) {
     MeshConfig.Drain drain = new MeshConfig.Drain(Duration.ofMillis(1), Duration.ofSeconds(5));
-    return add(Mesh.open(config(service, "127.0.0.1", drain, issuerWait), issuer));
+    return add(Mesh.open(config(service, "127.0.0.1", drain, issuerWait, TlsConfig.OFF), issuer));
   }
 
   private Mesh add(Mesh mesh) {
@@ -36,7 +75,11 @@ final class Meshes implements AutoCloseable {
   }
 
   private MeshConfig config(
-      String service, String advertise, MeshConfig.Drain drain, Duration issuerWait) {
+      String service,
+      String advertise,
+      MeshConfig.Drain drain,
+      Duration issuerWait,
+      TlsConfig tls) {
     return new MeshConfig(
         service,
         "1.2.3",
@@ -51,7 +94,8 @@ final class Meshes implements AutoCloseable {
             "user-svc",
             Optional.empty(),
             Optional.empty(),
-            issuerWait),
+            issuerWait,
+            tls),
         TelemetryConfig.local(service, "1.2.3"),
         drain);
   }

@@ -26,7 +26,7 @@ class ReflectionTest {
     Mesh mesh = meshes.open("echo-svc");
     MeshServer server = mesh.server(new Echo());
     server.start();
-    channel = mesh.instanceChannel("127.0.0.1", server.port());
+    channel = mesh.instanceChannel("echo-svc", "127.0.0.1", server.port());
   }
 
   @AfterEach

@@ -138,7 +138,7 @@ class SteadyHealthTest {
 
   /** As the registry's agent asks: the server as a whole. */
   private static ServingStatus status(Mesh mesh, MeshServer server) {
-    ManagedChannel channel = mesh.instanceChannel("127.0.0.1", server.port());
+    ManagedChannel channel = mesh.instanceChannel("echo-svc", "127.0.0.1", server.port());
     try {
       return HealthGrpc.newBlockingStub(channel)
           .check(HealthCheckRequest.getDefaultInstance())

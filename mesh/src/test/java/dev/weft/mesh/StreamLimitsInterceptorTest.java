@@ -54,7 +54,8 @@ class StreamLimitsInterceptorTest {
     transport = InProcessChannelBuilder.forName(name).build();
     stub =
         EchoServiceGrpc.newBlockingStub(
-            ClientInterceptors.intercept(transport, new StreamLimitsInterceptor(timer, now::get)));
+            ClientInterceptors.intercept(
+                transport, new StreamLimitsInterceptor("echo-svc", timer, now::get)));
   }
 
   @AfterEach

@@ -36,6 +36,8 @@ public record Check(
      * Calls {@code grpc.health.v1.Health/Check}.
      *
      * @param target {@code host:port/service}; without the service, the server as a whole
+     * @param tls whether over TLS; the certificate is not looked at, because Connect's have no
+     *     names of hosts, and the agent has none of its own to present
      */
     record Grpc(String target, boolean tls, Duration interval, Duration timeout) implements Probe {}
 
@@ -84,6 +86,15 @@ public record Check(
   /** A copy whose instance is removed when it was critical for this long. */
   public Check withDeregisterCriticalAfter(Duration after) {
     return new Check(id, name, probe, Optional.of(after), initial, failuresBeforeCritical);
+  }
+
+  /** A copy that probes gRPC over TLS; other probes stay as they are. */
+  public Check withTls() {
+    Probe secured =
+        probe instanceof Probe.Grpc grpc
+            ? new Probe.Grpc(grpc.target(), true, grpc.interval(), grpc.timeout())
+            : probe;
+    return new Check(id, name, secured, deregisterCriticalAfter, initial, failuresBeforeCritical);
   }
 
   /** A copy that forgives so many failed probes in a row. */

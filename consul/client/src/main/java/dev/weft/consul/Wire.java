@@ -55,6 +55,9 @@ final class Wire {
       case Check.Probe.Grpc grpc -> {
         body.addProperty("GRPC", grpc.target());
         body.addProperty("GRPCUseTLS", grpc.tls());
+        if (grpc.tls()) {
+          body.addProperty("TLSSkipVerify", true);
+        }
         addTiming(body, grpc.interval(), grpc.timeout());
       }
       case Check.Probe.Http http -> {
