@@ -193,9 +193,12 @@ class BreakingChangeTest {
                             .addRoles("reader")
                             .build())),
         change(
-            "a type's name",
+            "names of types",
             file -> {
               message(file, "LockNoteRequest").setName("Lock");
+              field(file, "GetNoteRequest", "filter").setTypeName(".notes.v1.Sieve");
+              field(file, "Filter", "inner").setTypeName(".notes.v1.Sieve");
+              message(file, "Filter").setName("Sieve");
               method(file, "LockNote").setInputType(".notes.v1.Lock");
             }),
         change("what callers never see", file -> file.addMessageTypeBuilder().setName("Hidden")));

@@ -60,6 +60,8 @@ class CompatibilityTest {
             change ->
                 assertThat(change.changes()).contains("weather.v1.Weather/GetForecast is gone"));
     assertThat(reporting.of(both, true).found()).isEmpty();
+    reporting.of(List.of(told(FIRST, "a", 1)), true);
+    assertThat(reporting.of(both, true).found()).as("it has been away").isEmpty();
     assertThat(reporting.of(List.of(told(OTHER, "b", 2)), true).found()).isEmpty();
     assertThat(reporting.reports()).extracting(Report::held).containsExactly(false);
   }
