@@ -2,6 +2,7 @@ package dev.weft.operator;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.weft.consul.ConsulConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -46,6 +47,31 @@ record Installation(String registry, Optional<String> token, Path key, Path keys
         token(environment),
         file(environment, KEY),
         file(environment, KEYS));
+  }
+
+  /**
+   * The registry of the system that {@link #find} finds, for which no key is needed.
+   *
+   * @throws Trouble if it is not running
+   */
+  static ConsulConfig registry(Optional<Path> named, Map<String, String> environment) {
+    String registry = environment.getOrDefault(REGISTRY, "");
+    if (named.isEmpty() && !registry.isEmpty()) {
+      return consul(registry, environment);
+    }
+    Path folder =
+        named.orElseGet(() -> Path.of(environment.getOrDefault("WEFT_ROOT", "."), ".weft"));
+    return consul(
+        running(folder, environment).orElseThrow(Installation::notRunning).registry, environment);
+  }
+
+  private static ConsulConfig consul(String registry, Map<String, String> environment) {
+    return ConsulConfig.of(
+        registry,
+        token(environment),
+        Optional.ofNullable(environment.get("CONSUL_HTTP_TOKEN_FILE"))
+            .filter(file -> !file.isBlank())
+            .map(Path::of));
   }
 
   private static Optional<Installation> running(Path folder, Map<String, String> environment) {

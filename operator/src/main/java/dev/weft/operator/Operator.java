@@ -1,5 +1,6 @@
 package dev.weft.operator;
 
+import dev.weft.consul.ConsulConfig;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.Function;
@@ -8,7 +9,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IParameterExceptionHandler;
 
-/** The entry point behind {@code ./weft events} and {@code ./weft dlq}. */
+/** The entry point behind {@code ./weft events}, {@code ./weft dlq} and {@code ./weft cert}. */
 @Command(
     name = "weft",
     description = "What services said, and what could not be taken in.",
@@ -21,13 +22,18 @@ final class Operator {
     // A library's warning would stand between the lines of an answer.
     LogManager.getLogManager().reset();
     System.exit(
-        commandLine(state -> Services.of(Installation.find(state, System.getenv()))).execute(args));
+        commandLine(
+                state -> Services.of(Installation.find(state, System.getenv())),
+                state -> Installation.registry(state, System.getenv()))
+            .execute(args));
   }
 
   /**
    * @param open the services of the system whose folder the user names, or of the usual one
+   * @param registry its registry alone
    */
-  static CommandLine commandLine(Function<Optional<Path>, Services> open) {
+  static CommandLine commandLine(
+      Function<Optional<Path>, Services> open, Function<Optional<Path>, ConsulConfig> registry) {
     CommandLine events =
         new CommandLine(new EventsCommand())
             .addSubcommand(new EventsTail(open))
@@ -42,6 +48,7 @@ final class Operator {
     return new CommandLine(new Operator())
         .addSubcommand(events)
         .addSubcommand(dlq)
+        .addSubcommand(new CertCommand(registry))
         .setExecutionExceptionHandler(
             (e, command, parsed) -> {
               command.getErr().println("weft: " + (e instanceof Trouble ? e.getMessage() : e));

@@ -235,7 +235,10 @@ class OperatorTest {
     err.getBuffer().setLength(0);
     CommandLine command =
         Operator.commandLine(
-                state -> new Services(() -> REGISTERED, to -> mesh.channel(caller, to), () -> {}))
+                state -> new Services(() -> REGISTERED, to -> mesh.channel(caller, to), () -> {}),
+                _ -> {
+                  throw new AssertionError("no command here asks the registry itself");
+                })
             .setOut(new PrintWriter(out, true))
             .setErr(new PrintWriter(err, true));
     int exitCode = command.execute(arguments);
