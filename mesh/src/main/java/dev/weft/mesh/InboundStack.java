@@ -41,6 +41,8 @@ final class InboundStack {
     layers.addAll(certified);
     // Whether that service may, whoever the user is.
     intentions.ifPresent(layers::add);
+    // Before all that look at messages.
+    layers.add(new ReadableInterceptor());
     // Nobody gets further whom the contract does not allow to.
     layers.add(access);
   }
@@ -72,7 +74,7 @@ final class InboundStack {
     List<ServerInterceptor> all = new ArrayList<>(layers);
     // Inside the errors: there, a call may be closed while the service still uses it.
     all.add(streams);
-    ServerServiceDefinition definition = service.bindService();
+    ServerServiceDefinition definition = ReadableInterceptor.prepare(service.bindService());
     // Innermost: only who may call is told what is wrong with the request.
     all.add(new ValidationInterceptor(Validation.of(requests(definition), InstantSource.system())));
     if (FailPoint.permitted()) {

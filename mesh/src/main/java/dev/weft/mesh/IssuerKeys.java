@@ -72,13 +72,19 @@ final class IssuerKeys {
 
   /** The key of this name. May block for one fetch. */
   Optional<ECPublicKey> find(String keyId) {
+    Optional<ECPublicKey> key = known(keyId);
+    if (key.isPresent()) {
+      return key;
+    }
+    fetchUnlessTried(fetched.keys().isEmpty() ? FIRST : UNKNOWN);
+    return Optional.ofNullable(fetched.keys().get(keyId));
+  }
+
+  /** The key of this name, if it was fetched already. Does not block. */
+  Optional<ECPublicKey> known(String keyId) {
     Fetched now = fetched;
     ECPublicKey key = now.keys().get(keyId);
-    if (key == null) {
-      fetchUnlessTried(now.keys().isEmpty() ? FIRST : UNKNOWN);
-      return Optional.ofNullable(fetched.keys().get(keyId));
-    }
-    if (older(now, REFRESH) && refreshing.compareAndSet(false, true)) {
+    if (key != null && older(now, REFRESH) && refreshing.compareAndSet(false, true)) {
       Thread.ofVirtual()
           .name("issuer-keys")
           .start(
@@ -90,7 +96,7 @@ final class IssuerKeys {
                 }
               });
     }
-    return Optional.of(key);
+    return Optional.ofNullable(key);
   }
 
   private void fetchUnlessTried(Duration interval) {
@@ -131,7 +137,8 @@ final class IssuerKeys {
       log.debug("the issuer's keys cannot be fetched yet: {}", e.toString());
     } else if (!reported && !Thread.currentThread().isInterrupted()) {
       log.warn(
-          "the issuer's keys cannot be fetched; {} known keys stay in use, and it is tried again: {}",
+          "the issuer's keys cannot be fetched; {} known keys stay in use, and it is tried again:"
+              + " {}",
           known,
           e.toString());
       reported = true;

@@ -25,7 +25,7 @@ import org.slf4j.LoggerFactory;
  * <p>As long as the issuer's keys and revocations have never been loaded, no token is decided on:
  * UNAVAILABLE. Later an issuer that is away hinders nobody.
  *
- * <p>Thread-safe. Methods may block for a moment to load keys.
+ * <p>Thread-safe. Methods may block for a moment to load keys, unless they say that they do not.
  */
 public final class TokenVerifier implements AutoCloseable {
   /** Twice what our issuer gives, so that it may change its mind without all others. */
@@ -114,6 +114,21 @@ public final class TokenVerifier implements AutoCloseable {
       awaitLoaded();
       known = check(token);
     }
+    return stillGood(known);
+  }
+
+  /**
+   * The user whose token this is, if it was verified before: what {@link #verify} says of it.
+   * Empty, and nothing said of the token, if that has to be found out. Does not block.
+   *
+   * @throws Rejection as {@link #verify}
+   */
+  public Optional<Caller.User> remembered(String token) {
+    Verified known = recall(token);
+    return known == null ? Optional.empty() : Optional.of(stillGood(known));
+  }
+
+  private Caller.User stillGood(Verified known) {
     if (known.validity().over(clock.instant())) {
       throw Rejection.unauthenticated(EXPIRED, "the token has expired");
     }
@@ -160,7 +175,7 @@ public final class TokenVerifier implements AutoCloseable {
   private @Nullable Verified recall(String token) {
     Verified known = token.length() <= Jws.MAX_LENGTH ? verified.getIfPresent(token) : null;
     // A key that was withdrawn or replaced takes its tokens with it.
-    return known != null && keys.find(known.keyId()).filter(known.key()::equals).isPresent()
+    return known != null && keys.known(known.keyId()).filter(known.key()::equals).isPresent()
         ? known
         : null;
   }

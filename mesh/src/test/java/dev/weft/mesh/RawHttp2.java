@@ -1,5 +1,8 @@
 package dev.weft.mesh;
 
+import io.grpc.netty.shaded.io.netty.buffer.Unpooled;
+import io.grpc.netty.shaded.io.netty.handler.codec.http2.DefaultHttp2HeadersDecoder;
+import io.grpc.netty.shaded.io.netty.handler.codec.http2.Http2Exception;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.EOFException;
@@ -22,9 +25,13 @@ final class RawHttp2 implements AutoCloseable {
   private static final int SETTINGS = 4;
   private static final int PING = 6;
   private static final int GOAWAY = 7;
+  private static final int REFUSED_STREAM = 7;
   private static final int END_STREAM = 1;
   private static final int ACK = 1;
   private static final int END_HEADERS = 4;
+
+  /** Of a call that ended without a status of gRPC. */
+  static final int NO_STATUS = -1;
 
   /** How a call ended, as far as its frames say. */
   enum End {
@@ -37,6 +44,8 @@ final class RawHttp2 implements AutoCloseable {
   private final Socket socket;
   private final OutputStream out;
   private final DataInputStream in;
+  private final DefaultHttp2HeadersDecoder hpack = new DefaultHttp2HeadersDecoder();
+  private int status = NO_STATUS;
 
   RawHttp2(int port) throws IOException {
     socket = new Socket(InetAddress.getLoopbackAddress(), port);
@@ -64,16 +73,43 @@ final class RawHttp2 implements AutoCloseable {
 
   /** One call with an empty message; {@code fields} are names and values in turns. */
   End call(String method, String... fields) throws IOException {
+    return call(new byte[5], method, fields);
+  }
+
+  /** As the other one, with this for a body. */
+  End call(byte[] body, String method, String... fields) throws IOException {
     try {
-      begin(method, fields);
+      begin(1, method, fields);
+      frame(DATA, END_STREAM, 1, body);
       return read();
     } catch (EOFException | SocketException e) {
       return End.CONNECTION_CLOSED;
     }
   }
 
+  /** The status of gRPC that the call ended with, or {@link #NO_STATUS}. */
+  int status() {
+    return status;
+  }
+
+  /** Begins so many calls that do not end, and waits until one is refused. */
+  void beginUntilRefused(String method, int calls) throws IOException {
+    for (int i = 0; i < calls; i++) {
+      begin(2 * i + 1, method);
+    }
+    Frame frame;
+    do {
+      frame = next();
+    } while (frame.type != RESET || frame.payload.charAt(3) != REFUSED_STREAM);
+  }
+
   /** As {@link #call}, without reading what comes of it. */
   void begin(String method, String... fields) throws IOException {
+    begin(1, method, fields);
+    frame(DATA, END_STREAM, 1, new byte[5]);
+  }
+
+  private void begin(int stream, String method, String... fields) throws IOException {
     ByteArrayOutputStream block = new ByteArrayOutputStream();
     field(block, ":method", "POST");
     field(block, ":scheme", "http");
@@ -84,8 +120,7 @@ final class RawHttp2 implements AutoCloseable {
     for (int i = 0; i < fields.length; i += 2) {
       field(block, fields[i], fields[i + 1]);
     }
-    frame(HEADERS, END_HEADERS, 1, block.toByteArray());
-    frame(DATA, END_STREAM, 1, new byte[5]);
+    frame(HEADERS, END_HEADERS, stream, block.toByteArray());
   }
 
   /** Waits for the first message of the call that was begun. */
@@ -140,9 +175,23 @@ final class RawHttp2 implements AutoCloseable {
       if (frame.stream == 1 && frame.type == RESET) {
         return End.RESET;
       }
-      if (frame.stream == 1 && frame.type == HEADERS && (frame.flags & END_STREAM) != 0) {
-        return End.ANSWERED;
+      if (frame.stream == 1 && frame.type == HEADERS) {
+        note(frame);
+        if ((frame.flags & END_STREAM) != 0) {
+          return End.ANSWERED;
+        }
       }
+    }
+  }
+
+  private void note(Frame headers) throws IOException {
+    try {
+      byte[] block = headers.payload.getBytes(StandardCharsets.ISO_8859_1);
+      CharSequence told =
+          hpack.decodeHeaders(headers.stream, Unpooled.wrappedBuffer(block)).get("grpc-status");
+      status = told == null ? NO_STATUS : Integer.parseInt(told.toString());
+    } catch (Http2Exception e) {
+      throw new IOException(e);
     }
   }
 

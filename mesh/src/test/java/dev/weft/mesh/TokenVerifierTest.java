@@ -3,6 +3,7 @@ package dev.weft.mesh;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import com.nimbusds.jose.util.Base64URL;
@@ -365,6 +366,33 @@ class TokenVerifierTest {
     clock.advance(Duration.ofSeconds(1));
 
     assertThat(refusal(token)).isEqualTo(TokenVerifier.EXPIRED);
+  }
+
+  /** And nothing of what it does not remember; it fetches nothing for either. */
+  @Test
+  void saysOfWhatItRemembersAllThatVerifyingSays() {
+    String token = issuer.token(issuer.payload("user-1", "first"));
+    String revoked = issuer.token(issuer.payload("user-2", "second"));
+    assertThat(verifier.remembered(token)).isEmpty();
+    assertThat(verifier.remembered("nonsense")).isEmpty();
+    assertThat(issuer.fetches).hasValue(0);
+
+    Caller.User user = verifier.verify(token);
+    verifier.verify(revoked);
+    int fetches = issuer.fetches.get();
+    assertThat(verifier.remembered(token)).contains(user);
+    issuer.revoke(
+        new Revocation.Subject("user-2", clock.instant(), clock.instant().plusSeconds(600)));
+    assertThatThrownBy(() -> verifier.remembered(revoked))
+        .isInstanceOf(Rejection.class)
+        .extracting(e -> ((Rejection) e).reason())
+        .isEqualTo(TokenVerifier.REVOKED);
+    assertThat(issuer.fetches).hasValue(fetches);
+    clock.advance(Duration.ofSeconds(310));
+    assertThatThrownBy(() -> verifier.remembered(token))
+        .isInstanceOf(Rejection.class)
+        .extracting(e -> ((Rejection) e).reason())
+        .isEqualTo(TokenVerifier.EXPIRED);
   }
 
   @Test

@@ -6,6 +6,8 @@ import static org.assertj.core.api.SoftAssertions.assertSoftly;
 import com.google.api.AnnotationsProto;
 import com.google.api.HttpRule;
 import com.google.protobuf.DescriptorProtos.MethodOptions.IdempotencyLevel;
+import com.google.protobuf.Descriptors.Descriptor;
+import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Descriptors.FileDescriptor;
 import com.google.protobuf.Descriptors.MethodDescriptor;
 import dev.weft.admin.v1.EventAdminServiceProto;
@@ -24,8 +26,11 @@ import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Function;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -38,6 +43,11 @@ class ContractsTest {
           "shop.user.v1.UserService.ChangePassword",
           "shop.user.v1.AuthService.Login",
           "shop.user.v1.AuthService.Refresh");
+
+  private static final Pattern SECRET =
+      Pattern.compile("password|passwd|secret|hash|salt|pin$|cvc|private|(?<!page|resume)_token$");
+  private static final Pattern ADDRESS =
+      Pattern.compile("ur[il]|link|host|endpoint|callback|webhook|redirect|proxy|^ip(_|$)");
 
   private final List<MethodDescriptor> rpcs = rpcs();
 
@@ -148,6 +158,49 @@ class ContractsTest {
     }
     assertThat(sources).hasSizeGreaterThan(20);
     return sources;
+  }
+
+  /** Tokens are what a login is for; that of a page is no secret. */
+  @Test
+  void noAnswerForPeopleHoldsASecret() {
+    List<String> secrets =
+        fields(MethodDescriptor::getOutputType).stream()
+            .filter(name -> SECRET.matcher(name.substring(name.lastIndexOf('.') + 1)).find())
+            .toList();
+
+    assertThat(fields(MethodDescriptor::getOutputType)).hasSizeGreaterThan(50);
+    assertThat(secrets)
+        .containsExactlyInAnyOrder(
+            "shop.user.v1.Tokens.access_token", "shop.user.v1.Tokens.refresh_token");
+  }
+
+  /** What a service would call because a stranger says where. */
+  @Test
+  void noRequestOfPeopleSaysWhatIsToBeCalled() {
+    assertThat(fields(MethodDescriptor::getInputType))
+        .hasSizeGreaterThan(50)
+        .noneMatch(name -> ADDRESS.matcher(name.substring(name.lastIndexOf('.') + 1)).find());
+  }
+
+  /** Full names of all fields that are in one message, or in those in it, of an RPC for people. */
+  private List<String> fields(Function<MethodDescriptor, Descriptor> message) {
+    Set<Descriptor> seen = new LinkedHashSet<>();
+    rpcs.stream()
+        .filter(ContractsTest::hasHttpRule)
+        .map(message)
+        .forEach(root -> addWithParts(root, seen));
+    return seen.stream()
+        .flatMap(type -> type.getFields().stream())
+        .map(FieldDescriptor::getFullName)
+        .toList();
+  }
+
+  private static void addWithParts(Descriptor type, Set<Descriptor> seen) {
+    if (seen.add(type)) {
+      type.getFields().stream()
+          .filter(field -> field.getJavaType() == FieldDescriptor.JavaType.MESSAGE)
+          .forEach(field -> addWithParts(field.getMessageType(), seen));
+    }
   }
 
   @Test
