@@ -47,6 +47,7 @@ final class Programs {
   private static final String EVENTS_URL = "WEFT_EVENTS_URL";
   private static final String REDIS_URL = "REDIS_URL";
   private static final String UNCOUNTED = "WEFT_UNCOUNTED_ADDRESSES";
+  private static final String UNHARDENED = "WEFT_UNHARDENED";
   private static final String BIND_PUBLIC = "WEFT_BIND_PUBLIC";
   private static final String LOOPBACK = "127.0.0.1";
   private static final int HEAP_MEGABYTES = 96;
@@ -153,6 +154,9 @@ final class Programs {
     // Where it keeps contracts, so that a restarted edge knows the routes of services still down.
     environment.put("WEFT_CACHE_DIR", dir.folder("edge").toString());
     environment.put(UNCOUNTED, given.getOrDefault(UNCOUNTED, ""));
+    // It listens on loopback unless the person who starts it says otherwise, and then that is
+    // meant.
+    environment.put(UNHARDENED, given.getOrDefault(UNHARDENED, "allowed"));
     environment.putAll(given(REDIS_URL));
     // To go on serving after the goodbye is for callers that have another edge to turn to.
     environment.put("WEFT_DRAIN_WAIT", given.getOrDefault("WEFT_DRAIN_WAIT", "PT0.1S"));

@@ -102,6 +102,10 @@ class ProgramsTest {
 
     assertThat(service(programs, Programs.USER)).containsEntry("WEFT_BIND", "0.0.0.0");
     assertThat(programs.url(Programs.EDGE)).isEqualTo("http://127.0.0.1:8080");
+    ServiceKeys keys = ServiceKeys.in(dir.folder("identity"), List.of(Programs.EDGE));
+    assertThat(programs.edge(keys).environment())
+        .containsEntry("WEFT_BIND", "0.0.0.0")
+        .containsEntry("WEFT_UNHARDENED", "allowed");
   }
 
   @Test

@@ -47,6 +47,12 @@ final class Certificates implements AutoCloseable {
   private static final Pattern KEY =
       Pattern.compile("-----BEGIN PRIVATE KEY-----([^-]+)-----END PRIVATE KEY-----");
 
+  static {
+    // A client that begins anew on a connection would not be counted, and none needs to (TLS 1.2
+    // only). The JDK reads this before the first handshake.
+    System.setProperty("jdk.tls.rejectClientInitiatedRenegotiation", "true");
+  }
+
   private final TlsFiles files;
   private final Executor threads;
   private final Thread looking;

@@ -5,6 +5,7 @@ import dev.weft.mesh.Env;
 import dev.weft.mesh.MeshConfig;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -22,6 +23,7 @@ import java.util.stream.Collectors;
  * @param cacheFolder where contracts and owners are kept over a restart; without it they are not
  * @param rates how many requests anybody may make
  * @param tls the public listener's certificate; without it there is plain text only
+ * @param hosts names that requests may be for; empty for any
  * @param api how it describes what it serves
  * @param contracts how contracts come to be served
  * @param cacheBytes of answers that are kept at most; 0 for none
@@ -38,6 +40,7 @@ record EdgeConfig(
     HttpLimits limits,
     RateLimitConfig rates,
     Optional<TlsFiles> tls,
+    Set<String> hosts,
     ApiConfig api,
     ContractConfig contracts,
     int cacheBytes) {
@@ -57,11 +60,11 @@ record EdgeConfig(
    * WEFT_MANAGEMENT_PORT} one more, and {@code WEFT_BIND_PUBLIC} (what {@code WEFT_BIND} says),
    * {@code WEFT_TOKEN_SERVICES} (all of ours), {@code WEFT_DEFAULT_ACCESS} (authenticated), {@code
    * WEFT_TRUSTED_HOPS} (0), {@code WEFT_CACHE_DIR} (none), {@code WEFT_CORS_ORIGINS} (none), {@code
-   * WEFT_STREAMS_PER_PRINCIPAL} (5), {@code WEFT_CONNECTIONS_PER_ADDRESS} (256), {@code WEFT_DOCS}
-   * (on), {@code WEFT_DOCS_COMMENTS} (what {@code WEFT_DESCRIPTORS_DIR} says), {@code
-   * WEFT_DESCRIPTORS_DIR} (none), {@code WEFT_HOLD_BREAKING} (false), {@code WEFT_CACHE_BYTES} (32
-   * MiB, or an eighth of the heap if that is less; 0 for no cache), what {@link
-   * RateLimitConfig#from} reads and, both or neither, {@code WEFT_TLS_CERT_FILE} and {@code
+   * WEFT_STREAMS_PER_PRINCIPAL} (5), {@code WEFT_CONNECTIONS_PER_ADDRESS} (64), {@code WEFT_HOSTS}
+   * (any), {@code WEFT_DOCS} (on), {@code WEFT_DOCS_COMMENTS} (what {@code WEFT_DESCRIPTORS_DIR}
+   * says), {@code WEFT_DESCRIPTORS_DIR} (none), {@code WEFT_HOLD_BREAKING} (false), {@code
+   * WEFT_CACHE_BYTES} (32 MiB, or an eighth of the heap if that is less; 0 for no cache), what
+   * {@link RateLimitConfig#from} reads and, both or neither, {@code WEFT_TLS_CERT_FILE} and {@code
    * WEFT_TLS_KEY_FILE}.
    */
   static EdgeConfig from(Env env) {
@@ -86,6 +89,7 @@ record EdgeConfig(
         limits(env),
         RateLimitConfig.from(env),
         tls(env),
+        env.optional("WEFT_HOSTS", EdgeConfig::hosts).orElse(Set.of()),
         api,
         new ContractConfig(
             env.optional("WEFT_HOLD_BREAKING", EdgeConfig::breaking)
@@ -135,12 +139,13 @@ record EdgeConfig(
         .withStreamsPerPrincipal(
             env.integer("WEFT_STREAMS_PER_PRINCIPAL", limits.streamsPerPrincipal(), 1, 10_000))
         .withConnections(
-            limits.requestsPerConnection(),
+            limits.connections(),
             env.integer(
                 "WEFT_CONNECTIONS_PER_ADDRESS",
                 limits.connectionsPerAddress(),
                 1,
-                limits.connections()));
+                limits.connections()),
+            limits.requestsPerConnection());
   }
 
   private static MeshConfig withOwnManagementPort(MeshConfig mesh, Env env) {
@@ -172,6 +177,15 @@ record EdgeConfig(
       throw new IllegalArgumentException("origins such as https://shop.example, with commas");
     }
     return origins;
+  }
+
+  private static Set<String> hosts(String value) {
+    Set<String> hosts = list(value.toLowerCase(Locale.ROOT));
+    if (!hosts.stream().allMatch(host -> host.matches("[a-z0-9._-]+|\\[[0-9a-f:.]+]"))) {
+      throw new IllegalArgumentException(
+          "names or addresses such as api.shop.example,[2001:db8::1], without ports");
+    }
+    return hosts;
   }
 
   private static Set<String> list(String value) {

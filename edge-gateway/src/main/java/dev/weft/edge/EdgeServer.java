@@ -139,7 +139,7 @@ public final class EdgeServer implements RunningProcess {
 
   /** What every request takes, in this order: a page must be able to read why it was refused. */
   static List<Middleware> steps(EdgeConfig config) {
-    return List.of(config.cors(), new HttpChecks(config.limits()));
+    return List.of(config.cors(), new HttpChecks(config.limits(), config.hosts()));
   }
 
   private static Certificates certificates(TlsFiles files, Executor threads) {
@@ -152,7 +152,8 @@ public final class EdgeServer implements RunningProcess {
   }
 
   public static void main(String[] args) {
-    MeshProcess.run(EdgeConfig.SERVICE, env -> new EdgeServer(EdgeConfig.from(env)));
+    MeshProcess.run(
+        EdgeConfig.SERVICE, env -> new EdgeServer(Hardening.checked(EdgeConfig.from(env), env)));
   }
 
   @Override
@@ -168,6 +169,7 @@ public final class EdgeServer implements RunningProcess {
             loops,
             gateway,
             config.limits(),
+            config.rates().uncounted(),
             new InetSocketAddress(config.bindPublic(), config.mesh().port()),
             certificates);
     listener = open;

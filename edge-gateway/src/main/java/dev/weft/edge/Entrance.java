@@ -11,6 +11,7 @@ import io.netty.handler.ssl.SslHandler;
 import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,16 +30,23 @@ final class Entrance extends ByteToMessageDecoder {
   private final Gateway gateway;
   private final HttpLimits limits;
   private final Optional<Certificates> certificates;
+  private final BooleanSupplier handshake;
   private @Nullable DeadlineTimer deadline;
   private boolean begun;
 
   /**
    * @param certificates to offer TLS with; empty also within TLS
+   * @param handshake whether one of TLS may begin; asked once it wants to
    */
-  Entrance(Gateway gateway, HttpLimits limits, Optional<Certificates> certificates) {
+  Entrance(
+      Gateway gateway,
+      HttpLimits limits,
+      Optional<Certificates> certificates,
+      BooleanSupplier handshake) {
     this.gateway = gateway;
     this.limits = limits;
     this.certificates = certificates;
+    this.handshake = handshake;
   }
 
   /** Gives a connection what speaks HTTP/1. */
@@ -65,7 +73,12 @@ final class Entrance extends ByteToMessageDecoder {
     }
     if (certificates.isPresent()) {
       if (in.getByte(in.readerIndex()) == HANDSHAKE) {
-        secure(ctx, certificates.get());
+        if (handshake.getAsBoolean()) {
+          secure(ctx, certificates.get());
+        } else {
+          in.skipBytes(there);
+          var _ = ctx.close();
+        }
         return;
       }
       if (!isLocal(ctx)) {
@@ -92,7 +105,7 @@ final class Entrance extends ByteToMessageDecoder {
     SslHandler tls = with.handler(ctx.alloc());
     tls.setHandshakeTimeoutMillis(limits.headerWithin().toMillis());
     ctx.pipeline()
-        .addLast(new Entrance(gateway, limits, Optional.empty()))
+        .addLast(new Entrance(gateway, limits, Optional.empty(), () -> false))
         .replace(this, null, tls);
   }
 

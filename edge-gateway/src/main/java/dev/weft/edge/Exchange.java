@@ -399,6 +399,9 @@ final class Exchange {
     headers.put("Cache-Control", "no-store");
     headers.put("X-Content-Type-Options", "nosniff");
     headers.put("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+    if (connection.scheme().equals("https")) {
+      headers.put("Strict-Transport-Security", "max-age=31536000");
+    }
     headers.put("X-Request-Id", observation.requestId());
     headers.put("X-Response-Time", observation.elapsedMillis() + "ms");
     timing.text(observation).ifPresent(text -> headers.put("Server-Timing", text));

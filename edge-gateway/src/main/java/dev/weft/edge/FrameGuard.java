@@ -16,7 +16,7 @@ import java.util.concurrent.TimeUnit;
  * itself (calling off streams, empty DATA, CONTINUATION) is not counted here.
  */
 final class FrameGuard extends Http2FrameListenerDecorator {
-  /** Of PING, SETTINGS, PRIORITY and of types nobody knows. */
+  /** Of PING, SETTINGS, PRIORITY, GOAWAY and of types nobody knows. */
   private static final int COST = 16;
 
   /** Of WINDOW_UPDATE, which who reads much sends often. */
@@ -59,6 +59,13 @@ final class FrameGuard extends Http2FrameListenerDecorator {
       throws Http2Exception {
     spend(COST);
     super.onPriorityRead(ctx, stream, dependency, weight, exclusive);
+  }
+
+  @Override
+  public void onGoAwayRead(ChannelHandlerContext ctx, int last, long error, ByteBuf reason)
+      throws Http2Exception {
+    spend(COST);
+    super.onGoAwayRead(ctx, last, error, reason);
   }
 
   @Override

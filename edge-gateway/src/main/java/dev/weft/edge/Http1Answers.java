@@ -22,6 +22,7 @@ final class Http1Answers {
               "Cache-Control",
               "Content-Security-Policy",
               "Content-Type",
+              "Strict-Transport-Security",
               "X-Content-Type-Options",
               "X-Request-Id",
               "X-Response-Time")

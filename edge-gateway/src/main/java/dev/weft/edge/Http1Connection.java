@@ -47,6 +47,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
   private final Inbox inbox;
   private final Awaited awaited;
   private final DeadlineTimer stalled;
+  private final Waiting waiting;
   private @Nullable LastWords lastWords;
   private @Nullable Exchange current;
   private State state = State.OPEN;
@@ -85,6 +86,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
     this.inbox = new Inbox(channel, limits.idle(), this::waitedTooLong);
     this.awaited = new Awaited(channel.eventLoop(), this::tooSlow);
     this.stalled = new DeadlineTimer(channel.eventLoop(), this::abort);
+    this.waiting = Waiting.of(channel);
   }
 
   /** What the requests of a connection with this pipeline come by. */
@@ -175,6 +177,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
       refuse(decoder.problem(result.cause()));
       return;
     }
+    waiting.over();
     requests++;
     if (requests >= limits.requestsPerConnection()
         || draining
@@ -201,7 +204,8 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
         return;
       }
       exchange.body().content(content.content());
-      if (content instanceof LastHttpContent) {
+      // Behind the last answer nobody waits for the rest.
+      if (content instanceof LastHttpContent || (exchange.over() && state == State.LAST)) {
         awaited.clear();
         exchange.body().end();
       }
@@ -371,6 +375,7 @@ final class Http1Connection extends ChannelInboundHandlerAdapter implements Carr
   public void done() {
     current = null;
     if (state == State.OPEN) {
+      waiting.begin();
       // On the loop, so that many small requests in one packet do not pile up on the stack.
       loop().execute(this::goOn);
     } else {

@@ -61,6 +61,7 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
           "content-security-policy",
           "content-type",
           "grpc-status",
+          "strict-transport-security",
           "vary",
           "x-content-type-options");
 
@@ -72,6 +73,8 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
   private final DeadlineTimer idle;
   private final DeadlineTimer stalled;
   private final DeadlineTimer age;
+  private final Waiting waiting;
+  private int requests;
   private int held;
   private boolean leaving;
   private boolean said;
@@ -84,6 +87,7 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
     this.idle = new DeadlineTimer(codec.channel().eventLoop(), this::leave);
     this.stalled = new DeadlineTimer(codec.channel().eventLoop(), this::cut);
     this.age = new DeadlineTimer(codec.channel().eventLoop(), this::leave);
+    this.waiting = Waiting.of(codec.channel());
   }
 
   /** Adds all that speaks HTTP/2 to the end of a pipeline; the preface comes next. */
@@ -144,6 +148,11 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
   void opened(Http2Stream stream) {
     streams.add(stream);
     idle.clear();
+    waiting.over();
+    requests++;
+    if (requests >= limits.requestsPerConnection()) {
+      leave();
+    }
   }
 
   void closed(Http2Stream stream) {
@@ -152,6 +161,7 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
         end();
       } else {
         idle.set(limits.idle());
+        waiting.begin();
       }
     }
   }

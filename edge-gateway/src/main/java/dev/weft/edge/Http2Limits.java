@@ -24,5 +24,5 @@ record Http2Limits(
   static final int RESET_WINDOW_SECONDS = 30;
 
   static final Http2Limits DEFAULT =
-      new Http2Limits(100, 64 * 1024, 1024 * 1024, 16 * 1024 * 1024, 200, Duration.ofMinutes(30));
+      new Http2Limits(100, 64 * 1024, 1024 * 1024, 16 * 1024 * 1024, 100, Duration.ofMinutes(30));
 }

@@ -5,11 +5,15 @@ import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpVersion;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 
-/** Refuses what no path answers: other versions of HTTP, too much header, no host, odd methods. */
+/**
+ * Refuses what no path answers: other versions of HTTP, too much header, no host or another's, odd
+ * methods.
+ */
 final class HttpChecks implements Middleware {
   private static final Pattern HOST =
       Pattern.compile("([A-Za-z0-9._-]{1,255}|\\[[0-9A-Fa-f:.]{2,45}])(:[0-9]{1,5})?");
@@ -17,9 +21,15 @@ final class HttpChecks implements Middleware {
   private static final Set<String> NEVER = Set.of("TRACE", "CONNECT");
 
   private final HttpLimits limits;
+  private final Set<String> served;
 
-  HttpChecks(HttpLimits limits) {
+  /**
+   * @param served names and addresses, in small letters and without a port, that requests may be
+   *     for; empty for whatever they name
+   */
+  HttpChecks(HttpLimits limits, Set<String> served) {
     this.limits = limits;
+    this.served = Set.copyOf(served);
   }
 
   @Override
@@ -50,6 +60,9 @@ final class HttpChecks implements Middleware {
       exchange.closeAfterThis();
       throw new Refused(Problems.badHost());
     }
+    if (!served.isEmpty() && (hostless || !served.contains(name(hosts.getFirst())))) {
+      throw new Refused(Problems.misdirected());
+    }
     List<String> expected = headers.getAll(HttpHeaderNames.EXPECT);
     if (!expected.isEmpty()
         && (expected.size() > 1 || !expected.getFirst().equalsIgnoreCase("100-continue"))) {
@@ -59,5 +72,12 @@ final class HttpChecks implements Middleware {
     if (NEVER.contains(exchange.method())) {
       throw new Refused(Problems.methodUnknown());
     }
+  }
+
+  /** What stands before the port. */
+  private static String name(String host) {
+    int port = host.lastIndexOf(':');
+    boolean none = port < host.lastIndexOf(']') || port < 0;
+    return (none ? host : host.substring(0, port)).toLowerCase(Locale.ROOT);
   }
 }

@@ -15,9 +15,12 @@ import java.time.Duration;
  *     the answer to one before them
  * @param stalled how long a client may not read what it asked for
  * @param requestsPerConnection after which a connection is closed
- * @param connections open at once; more are closed at once
+ * @param connections open at once; for one more those end that have waited longest for a request,
+ *     and if none waits, it is closed
  * @param connectionsPerAddress open at once from one address, or from one /64 of IPv6; one more is
- *     answered 429 and closed
+ *     answered 429 and closed, or just closed where there is TLS
+ * @param handshakes of TLS that one address may begin in 10 s, and forty times as many all
+ *     together; one more is closed
  * @param inFlight unary calls under way at once; more get 503, as do those beyond a quarter of them
  *     to one service and an eighth of one method
  * @param streamsPerPrincipal streams one user, or one address without a user, may hold; more get
@@ -36,6 +39,7 @@ record HttpLimits(
     int requestsPerConnection,
     int connections,
     int connectionsPerAddress,
+    int handshakes,
     int inFlight,
     int streamsPerPrincipal,
     int streamsPerRoute,
@@ -54,7 +58,8 @@ record HttpLimits(
           Duration.ofSeconds(30),
           1_000,
           10_000,
-          256,
+          64,
+          100,
           2_000,
           5,
           1_000,
@@ -72,13 +77,14 @@ record HttpLimits(
         requestsPerConnection,
         connections,
         connectionsPerAddress,
+        handshakes,
         inFlight,
         streamsPerPrincipal,
         streamsPerRoute,
         http2);
   }
 
-  HttpLimits withConnections(int requestsOfEach, int perAddress) {
+  HttpLimits withConnections(int atOnce, int perAddress, int requestsOfEach) {
     return new HttpLimits(
         uriBytes,
         headerBytes,
@@ -88,7 +94,27 @@ record HttpLimits(
         idle,
         stalled,
         requestsOfEach,
+        atOnce,
+        perAddress,
+        handshakes,
+        inFlight,
+        streamsPerPrincipal,
+        streamsPerRoute,
+        http2);
+  }
+
+  HttpLimits withHandshakes(int perAddress) {
+    return new HttpLimits(
+        uriBytes,
+        headerBytes,
+        headerFields,
+        headerWithin,
+        bodyWithin,
+        idle,
+        stalled,
+        requestsPerConnection,
         connections,
+        connectionsPerAddress,
         perAddress,
         inFlight,
         streamsPerPrincipal,
@@ -108,6 +134,7 @@ record HttpLimits(
         requestsPerConnection,
         connections,
         connectionsPerAddress,
+        handshakes,
         inFlight,
         streams,
         streamsPerRoute,
@@ -126,6 +153,7 @@ record HttpLimits(
         requestsPerConnection,
         connections,
         connectionsPerAddress,
+        handshakes,
         calls,
         streamsPerPrincipal,
         streamsPerRoute,
@@ -144,6 +172,7 @@ record HttpLimits(
         requestsPerConnection,
         connections,
         connectionsPerAddress,
+        handshakes,
         inFlight,
         streamsPerPrincipal,
         streamsPerRoute,

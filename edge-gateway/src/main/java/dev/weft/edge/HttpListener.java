@@ -17,7 +17,9 @@ import io.netty.util.concurrent.GlobalEventExecutor;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
@@ -27,6 +29,10 @@ import java.util.concurrent.TimeUnit;
  */
 final class HttpListener implements AutoCloseable {
   private static final int BACKLOG = 1_024;
+
+  /** The part of all connections that ends at once when there is no room for a new one. */
+  private static final int ROOM_PART = 100;
+
   private static final WriteBufferWaterMark WATER_MARK =
       new WriteBufferWaterMark(32 * 1024, 64 * 1024);
 
@@ -35,12 +41,17 @@ final class HttpListener implements AutoCloseable {
   private final ChannelGroup connections = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
   private final Channel server;
 
+  /** A connection that has nothing to answer. */
+  private record Idle(Channel connection, long nanos) {}
+
   private HttpListener(
       EventLoops loops,
       Gateway gateway,
       HttpLimits limits,
+      Networks uncounted,
       InetSocketAddress address,
       Optional<Certificates> certificates) {
+    Handshakes handshakes = new Handshakes(limits.handshakes(), System::nanoTime);
     Slots perAddress = new Slots(limits.connectionsPerAddress());
     Optional<Problem> tooMany =
         Optional.of(Problems.tooManyConnections(limits.connectionsPerAddress()));
@@ -58,18 +69,39 @@ final class HttpListener implements AutoCloseable {
                   protected void initChannel(SocketChannel channel) {
                     InetSocketAddress peer = channel.remoteAddress();
                     // One that has left already has no address.
-                    if (peer == null || connections.size() >= limits.connections()) {
+                    if (peer == null
+                        || (connections.size() >= limits.connections()
+                            && !makeRoom(limits.connections()))) {
                       var _ = channel.close();
                       return;
                     }
                     connections.add(channel);
                     String holder = holder(peer.getAddress());
-                    if (!perAddress.take(holder)) {
-                      Entrance.addHttp1(channel.pipeline(), gateway, limits, tooMany);
-                      return;
+                    boolean counts = !uncounted.contains(IpAddress.of(peer.getAddress()));
+                    if (counts) {
+                      if (!perAddress.take(holder)) {
+                        refuse(channel);
+                        return;
+                      }
+                      var _ = channel.closeFuture().addListener(_ -> perAddress.release(holder));
                     }
-                    var _ = channel.closeFuture().addListener(_ -> perAddress.release(holder));
-                    channel.pipeline().addLast(new Entrance(gateway, limits, certificates));
+                    channel
+                        .pipeline()
+                        .addLast(
+                            new Entrance(
+                                gateway,
+                                limits,
+                                certificates,
+                                () -> !counts || handshakes.begin(holder)));
+                  }
+
+                  // Where there is TLS, an answer would cost the handshake that a flood is after.
+                  private void refuse(SocketChannel channel) {
+                    if (certificates.isPresent()) {
+                      var _ = channel.close();
+                    } else {
+                      Entrance.addHttp1(channel.pipeline(), gateway, limits, tooMany);
+                    }
                   }
                 });
     ChannelFuture bound = bootstrap.bind(address).awaitUninterruptibly();
@@ -87,15 +119,45 @@ final class HttpListener implements AutoCloseable {
    * Listens. Throws IllegalStateException that says why if the address cannot be had.
    *
    * @param loops of the connections; they stay when this is closed
+   * @param uncounted addresses that may open as many connections as they like
    * @param certificates to offer TLS with
    */
   static HttpListener open(
       EventLoops loops,
       Gateway gateway,
       HttpLimits limits,
+      Networks uncounted,
       InetSocketAddress address,
       Optional<Certificates> certificates) {
-    return new HttpListener(loops, gateway, limits, address, certificates);
+    return new HttpListener(loops, gateway, limits, uncounted, address, certificates);
+  }
+
+  /**
+   * Ends the connections that have waited longest for a request; a part of them at once, since
+   * finding them means looking at all. False if none waits.
+   */
+  private boolean makeRoom(int connectionsMax) {
+    List<Idle> longest =
+        connections.stream()
+            .map(connection -> new Idle(connection, Waiting.of(connection).nanos()))
+            .filter(idle -> idle.nanos() >= 0)
+            .sorted(Comparator.comparingLong(Idle::nanos).reversed())
+            .limit(Math.max(1, connectionsMax / ROOM_PART))
+            .toList();
+    for (Idle idle : longest) {
+      Channel connection = idle.connection();
+      connection.eventLoop().execute(() -> endIfIdle(connection));
+    }
+    return !longest.isEmpty();
+  }
+
+  private static void endIfIdle(Channel connection) {
+    Waiting waiting = Waiting.of(connection);
+    if (waiting.nanos() >= 0) {
+      // Nobody is to make room twice.
+      waiting.over();
+      drain(connection);
+    }
   }
 
   /** Whoever has one address of IPv6 has all that share its first half. */

@@ -61,6 +61,7 @@ final class HttpStatuses {
       case 415 -> "Unsupported Media Type";
       case 416 -> "Range Not Satisfiable";
       case 417 -> "Expectation Failed";
+      case 421 -> "Misdirected Request";
       case 422 -> "Unprocessable Content";
       case 426 -> "Upgrade Required";
       case 428 -> "Precondition Required";

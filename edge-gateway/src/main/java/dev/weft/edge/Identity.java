@@ -74,6 +74,19 @@ final class Identity {
 
   private void verify(
       Exchange exchange, String token, Consumer<Caller.User> good, Consumer<Problem> bad) {
+    Optional<Caller.User> known;
+    try {
+      known = tokens.remembered(token);
+    } catch (Rejection e) {
+      bad.accept(problem(e));
+      return;
+    }
+    // Most are: to hand those over to another thread and back would be most of the work.
+    known.ifPresentOrElse(good, () -> findOut(exchange, token, good, bad));
+  }
+
+  private void findOut(
+      Exchange exchange, String token, Consumer<Caller.User> good, Consumer<Problem> bad) {
     threads.execute(
         () -> {
           Runnable then;

@@ -3,7 +3,6 @@ package dev.weft.edge;
 import io.netty.handler.codec.http.HttpHeaders;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 
 /**
  * On what condition a client wants something changed (RFC 9110, 13.1): {@code If-Match} becomes the
@@ -12,9 +11,6 @@ import java.util.Set;
  * it.
  */
 final class IfMatch {
-  /** With these, If-None-Match could only mean that nothing may be there yet. */
-  private static final Set<String> REPLACING = Set.of("PUT", "PATCH", "DELETE");
-
   private IfMatch() {}
 
   /**
@@ -27,7 +23,8 @@ final class IfMatch {
       // Of what is only read the answer decides.
       return Optional.empty();
     }
-    if (REPLACING.contains(method) && headers.contains("if-none-match")) {
+    if (headers.contains("if-none-match")) {
+      // With what changes it could only mean that nothing may be there yet.
       throw new Refused(Problems.conditionNotChecked("If-None-Match"));
     }
     List<String> tags = EntityTag.list(headers.getAll("if-match"));

@@ -26,6 +26,10 @@ record IpAddress(long high, long low) {
     }
   }
 
+  static IpAddress of(InetAddress address) {
+    return of(address.getAddress());
+  }
+
   private static IpAddress of(byte[] bytes) {
     return bytes.length == 4
         ? new IpAddress(0, IPV4 | word(bytes, 0, 4))

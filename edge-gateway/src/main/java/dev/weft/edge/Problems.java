@@ -17,6 +17,11 @@ final class Problems {
         400, Code.INVALID_ARGUMENT, "MALFORMED_REQUEST", "exactly one valid Host is required");
   }
 
+  static Problem misdirected() {
+    return Problem.of(
+        421, Code.INVALID_ARGUMENT, "MISDIRECTED_REQUEST", "this edge does not serve this Host");
+  }
+
   static Problem tlsRequired() {
     return Problem.of(
         400, Code.INVALID_ARGUMENT, "TLS_REQUIRED", "this port is spoken to over TLS");

@@ -1,26 +1,44 @@
 package dev.weft.edge;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.handler.codec.DecoderResult;
+import io.netty.handler.codec.http.DefaultLastHttpContent;
 import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpMessage;
+import io.netty.handler.codec.http.HttpObject;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpRequestDecoder;
+import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
+import io.netty.util.internal.StringUtil;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
  * Netty's decoder in its strictest form, and stricter: what it still forgives are forms that
- * another server on the way may read differently. Refused are folded header lines, and a request
- * line that is not exactly a method, a space, a target, a space and {@code HTTP/} with two digits.
+ * another server on the way may read differently. Refused are folded header lines, a request line
+ * that is not exactly a method, a space, a target, a space and {@code HTTP/} with two digits, and a
+ * line before a chunk that is not exactly its size: extensions say nothing to anybody, and most
+ * that was smuggled past servers in chunks was in them.
  */
 final class StrictRequestDecoder extends HttpRequestDecoder {
   private static final int METHOD_AND_VERSION_BYTES = 32;
 
+  /** Netty's sizes are of 32 bits. */
+  private static final int CHUNK_DIGITS_MAX = 8;
+
+  /** Of {@link #chunkLeft}: nothing is read in chunks now. */
+  private static final long NO_CHUNKS = -1;
+
   private final int uriBytes;
+
+  /** Bytes of the chunk that is being read, with the line ends behind it; 0 before the next one. */
+  private long chunkLeft = NO_CHUNKS;
+
   private boolean requestLineRead;
   private boolean headRead;
   private boolean headBegun;
@@ -63,10 +81,32 @@ final class StrictRequestDecoder extends HttpRequestDecoder {
       refuseFolding(in);
     }
     int before = out.size();
+    int from = in.readerIndex();
+    if (chunkLeft == 0) {
+      try {
+        chunkLeft = chunk(in);
+      } catch (IllegalArgumentException e) {
+        refused = true;
+        in.skipBytes(in.readableBytes());
+        out.add(broken(e));
+        return;
+      }
+      if (chunkLeft == 0) {
+        // Not all of its line is there.
+        return;
+      }
+    }
     super.decode(ctx, in, out);
+    if (chunkLeft > 0) {
+      chunkLeft -= in.readerIndex() - from;
+    }
     for (Object message : out.subList(before, out.size())) {
-      if (message instanceof HttpRequest) {
+      if (message instanceof HttpRequest request) {
         headRead = true;
+        chunkLeft = HttpUtil.isTransferEncodingChunked(request) ? 0 : NO_CHUNKS;
+      }
+      if (message instanceof HttpObject part && part.decoderResult().isFailure()) {
+        chunkLeft = NO_CHUNKS;
       }
       if (message instanceof LastHttpContent) {
         headRead = false;
@@ -74,6 +114,36 @@ final class StrictRequestDecoder extends HttpRequestDecoder {
         requestLineRead = false;
       }
     }
+  }
+
+  /**
+   * The bytes that the chunk which begins here takes, with its line and the line end behind it;
+   * {@link #NO_CHUNKS} for the last one, and 0 when not all of the line is there.
+   */
+  private static long chunk(ByteBuf in) {
+    long size = 0;
+    int start = in.readerIndex();
+    for (int i = start; i < in.writerIndex(); i++) {
+      int digit = StringUtil.decodeHexNibble(in.getByte(i));
+      if (digit >= 0 && i - start < CHUNK_DIGITS_MAX) {
+        size = 16 * size + digit;
+      } else if (i == start || in.getByte(i) != '\r') {
+        throw new IllegalArgumentException("a line before a chunk is more than its size");
+      } else if (i + 1 == in.writerIndex()) {
+        return 0;
+      } else if (in.getByte(i + 1) != '\n') {
+        throw new IllegalArgumentException("a line before a chunk does not end as lines do");
+      } else {
+        return size == 0 ? NO_CHUNKS : i - start + 2 + size + 2;
+      }
+    }
+    return 0;
+  }
+
+  private static LastHttpContent broken(Exception cause) {
+    LastHttpContent end = new DefaultLastHttpContent(Unpooled.EMPTY_BUFFER);
+    end.setDecoderResult(DecoderResult.failure(cause));
+    return end;
   }
 
   @Override

@@ -13,6 +13,13 @@ interface Tokens {
    */
   Caller.User verify(String token);
 
+  /**
+   * What {@link #verify} says of a token that it has seen before; empty for others. Never waits.
+   *
+   * @throws dev.weft.mesh.Rejection if it is no good one any more
+   */
+  Optional<Caller.User> remembered(String token);
+
   /** Whether there are keys and revocations to decide by. True ever after. */
   boolean ready();
 
@@ -22,6 +29,11 @@ interface Tokens {
       @Override
       public Caller.User verify(String token) {
         return verifier.verify(token);
+      }
+
+      @Override
+      public Optional<Caller.User> remembered(String token) {
+        return verifier.remembered(token);
       }
 
       @Override

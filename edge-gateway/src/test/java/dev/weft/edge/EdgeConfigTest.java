@@ -99,6 +99,15 @@ class EdgeConfigTest {
   }
 
   @Test
+  void readsForWhichHostsItIsThere() {
+    assertThat(EdgeConfig.from(Env.of(Map.of())).hosts()).isEmpty();
+    assertThat(
+            EdgeConfig.from(Env.of(Map.of("WEFT_HOSTS", "Shop.example, [2001:DB8::1], 192.0.2.1")))
+                .hosts())
+        .containsExactlyInAnyOrder("shop.example", "[2001:db8::1]", "192.0.2.1");
+  }
+
+  @Test
   void keepsNoAnswersWhereItIsToldSo() {
     assertThat(EdgeConfig.from(Env.of(Map.of("WEFT_CACHE_BYTES", "0"))).cacheBytes()).isZero();
   }
@@ -143,6 +152,9 @@ class EdgeConfigTest {
     "WEFT_CORS_ORIGINS,*",
     "WEFT_CORS_ORIGINS,https://a.example/path",
     "WEFT_STREAMS_PER_PRINCIPAL,0",
+    "WEFT_HOSTS,shop.example:8080",
+    "WEFT_HOSTS,https://shop.example",
+    "WEFT_HOSTS,*.shop.example",
     "WEFT_TRUSTED_HOPS,-1",
     "WEFT_CONNECTIONS_PER_ADDRESS,10001",
     "WEFT_CACHE_BYTES,-1",

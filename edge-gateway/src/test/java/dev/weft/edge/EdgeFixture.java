@@ -40,6 +40,12 @@ final class EdgeFixture implements AutoCloseable {
   static final String USER_TOKEN = "token-of-a-user";
   static final String ADMIN_TOKEN = "token-of-an-admin";
 
+  /** That of a user whose token was verified before. */
+  static final String REMEMBERED_TOKEN = "token-that-is-remembered";
+
+  /** That of a user whose token was verified before and revoked then. */
+  static final String REVOKED_TOKEN = "token-that-was-revoked";
+
   /** Begins a token of any other user, and is followed by the id. */
   static final String TOKEN_OF = "token-of-user-";
 
@@ -81,6 +87,7 @@ final class EdgeFixture implements AutoCloseable {
         d.requestsPerConnection(),
         d.connections(),
         d.connectionsPerAddress(),
+        d.handshakes(),
         d.inFlight(),
         d.streamsPerPrincipal(),
         d.streamsPerRoute(),
@@ -94,7 +101,23 @@ final class EdgeFixture implements AutoCloseable {
 
   /** The same, with limits of its own. */
   static EdgeFixture with(LibraryService library, HttpLimits limits) throws Exception {
-    EdgeFixture fixture = new EdgeFixture(limits, new Access.Authenticated(Set.of()));
+    return with(library, limits, RateLimitConfig.CONTRACTS);
+  }
+
+  /** The same, with limits of requests of its own. */
+  static EdgeFixture with(LibraryService library, HttpLimits limits, RateLimitConfig rates)
+      throws Exception {
+    EdgeFixture fixture =
+        new EdgeFixture(
+            limits,
+            new Access.Authenticated(Set.of()),
+            Optional.empty(),
+            List.of(),
+            rates,
+            TrustedHops.NONE,
+            ContractConfig.TOLD,
+            CACHE_BYTES,
+            System::nanoTime);
     fixture.add("library", library);
     await()
         .atMost(Duration.ofSeconds(10))
@@ -192,7 +215,17 @@ final class EdgeFixture implements AutoCloseable {
     EventLoops loops = new EventLoops();
     Mesh mesh = Mesh.open(config(registry), loops);
     management = mesh.management().port();
-    edge = edge(loops, mesh, limits, foreignDefault, Optional.empty(), tls, steps, PAGES);
+    edge =
+        edge(
+            loops,
+            mesh,
+            limits,
+            foreignDefault,
+            Optional.empty(),
+            tls,
+            steps,
+            PAGES,
+            new TestTokens());
     edge.start();
   }
 
@@ -219,11 +252,13 @@ final class EdgeFixture implements AutoCloseable {
       Optional<Path> cacheFolder,
       Optional<TlsFiles> tls,
       List<Middleware> more,
-      ApiConfig api) {
+      ApiConfig api,
+      Tokens tokens) {
     EdgeConfig config =
         new EdgeConfig(
             config(registry),
-            "127.0.0.1",
+            // TLS is for who is elsewhere, and what is said in plain text depends on that.
+            tls.isPresent() ? "0.0.0.0" : "127.0.0.1",
             Optional.of(Set.of("library", "archive")),
             foreignDefault,
             Contracts.OWNERS,
@@ -233,12 +268,13 @@ final class EdgeFixture implements AutoCloseable {
             limits,
             rates,
             tls,
+            Set.of(),
             api,
             contracts,
             cacheBytes);
     List<Middleware> steps = new ArrayList<>(EdgeServer.steps(config));
     steps.addAll(more);
-    return new EdgeServer(config, loops, mesh, new TestTokens(), steps, nanoTime);
+    return new EdgeServer(config, loops, mesh, tokens, steps, nanoTime);
   }
 
   /** One more edge, for a test that stops it. */
@@ -248,16 +284,30 @@ final class EdgeFixture implements AutoCloseable {
 
   EdgeServer another(Path cacheFolder, ApiConfig api) {
     EventLoops loops = new EventLoops();
+    Mesh mesh = Mesh.open(config(registry), loops);
+    return another(loops, mesh, Optional.of(cacheFolder), api, new TestTokens());
+  }
+
+  /** One more edge, which verifies tokens by what the registry's user-svc says. */
+  EdgeServer verifying() {
+    EventLoops loops = new EventLoops();
+    Mesh mesh = Mesh.open(config(registry), loops);
+    return another(loops, mesh, Optional.empty(), PAGES, Tokens.of(mesh.tokens()));
+  }
+
+  private EdgeServer another(
+      EventLoops loops, Mesh mesh, Optional<Path> cacheFolder, ApiConfig api, Tokens tokens) {
     EdgeServer another =
         edge(
             loops,
-            Mesh.open(config(registry), loops),
+            mesh,
             HttpLimits.DEFAULT,
             new Access.Public(),
-            Optional.of(cacheFolder),
+            cacheFolder,
             Optional.empty(),
             List.of(),
-            api);
+            api,
+            tokens);
     another.start();
     return another;
   }
@@ -268,6 +318,8 @@ final class EdgeFixture implements AutoCloseable {
       return switch (token) {
         case USER_TOKEN -> new Caller.User("u1", Set.of("customer"), "t1", Instant.MAX);
         case ADMIN_TOKEN -> new Caller.User("a1", Set.of("admin"), "t2", Instant.MAX);
+        case REMEMBERED_TOKEN, REVOKED_TOKEN ->
+            throw new IllegalStateException("nobody has to find that out");
         default -> {
           if (!token.startsWith(TOKEN_OF)) {
             throw Rejection.unauthenticated("TOKEN_INVALID", "the token is not valid");
@@ -275,6 +327,17 @@ final class EdgeFixture implements AutoCloseable {
           yield new Caller.User(
               token.substring(TOKEN_OF.length()), Set.of("customer"), token, Instant.MAX);
         }
+      };
+    }
+
+    @Override
+    public Optional<Caller.User> remembered(String token) {
+      return switch (token) {
+        case REMEMBERED_TOKEN ->
+            Optional.of(new Caller.User("u2", Set.of("customer"), "t3", Instant.MAX));
+        case REVOKED_TOKEN ->
+            throw Rejection.unauthenticated("TOKEN_REVOKED", "the token was revoked");
+        default -> Optional.empty();
       };
     }
 

@@ -143,6 +143,16 @@ class EdgeProcessTest {
         .hasLineCount(1);
   }
 
+  @Test
+  void doesNotStartOnTheNetworkAsOnOneMachine() throws Exception {
+    Process process = launch(Map.of("WEFT_BIND", "0.0.0.0"));
+
+    assertThat(process.waitFor()).isEqualTo(64);
+    assertThat(new String(process.getErrorStream().readAllBytes(), UTF_8))
+        .startsWith("edge-gateway: WEFT_BIND=0.0.0.0 cannot be used")
+        .hasLineCount(1);
+  }
+
   /** One who has never revoked anything. */
   private static final class Issuer extends IdentityServiceGrpc.IdentityServiceImplBase {
     private final String jwks;

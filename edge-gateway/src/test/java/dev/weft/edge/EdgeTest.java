@@ -1,18 +1,25 @@
 package dev.weft.edge;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import java.net.URLEncoder;
 import java.net.http.HttpHeaders;
 import java.net.http.HttpResponse;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Requests of clients who mean well, and of some who do not, through a whole edge. */
@@ -98,6 +105,35 @@ class EdgeTest {
         .isEqualTo(200);
     assertThat(fixture.get("/library/books/none", "If-None-Match", tag).statusCode())
         .isEqualTo(404);
+  }
+
+  @Test
+  void looksForATagInListsOfAnyLengthThatFits() throws Exception {
+    String tag =
+        fixture.get("/library/books?pageSize=1").headers().firstValue("etag").orElseThrow();
+    String others = "\"0123456789\", ".repeat(500);
+
+    assertThat(fixture.get("/library/books?pageSize=1", "If-None-Match", others + tag).statusCode())
+        .isEqualTo(304);
+    assertThat(
+            fixture
+                .get("/library/books?pageSize=1", "If-None-Match", others + others + tag)
+                .statusCode())
+        .as("14 kB")
+        .isEqualTo(431);
+  }
+
+  /** Who creates only what is not there relies on it, and no service is told. */
+  @Test
+  void createsNothingOnAConditionThatNobodyChecks() throws Exception {
+    int calls = LIBRARY.calls.get();
+    for (String tag : new String[] {"*", "\"7\""}) {
+      HttpResponse<String> answer =
+          fixture.post("/library/books", "{}", "Idempotency-Key", "k", "If-None-Match", tag);
+      assertThat(answer.statusCode()).isEqualTo(412);
+      assertThat(answer.body()).contains("CONDITION_NOT_CHECKED");
+    }
+    assertThat(LIBRARY.calls.get()).isEqualTo(calls);
   }
 
   @Test
@@ -282,6 +318,95 @@ class EdgeTest {
     assertThat(fixture.send("OPTIONS", "/library/files/a/raw", "").statusCode()).isEqualTo(200);
   }
 
+  /** Text that another program would run, read or look up is text here. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "' OR 1=1--",
+        "'; DROP TABLE books; --",
+        "{\"$ne\":1}",
+        "${jndi:ldap://x/a}",
+        "{{7*7}}",
+        "<%= 7*7 %>",
+        "<script>alert(1)</script>",
+        "$(reboot)",
+        "`reboot`",
+        "%s%n",
+        "00000000-0000-0000-0000-000000000000"
+      })
+  void anIdIsTextWhateverIsInIt(String id) throws Exception {
+    HttpResponse<String> answer =
+        fixture.get("/library/books/" + URLEncoder.encode(id, UTF_8).replace("+", "%20"));
+
+    assertThat(answer.statusCode()).isEqualTo(200);
+    assertThat(answer.headers().firstValue("content-type")).contains("application/json");
+    assertThat(answer.body()).contains("\"bookId\":\"" + id.replace("\"", "\\\"") + "\"");
+    assertThat(answer.headers().map().toString()).doesNotContain(id);
+  }
+
+  @Test
+  void anIdHasTheRoomThatATargetHas() throws Exception {
+    assertThat(fixture.get("/library/books/" + "b".repeat(4_000)).statusCode()).isEqualTo(200);
+    assertThat(fixture.get("/library/books/" + "b".repeat(10_000)).statusCode()).isEqualTo(414);
+  }
+
+  static Stream<Arguments> failures() {
+    String json = "Content-Type: application/json\r\nContent-Length: 11\r\n\r\n{\"code\":13}";
+    return Stream.of(
+        Arguments.of("GET /library/nothing", "\r\n", 404),
+        Arguments.of("DELETE /library/books", "\r\n", 405),
+        Arguments.of("GET /library/books/b1?x=y", "\r\n", 400),
+        Arguments.of("POST /library/books/b1:lend", "\r\n", 401),
+        Arguments.of("GET /library/books/%zz", "\r\n", 400),
+        Arguments.of("TRACE /library/books/b1", "\r\n", 501),
+        Arguments.of("GET /library/books/none", "\r\n", 404),
+        Arguments.of("POST /library/fail", json, 500));
+  }
+
+  @ParameterizedTest(name = "{index}")
+  @MethodSource("failures")
+  void aFailureSaysNothingOfWhatServes(String line, String rest, int status) throws Exception {
+    try (RawHttp client = new RawHttp(fixture.edge.port())) {
+      client.send(line + " HTTP/1.1\r\nHost: a\r\n" + rest);
+
+      String answer = client.answer();
+      assertThat(answer)
+          .startsWith("HTTP/1.1 " + status + " ")
+          .contains(
+              "Content-Type: application/problem+json\r\n",
+              "X-Content-Type-Options: nosniff\r\n",
+              "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n",
+              "Cache-Control: no-store\r\n")
+          .doesNotContainIgnoringCase(
+              "\r\nServer:", "X-Powered-By", "\r\nVia:", "netty", "java", "grpc-java", "Exception")
+          .as("only where there is TLS")
+          .doesNotContain("Strict-Transport-Security");
+    }
+  }
+
+  /** What clients make up becomes no name in the metrics, however much they do. */
+  @Test
+  void requestsOfAnyKindAreFewSeries() throws Exception {
+    try (RawHttp client = new RawHttp(fixture.edge.port())) {
+      StringBuilder many = new StringBuilder();
+      for (int i = 0; i < 500; i++) {
+        String line = i % 2 == 0 ? "GET /made-up-" + i + "/x" : "MADEUP" + i + " /library/books/b1";
+        many.append(line)
+            .append(" HTTP/1.1\r\nHost: a\r\nUser-Agent: made-up-")
+            .append(i)
+            .append("\r\n\r\n");
+      }
+      client.send(many.toString());
+      for (int i = 0; i < 500; i++) {
+        assertThat(client.answer()).startsWith("HTTP/1.1 40");
+      }
+    }
+    assertThat(fixture.management("/metrics").body().lines())
+        .noneMatch(line -> line.contains("made-up") || line.contains("MADEUP"))
+        .filteredOn(line -> line.startsWith("http_server_request_duration_seconds_count{"))
+        .hasSizeBetween(1, 200);
+  }
+
   @Test
   void allowsPagesOfListedOriginsOnly() throws Exception {
     HttpResponse<String> allowed =
@@ -301,15 +426,49 @@ class EdgeTest {
     assertThat(preflight.statusCode()).isEqualTo(204);
     assertThat(preflight.headers().firstValue("access-control-allow-methods").orElseThrow())
         .contains("POST");
-    for (String origin :
-        new String[] {"null", "https://evil.example", "https://shop.example.evil.example"}) {
-      assertThat(
-              fixture
-                  .get("/library/books/b1", "Origin", origin)
-                  .headers()
-                  .firstValue("access-control-allow-origin"))
-          .isEmpty();
+    assertThat(preflight.headers().firstValue("access-control-allow-methods").orElseThrow())
+        .doesNotContain("DELETE");
+    assertThat(preflight.headers().firstValue("access-control-allow-headers").orElseThrow())
+        .contains("authorization")
+        .doesNotContain("x-user-id", "*");
+    assertThat(preflight.headers().firstValue("access-control-allow-credentials")).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "null",
+        "*",
+        "https://evil.example",
+        "https://shop.example.evil.example",
+        "https://evil.shop.example",
+        "https://evilshop.example",
+        "http://shop.example",
+        "https://shop.example:8443",
+        "https://SHOP.example",
+        "https://shop.example/",
+        "https://shop.example, https://evil.example",
+        "https://user@shop.example"
+      })
+  void allowsPagesOfNoOtherOrigin(String origin) throws Exception {
+    for (HttpResponse<String> answer :
+        List.of(
+            fixture.get("/library/books/b1", "Origin", origin),
+            fixture.get("/library/nothing", "Origin", origin),
+            fixture.get("/library/books/b1", "Origin", "https://shop.example", "Origin", origin),
+            preflight("Origin", origin),
+            preflight("Origin", "https://shop.example", "Origin", origin))) {
+      assertThat(answer.headers().map().keySet())
+          .noneMatch(name -> name.startsWith("access-control-"));
+      assertThat(answer.headers().firstValue("vary").orElseThrow()).contains("Origin");
     }
+  }
+
+  private static HttpResponse<String> preflight(String... origins) throws Exception {
+    String[] headers = Arrays.copyOf(origins, origins.length + 2);
+    headers[origins.length] = "Access-Control-Request-Method";
+    headers[origins.length + 1] = "POST";
+    return fixture.send("OPTIONS", "/library/books", "", headers);
   }
 
   @ParameterizedTest
@@ -317,7 +476,8 @@ class EdgeTest {
       strings = {
         "text/plain",
         "application/json; charset=utf-16",
-        "application/x-www-form-urlencoded"
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=b"
       })
   void takesJsonOnly(String contentType) throws Exception {
     assertThat(
@@ -331,6 +491,13 @@ class EdgeTest {
     assertThat(fixture.get("/library/books/b1", "Accept", "application/xml").statusCode())
         .isEqualTo(406);
     assertThat(fixture.get("/library/books/b1", "Accept", "*/*;q=NaN").statusCode()).isEqualTo(400);
+    assertThat(fixture.get("/library/books/b1", "Accept", "*/*,".repeat(32)).statusCode())
+        .isEqualTo(200);
+    assertThat(fixture.get("/library/books/b1", "Accept", "*/*,".repeat(33)).statusCode())
+        .isEqualTo(400);
+    assertThat(fixture.get("/library/books/b1", "Accept", "*/*,".repeat(2_500)).statusCode())
+        .as("10 kB")
+        .isEqualTo(431);
     assertThat(
             fixture
                 .get("/library/books/b1", "Accept", "text/html, application/*;q=0.1")
@@ -409,6 +576,20 @@ class EdgeTest {
             "forged",
             "Grpc-Metadata-X-Client-Ip",
             "forged",
+            "Forwarded",
+            "for=forged",
+            "X-Real-IP",
+            "forged",
+            "True-Client-IP",
+            "forged",
+            "CF-Connecting-IP",
+            "forged",
+            "Grpc-Metadata-Forwarded",
+            "for=forged",
+            "Grpc-Metadata-X-Real-Ip",
+            "forged",
+            "Grpc-Metadata-True-Client-Ip",
+            "forged",
             "X-Gateway-Timestamp",
             "forged",
             "Grpc-Metadata-X_Gateway_Timestamp",
@@ -439,16 +620,27 @@ class EdgeTest {
           "POST /library/books/b1:lend HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
               + "Content-Length: 2\r\nAuthorization: Bearer "
               + EdgeFixture.USER_TOKEN
-              + "\r\nConnection: keep-alive, X-Hop , TE, Upgrade, Authorization, X-Forwarded-For\r\n"
+              + "\r\n"
+              + "Connection: keep-alive, X-Hop , TE, Upgrade, Authorization, X-Forwarded-For\r\n"
               + "Connection: grpc-metadata-named,accept-language\r\n"
-              + "X-Hop: one-hop\r\nTE: one-hop\r\nKeep-Alive: timeout=1, one-hop\r\n"
-              + "Proxy-Authorization: Basic one-hop\r\nProxy-Connection: one-hop\r\n"
-              + "Upgrade: one-hop/1\r\nTrailer: one-hop\r\nAccept-Language: one-hop\r\n"
-              + "Grpc-Metadata-Named: one-hop\r\nGrpc-Metadata-TE: one-hop\r\n"
-              + "Grpc-Metadata-Connection: one-hop\r\nGrpc-Metadata-Keep-Alive: one-hop\r\n"
-              + "Grpc-Metadata-Proxy-Authorization: one-hop\r\nGrpc-Metadata-Upgrade: one-hop\r\n"
-              + "Grpc-Metadata-Transfer-Encoding: one-hop\r\nX-Forwarded-For: 192.0.2.1\r\n"
-              + "Grpc-Metadata-Color: blue\r\n\r\n{}");
+              + "X-Hop: one-hop\r\n"
+              + "TE: one-hop\r\n"
+              + "Keep-Alive: timeout=1, one-hop\r\n"
+              + "Proxy-Authorization: Basic one-hop\r\n"
+              + "Proxy-Connection: one-hop\r\n"
+              + "Upgrade: one-hop/1\r\n"
+              + "Trailer: one-hop\r\n"
+              + "Accept-Language: one-hop\r\n"
+              + "Grpc-Metadata-Named: one-hop\r\n"
+              + "Grpc-Metadata-TE: one-hop\r\n"
+              + "Grpc-Metadata-Connection: one-hop\r\n"
+              + "Grpc-Metadata-Keep-Alive: one-hop\r\n"
+              + "Grpc-Metadata-Proxy-Authorization: one-hop\r\n"
+              + "Grpc-Metadata-Upgrade: one-hop\r\n"
+              + "Grpc-Metadata-Transfer-Encoding: one-hop\r\n"
+              + "X-Forwarded-For: 192.0.2.1\r\n"
+              + "Grpc-Metadata-Color: blue\r\n\r\n"
+              + "{}");
 
       assertThat(client.answer())
           .startsWith("HTTP/1.1 200 ")
@@ -520,16 +712,66 @@ class EdgeTest {
     assertThat(headers.allValues("x-request-id")).hasSize(1).doesNotContain("forged");
   }
 
-  @Test
-  void replacesARequestIdThatIsNone() throws Exception {
-    String id =
-        fixture
-            .get("/library/books/b1", "X-Request-Id", "${jndi:ldap://x}")
-            .headers()
-            .firstValue("x-request-id")
-            .orElseThrow();
+  static Stream<String> noRequestIds() {
+    return Stream.of(
+        "${jndi:ldap://x}", "a b", "\u001b[31m", "ä", "x".repeat(129), "x".repeat(7_000));
+  }
 
-    assertThat(id).doesNotContain("jndi").hasSize(36);
+  @ParameterizedTest(name = "{index}")
+  @MethodSource("noRequestIds")
+  void replacesARequestIdThatIsNone(String given) throws Exception {
+    try (RawHttp client = new RawHttp(fixture.edge.port())) {
+      client.send(
+          "GET /library/books/b1 HTTP/1.1\r\nHost: a\r\nX-Request-Id: " + given + "\r\n\r\n");
+
+      assertThat(client.answer())
+          .containsPattern("X-Request-Id: [0-9a-f-]{36}\r\n")
+          .doesNotContain(given);
+    }
+  }
+
+  static Stream<String> noTraceparents() {
+    String id = "0af7651916cd43dd8448eb211c80319c";
+    String span = "b7ad6b7169203331";
+    return Stream.of(
+        "ff-" + id + "-" + span + "-01",
+        "00-" + "0".repeat(32) + "-" + span + "-01",
+        "00-" + id + "-" + "0".repeat(16) + "-01",
+        "00-" + id + "x-" + span + "-01",
+        "00-" + id + "-" + span + "-01-more",
+        "00-" + id + "-" + span,
+        "00-" + "g".repeat(32) + "-" + span + "-01",
+        "x".repeat(7_000));
+  }
+
+  /** Traces are named anew, and what a client says of one that is none goes no further. */
+  @ParameterizedTest(name = "{index}")
+  @MethodSource("noTraceparents")
+  void beginsATraceOfItsOwnWhereThereIsNone(String given) throws Exception {
+    HttpResponse<String> answer = lend("traceparent", given, "tracestate", "vendor=forged");
+
+    assertThat(answer.statusCode()).isEqualTo(200);
+    assertThat(answer.body())
+        .containsPattern("\"traceparent\":\"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]\"")
+        .doesNotContain(given, "0af7651916cd43dd8448eb211c80319c", "forged");
+  }
+
+  @Test
+  void goesOnWithATraceButNotWithAStateThatIsNone() throws Exception {
+    String trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    assertThat(lend("traceparent", trace, "tracestate", "vendor=known").body())
+        .contains("\"traceparent\":\"00-0af7651916cd43dd8448eb211c80319c-", "vendor=known");
+    assertThat(lend("traceparent", trace, "tracestate", "v=" + "x".repeat(7_000)).body())
+        .contains("\"traceparent\":\"00-0af7651916cd43dd8448eb211c80319c-")
+        .doesNotContain("xxxx");
+  }
+
+  private static HttpResponse<String> lend(String... headers) throws Exception {
+    String[] all = Arrays.copyOf(headers, headers.length + 2);
+    all[headers.length] = "Authorization";
+    all[headers.length + 1] = "Bearer " + EdgeFixture.USER_TOKEN;
+    return fixture.post("/library/books/b1:lend", "{}", all);
   }
 
   @Test
@@ -555,6 +797,25 @@ class EdgeTest {
     assertThat(burn(EdgeFixture.ADMIN_TOKEN).statusCode()).isEqualTo(200);
     assertThat(fixture.get("/library/books/b1", "Authorization", "Bearer nonsense").statusCode())
         .as("where anybody may call, a bad token is as none")
+        .isEqualTo(200);
+  }
+
+  /** On the event loop, which may not wait: nobody is asked. */
+  @Test
+  void decidesAtOnceOnATokenThatItKnows() throws Exception {
+    String remembered = "Bearer " + EdgeFixture.REMEMBERED_TOKEN;
+    String revoked = "Bearer " + EdgeFixture.REVOKED_TOKEN;
+
+    assertThat(
+            fixture.post("/library/books/b1:lend", "{}", "Authorization", remembered).statusCode())
+        .isEqualTo(200);
+    assertThat(burn(EdgeFixture.REMEMBERED_TOKEN).statusCode()).isEqualTo(403);
+    HttpResponse<String> refused =
+        fixture.post("/library/books/b1:lend", "{}", "Authorization", revoked);
+    assertThat(refused.statusCode()).isEqualTo(401);
+    assertThat(refused.body()).contains("TOKEN_REVOKED");
+    assertThat(fixture.get("/library/books/b1", "Authorization", revoked).statusCode())
+        .as("where anybody may call")
         .isEqualTo(200);
   }
 

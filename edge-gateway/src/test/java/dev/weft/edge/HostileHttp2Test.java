@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.HexFormat;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -28,17 +29,23 @@ class HostileHttp2Test {
 
   private static final LibraryService LIBRARY = new LibraryService();
   private static EdgeFixture fixture;
+  private static Held before;
 
   @BeforeAll
   static void open() throws Exception {
     Http2Limits few =
         new Http2Limits(100, 64 * 1024, 1024 * 1024, 300_000, 200, Duration.ofMinutes(5));
     fixture = EdgeFixture.with(LIBRARY, EdgeFixture.QUICK.with(few));
+    before = Held.now();
   }
 
   @AfterAll
   static void close() throws Exception {
-    fixture.close();
+    try {
+      before.assertGivenBack(fixture.edge);
+    } finally {
+      fixture.close();
+    }
   }
 
   @AfterEach
@@ -111,6 +118,71 @@ class HostileHttp2Test {
       assertThat(LIBRARY.calls.get()).isEqualTo(calls);
       assertServed(client, 3);
     }
+  }
+
+  /** What the length says, and the body. */
+  static final List<Arguments> OTHER_LENGTHS =
+      List.of(Arguments.of("5", "{}"), Arguments.of("1", "{}"), Arguments.of("0", "{}"));
+
+  @ParameterizedTest
+  @FieldSource("OTHER_LENGTHS")
+  void callsOffABodyThatIsNotAsLongAsItWasToBe(String length, String body) throws Exception {
+    int calls = LIBRARY.calls.get();
+    try (RawHttp2 client = connect()) {
+      String[] more = {"content-type", "application/json", "content-length", length};
+      client.request(1, 0, "POST", "/library/echo", more);
+      client.data(1, RawHttp2.END_STREAM, body);
+
+      assertThat(client.next(RawHttp2.RST_STREAM))
+          .returns(1, RawHttp2.Frame::stream)
+          .returns(PROTOCOL_ERROR, RawHttp2.Frame::error);
+      assertThat(LIBRARY.calls.get()).isEqualTo(calls);
+      assertServed(client, 3);
+    }
+  }
+
+  /**
+   * Paths that another server might take for that of an RPC, and RPCs that are not for strangers.
+   */
+  static final List<Arguments> NO_RPCS =
+      List.of(
+          Arguments.of("library.v1.Library/GetBook", 400),
+          Arguments.of("//library.v1.Library/GetBook", 404),
+          Arguments.of("/library.v1.Library/GetBook/", 404),
+          Arguments.of("/library.v1.Library//GetBook", 404),
+          Arguments.of("/library.v1.Library%2FGetBook", 404),
+          Arguments.of("/library.v1.Library/Get%42ook", 404),
+          Arguments.of("/library.v1.library/GetBook", 404),
+          Arguments.of("/library.v1.Library/getBook", 404),
+          Arguments.of("/library.v1.Library", 404),
+          Arguments.of("/library.v1.Library/Internal", 404),
+          Arguments.of("/library.v1.Library/Hidden", 404),
+          Arguments.of("/no.Such/Method", 404),
+          Arguments.of("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", 404),
+          Arguments.of("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", 404),
+          Arguments.of("/grpc.health.v1.Health/Check", 404),
+          Arguments.of("/grpc.channelz.v1.Channelz/GetTopChannels", 404),
+          Arguments.of("/weft.admin.v1.EventAdminService/ListDeadLetters", 404),
+          Arguments.of("/weft.identity.v1.IdentityService/ListKeys", 404));
+
+  @ParameterizedTest(name = "{0}")
+  @FieldSource("NO_RPCS")
+  void offersNoRpcByAnotherName(String path, int status) throws Exception {
+    int calls = LIBRARY.calls.get();
+    try (RawHttp2 client = connect()) {
+      String[] grpc = {"content-type", "application/grpc", "te", "trailers"};
+      client.request(1, 0, "POST", path, grpc);
+      client.data(1, RawHttp2.END_STREAM, "\0\0\0\0\0");
+
+      RawHttp2.Answer answer = client.answer(1);
+      if (answer.status() == 200) {
+        assertThat(answer.head().getOrDefault("grpc-status", "")).isEqualTo("12");
+      } else {
+        assertThat(answer.status()).isEqualTo(status);
+      }
+      assertServed(client, 3);
+    }
+    assertThat(LIBRARY.calls.get()).isEqualTo(calls + 1);
   }
 
   static final List<Arguments> REFUSED =
@@ -197,6 +269,7 @@ class HostileHttp2Test {
           Arguments.of("PING", RawHttp2.bytes(RawHttp2.PING, 0, 0, EIGHT)),
           Arguments.of("answers to no PING", RawHttp2.bytes(RawHttp2.PING, 1, 0, EIGHT)),
           Arguments.of("SETTINGS", RawHttp2.bytes(RawHttp2.SETTINGS, 0, 0)),
+          Arguments.of("GOAWAY", RawHttp2.bytes(RawHttp2.GOAWAY, 0, 0, EIGHT)),
           Arguments.of("PRIORITY", RawHttp2.bytes(RawHttp2.PRIORITY, 0, 1, new byte[5])),
           Arguments.of("a type nobody knows", RawHttp2.bytes(99, 0, 0, EIGHT)));
 
@@ -278,6 +351,41 @@ class HostileHttp2Test {
         }
       }
       assertThat(client.answer(9).status()).isEqualTo(503);
+    }
+  }
+
+  /** How much the edge may remember for it is the edge's to say, however much the client allows. */
+  @Test
+  void keepsItsTableSmallWhateverTheClientAllows() throws Exception {
+    try (RawHttp2 client = connect()) {
+      client.frame(RawHttp2.SETTINGS, 0, 0, HexFormat.of().parseHex("0001ffffffff"));
+      for (int i = 1; i < 200; i += 2) {
+        client.get(i, "/library/books/b1");
+        assertThat(client.answer(i).status()).isEqualTo(200);
+      }
+    }
+  }
+
+  /** Four kilobytes that stand for megabytes. */
+  @Test
+  void refusesAHeaderThatExpands() throws Exception {
+    ByteArrayOutputStream block = new ByteArrayOutputStream();
+    String[] request = {
+      ":method", "GET", ":scheme", "http", ":authority", "a", ":path", "/library/books/b1"
+    };
+    block.writeBytes(RawHttp2.hpack(request));
+    byte[] kept = RawHttp2.hpack("x", "y".repeat(3_000));
+    // The same with a place in the table, which is the first behind those that are always there.
+    kept[0] = 0x40;
+    block.writeBytes(kept);
+    for (int i = 0; i < 1_400; i++) {
+      block.write(0x80 | 62);
+    }
+    try (RawHttp2 client = connect()) {
+      int flags = RawHttp2.END_STREAM | RawHttp2.END_HEADERS;
+      client.frame(RawHttp2.HEADERS, flags, 1, block.toByteArray());
+      assertThat(client.answer(1).status()).isEqualTo(431);
+      assertServed(client, 3);
     }
   }
 

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -36,15 +37,21 @@ class HostileHttpTest {
   private static final long SENT_MAX = 64L * 1024 * 1024;
 
   private static EdgeFixture fixture;
+  private static Held before;
 
   @BeforeAll
   static void open() throws Exception {
     fixture = EdgeFixture.with(LIBRARY, EdgeFixture.QUICK);
+    before = Held.now();
   }
 
   @AfterAll
   static void close() throws Exception {
-    fixture.close();
+    try {
+      before.assertGivenBack(fixture.edge);
+    } finally {
+      fixture.close();
+    }
   }
 
   @AfterEach
@@ -66,11 +73,13 @@ class HostileHttpTest {
           framing("a length of 2^63", POST + "Content-Length: 9223372036854775808"),
           framing("a length of 30 digits", POST + "Content-Length: " + "1".repeat(30)),
           framing("an empty length", POST + "Content-Length:"),
+          framing("a length with a space in it", POST + "Content-Length: 2 2"),
           framing("chunked and identity", POST + "Transfer-Encoding: chunked, identity"),
           framing("identity and chunked", POST + "Transfer-Encoding: identity, chunked"),
           framing("an unknown coding", POST + "Transfer-Encoding: xchunked"),
           framing("a coding with a control", POST + "Transfer-Encoding: chunked\u000b"),
           framing("two codings", POST + "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip"),
+          framing("chunks twice", POST + "Transfer-Encoding: chunked, chunked"),
           framing("a space before the colon", POST + "Transfer-Encoding : chunked"),
           framing(
               "chunks in HTTP/1.0",
@@ -94,6 +103,18 @@ class HostileHttpTest {
           framing("a version with a letter", "GET /library/books/b1 HTTP/1.x\r\nHost: a"),
           body("a chunk beyond an int", "100000004\r\n"),
           body("a chunk beyond a long", "ffffffffffffffffff\r\n"),
+          body("a chunk of all a long has", "ffffffffffffffff\r\n"),
+          body("a chunk of all an int has", "ffffffff\r\n"),
+          body("a space before a chunk's size", " 2\r\n{}\r\n0\r\n\r\n"),
+          body("a space behind it", "2 \r\n{}\r\n0\r\n\r\n"),
+          body("a space within it", "2 2\r\n{}\r\n0\r\n\r\n"),
+          body("an extension without a name", "2;\r\n{}\r\n0\r\n\r\n"),
+          body("an extension", "2;a=b\r\n{}\r\n0\r\n\r\n"),
+          body("a line end in an extension", "2;a=\"\r\n{}\r\n0\r\n\r\n\"\r\n{}\r\n0\r\n\r\n"),
+          body("an extension without an end", "2;a=" + "b".repeat(1_000_000)),
+          body("an extension of the last chunk", "2\r\n{}\r\n0;a\r\n\r\n"),
+          body("no size", "\r\n{}\r\n0\r\n\r\n"),
+          body("a later chunk's extension", "1\r\n{\r\n1;a\r\n}\r\n0\r\n\r\n"),
           body("a negative chunk", "-1\r\n"),
           body("a chunk in C's hexadecimal", "0x2\r\n{}\r\n0\r\n\r\n"),
           body("a chunk line ended by a bare line feed", "2\n{}\r\n0\r\n\r\n"),
@@ -102,6 +123,7 @@ class HostileHttpTest {
           Arguments.of("a long field", GET + "X-A: " + "b".repeat(9_000) + "\r\n\r\n", 431),
           Arguments.of("a long target", "GET /" + "a".repeat(100_000) + " HTTP/1.1\r\n", 414),
           Arguments.of("a long method", "G".repeat(10_000) + " / HTTP/1.1\r\n", 414),
+          Arguments.of("HTTP/0.9", "GET / HTTP/0.9\r\nHost: a\r\n\r\n", 505),
           Arguments.of("HTTP/1.2", "GET / HTTP/1.2\r\nHost: a\r\n\r\n", 505),
           Arguments.of("HTTP/2.0 as text", "GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
           Arguments.of("an expectation", POST + "Expect: x\r\nContent-Length: 2\r\n\r\n", 417),
@@ -181,13 +203,62 @@ class HostileHttpTest {
     }
   }
 
-  @Test
-  void keepsTheConnectionWhenABodyIsSentThatNobodyAskedFor() throws Exception {
+  /** Also what looks like a request is the body then, in whatever form it comes. */
+  @ParameterizedTest
+  @CsvSource({
+    "GET, /library/books/b1, 200",
+    "HEAD, /library/books/b1, 200",
+    "DELETE, /library/books/b1, 428",
+    "DELETE, /library/books, 405",
+    "OPTIONS, /library/books, 204"
+  })
+  void keepsTheConnectionWhenABodyIsSentThatNobodyAskedFor(String method, String path, int status)
+      throws Exception {
+    String head = method + " " + path + " HTTP/1.1\r\nHost: a\r\n";
+    String burn = "POST /library/books/b:burn HTTP/1.1\r\n\r\n";
     try (RawHttp client = new RawHttp(fixture.edge.port())) {
-      client.send(GET + "Content-Length: 5\r\n\r\nhello" + GET + "\r\n");
+      client.send(
+          head
+              + "Content-Length: "
+              + burn.length()
+              + "\r\n\r\n"
+              + burn
+              + head
+              + "Transfer-Encoding: chunked\r\n\r\n"
+              + Integer.toHexString(burn.length())
+              + "\r\n"
+              + burn
+              + "\r\n0\r\n\r\n"
+              + GET
+              + "\r\n");
 
-      assertThat(client.answer()).startsWith("HTTP/1.1 200 ");
-      assertThat(client.answer()).startsWith("HTTP/1.1 200 ");
+      for (int i = 0; i < 2; i++) {
+        assertThat(method.equals("HEAD") ? client.head() : client.answer())
+            .startsWith("HTTP/1.1 " + status + " ");
+      }
+      assertThat(client.answer()).startsWith("HTTP/1.1 200 ").contains("\"bookId\":\"b1\"");
+    }
+  }
+
+  @Test
+  void sendsNoBodyWhereTheClientHasItAlready() throws Exception {
+    String page = "GET /library/books?pageSize=1 HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\n\r\n";
+    try (RawHttp client = new RawHttp(fixture.edge.port())) {
+      client.send(page + GET + "\r\n");
+
+      assertThat(client.head()).startsWith("HTTP/1.1 304 ").doesNotContainIgnoringCase("length");
+      assertThat(client.answer()).startsWith("HTTP/1.1 200 ").contains("\"bookId\":\"b1\"");
+    }
+  }
+
+  /** White space around a value is none of it (RFC 9110, 5.5). */
+  @Test
+  void readsALengthWithSpaceAroundItAsThatLength() throws Exception {
+    try (RawHttp client = new RawHttp(fixture.edge.port())) {
+      client.send(POST + "Content-Length: \t2 \r\n\r\n{}" + GET + "\r\n");
+
+      assertThat(client.answer()).startsWith("HTTP/1.1 200 ").contains("\"int32\":0");
+      assertThat(client.answer()).startsWith("HTTP/1.1 200 ").contains("\"bookId\":\"b1\"");
     }
   }
 
@@ -219,6 +290,39 @@ class HostileHttpTest {
     }
   }
 
+  @Test
+  void waitsForNoBodyThatItWasAskedToWaitFor() throws Exception {
+    try (RawHttp client = new RawHttp(fixture.edge.port())) {
+      client.send(POST + "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+
+      assertThat(client.head()).startsWith("HTTP/1.1 100 ");
+      assertThat(client.all()).startsWith("HTTP/1.1 408 ");
+    }
+  }
+
+  /** A byte now and then buys no time. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        GET + "X-A: ",
+        POST + "Content-Length: 60000\r\n\r\n{\"string\":\"",
+        CHUNKED + "ea60\r\n{\"string\":\""
+      })
+  void givesUpOnWhatComesByteByByte(String begun) throws Exception {
+    try (RawHttp client = new RawHttp(fixture.edge.port())) {
+      client.send(begun);
+      await()
+          .pollInterval(Duration.ofMillis(100))
+          .until(
+              () -> {
+                client.send("x");
+                return client.answered();
+              });
+
+      assertThat(client.answer()).startsWith("HTTP/1.1 408 ");
+    }
+  }
+
   static Stream<String> unfinished() {
     return Stream.of(
         POST + "Content-Length: 2\r\n\r\n{", CHUNKED + "2\r\n{}\r\n", CHUNKED + "2\r\n{");
@@ -241,9 +345,71 @@ class HostileHttpTest {
           "POST /library/books/b1:lend HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
               + "Transfer-Encoding: chunked\r\nAuthorization: Bearer "
               + EdgeFixture.USER_TOKEN
-              + "\r\n\r\n2\r\n{}\r\n0\r\nGrpc-Metadata-Color: red\r\n\r\n");
+              + "\r\n\r\n2\r\n{}\r\n0\r\nGrpc-Metadata-Color: red\r\nContent-Length: 5\r\n"
+              + "Transfer-Encoding: chunked\r\nHost: b\r\nAuthorization: Bearer "
+              + EdgeFixture.ADMIN_TOKEN
+              + "\r\n\r\n"
+              + GET
+              + "\r\n");
 
-      assertThat(client.answer()).startsWith("HTTP/1.1 200 ").doesNotContain("red");
+      assertThat(client.answer())
+          .startsWith("HTTP/1.1 200 ")
+          .contains("\"authorization\":\"Bearer " + EdgeFixture.USER_TOKEN + "\"")
+          .doesNotContain("red", EdgeFixture.ADMIN_TOKEN);
+      assertThat(client.answer()).startsWith("HTTP/1.1 200 ").contains("\"bookId\":\"b1\"");
+    }
+  }
+
+  @Test
+  void refusesWhatFollowsTheLastChunkAndIsNoRequest() throws Exception {
+    try (RawHttp client = new RawHttp(fixture.edge.port())) {
+      client.send(CHUNKED + "2\r\n{}\r\n0\r\n\r\n2\r\n{}\r\n0\r\n\r\n");
+
+      assertThat(client.answer()).startsWith("HTTP/1.1 200 ");
+      assertThat(client.all()).startsWith("HTTP/1.1 400 ").containsOnlyOnce("HTTP/1.1 ");
+    }
+  }
+
+  @Test
+  void endsABodyInChunksThatIsLongerThanItMayBe() throws Exception {
+    AtomicLong sent = new AtomicLong();
+    int calls = LIBRARY.calls.get();
+    try (RawHttp client = new RawHttp(fixture.edge.port())) {
+      client.send(CHUNKED);
+      Thread sender = Thread.ofVirtual().start(() -> sendChunks(client, sent));
+
+      assertThat(client.all()).startsWith("HTTP/1.1 413 ").containsOnlyOnce("HTTP/1.1 ");
+
+      sender.join();
+    }
+    assertThat(sent.get()).isLessThan(SENT_MAX / 2);
+    assertThat(LIBRARY.calls.get()).isEqualTo(calls);
+  }
+
+  /** Ten thousand pages of which none is read: what is not asked for yet is not answered. */
+  @Test
+  void endsAConnectionThatAsksAndAsksAndReadsNothing() throws Exception {
+    String page = "GET /library/books?pageSize=100 HTTP/1.1\r\nHost: a\r\n\r\n";
+    try (RawHttp client = new RawHttp(fixture.edge.port())) {
+      try {
+        client.send(page.repeat(10_000));
+      } catch (IOException e) {
+        // The edge has had enough.
+      }
+      // The fixture's own client may keep one.
+      await().until(() -> fixture.edge.connections() <= 1);
+
+      assertThat(client.all().split("HTTP/1.1 200 ", -1)).hasSizeBetween(2, 1_000);
+    }
+  }
+
+  @Test
+  void endsAnAnswerThatIsNotRead() throws Exception {
+    int before = LIBRARY.givenUp.get();
+    try (RawHttp client = new RawHttp(fixture.edge.port())) {
+      client.send("GET /library/books/b:download?parts=-1 HTTP/1.1\r\nHost: a\r\n\r\n");
+
+      await().until(() -> LIBRARY.givenUp.get() > before);
     }
   }
 

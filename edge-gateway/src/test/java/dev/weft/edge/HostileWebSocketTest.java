@@ -35,15 +35,21 @@ class HostileWebSocketTest {
   private static final String TALK = "/library/talk/t";
   private static final LibraryService LIBRARY = new LibraryService();
   private static EdgeFixture fixture;
+  private static Held before;
 
   @BeforeAll
   static void open() throws Exception {
     fixture = EdgeFixture.with(LIBRARY, EdgeFixture.QUICK);
+    before = Held.now();
   }
 
   @AfterAll
   static void close() throws Exception {
-    fixture.close();
+    try {
+      before.assertGivenBack(fixture.edge);
+    } finally {
+      fixture.close();
+    }
   }
 
   @AfterEach

@@ -125,6 +125,43 @@ class MiddlewareTest {
     assertThat(changed.headers().firstValue("x-content-type-options")).isEmpty();
   }
 
+  /** The check that the edge itself makes where {@code WEFT_HOSTS} says for whom it is there. */
+  @Test
+  void onlyRequestsForHostsThatAreServedGoOn() throws Exception {
+    Middleware page =
+        (exchange, _) -> exchange.answer(Answer.of(200, "text/plain", new byte[0], Map.of()));
+    Set<String> hosts = Set.of("shop.example", "[2001:db8::1]");
+    Map<String, Integer> statuses =
+        Map.of(
+            "1.1\r\nHost: shop.example", 200,
+            "1.1\r\nHost: SHOP.example:8080", 200,
+            "1.1\r\nHost: [2001:db8::1]:443", 200,
+            "1.1\r\nHost: [2001:db8::1]", 200,
+            "1.1\r\nHost: api.shop.example", 421,
+            "1.1\r\nHost: shop.example.evil.example", 421,
+            "1.1\r\nHost: 127.0.0.1", 421,
+            "1.1\r\nHost: [2001:db8::2]", 421,
+            "1.1", 400,
+            "1.0", 421);
+    try (EdgeFixture other =
+        new EdgeFixture(
+            HttpLimits.DEFAULT,
+            new Access.Public(),
+            Optional.empty(),
+            List.of(new HttpChecks(HttpLimits.DEFAULT, hosts), page))) {
+      for (Map.Entry<String, Integer> one : statuses.entrySet()) {
+        try (RawHttp client = new RawHttp(other.edge.port())) {
+          client.send("GET /x HTTP/" + one.getKey() + "\r\n\r\n");
+
+          String answer = client.answer();
+          assertThat(answer).as(one.getKey()).startsWith("HTTP/1.1 " + one.getValue() + " ");
+          assertThat(answer.contains("\"reason\":\"MISDIRECTED_REQUEST\""))
+              .isEqualTo(one.getValue() == 421);
+        }
+      }
+    }
+  }
+
   @Test
   void aStepMayTakeItsTime() throws Exception {
     HttpResponse<String> answer = fixture.get("/library/books/b1", "X-Do", "later");

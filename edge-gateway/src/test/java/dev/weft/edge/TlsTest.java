@@ -1,7 +1,9 @@
 package dev.weft.edge;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 import static org.awaitility.Awaitility.await;
 
 import io.netty.buffer.UnpooledByteBufAllocator;
@@ -12,9 +14,12 @@ import io.netty.handler.ssl.SslProvider;
 import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
 import java.io.IOException;
 import java.math.BigInteger;
+import java.net.Inet4Address;
 import java.net.InetAddress;
+import java.net.NetworkInterface;
 import java.net.URI;
 import java.net.http.HttpClient;
+import java.net.http.HttpHeaders;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.WebSocket;
@@ -23,12 +28,16 @@ import java.nio.file.Path;
 import java.security.KeyStore;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
+import javax.net.ssl.SNIHostName;
+import javax.net.ssl.SNIServerName;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManagerFactory;
 import org.jspecify.annotations.Nullable;
@@ -39,6 +48,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The public port over TLS, by the JDK's own client. */
 class TlsTest {
+  private static final byte[] REQUEST =
+      "GET /library/books/b1 HTTP/1.1\r\nHost: a\r\n\r\n".getBytes(US_ASCII);
+
   @TempDir private static Path folder;
   private static TestCertificate certificate;
   private static TestCertificate another;
@@ -115,6 +127,112 @@ class TlsTest {
   }
 
   @Test
+  void tellsOthersToComeByTls() throws Exception {
+    // Of this machine, and yet not the address by which it means itself.
+    Optional<InetAddress> elsewhere =
+        NetworkInterface.networkInterfaces()
+            .flatMap(NetworkInterface::inetAddresses)
+            .filter(Inet4Address.class::isInstance)
+            .filter(address -> !address.isLoopbackAddress())
+            .findAny();
+    assumeThat(elsewhere).as("an address of this machine").isPresent();
+    for (String said :
+        new String[] {
+          "GET /library/books/b1 HTTP/1.1\r\nHost: a\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+        }) {
+      try (RawHttp client = new RawHttp(elsewhere.orElseThrow(), fixture.edge.port())) {
+        client.send(said);
+        assertThat(client.all())
+            .startsWith("HTTP/1.1 400 ")
+            .contains("\"reason\":\"TLS_REQUIRED\"")
+            .containsIgnoringCase("connection: close");
+      }
+    }
+  }
+
+  @Test
+  void tellsBrowsersToComeByTlsFromNowOn() throws Exception {
+    for (HttpClient.Version version : HttpClient.Version.values()) {
+      for (String path : new String[] {"/library/books/b1", "/library/nothing"}) {
+        HttpHeaders headers = get(version, certificate, path).headers();
+        assertThat(headers.firstValue("strict-transport-security")).contains("max-age=31536000");
+        assertThat(headers.firstValue("content-security-policy"))
+            .contains("default-src 'none'; frame-ancestors 'none'");
+      }
+    }
+    assertThat(fixture.get("/library/books/b1").headers().firstValue("strict-transport-security"))
+        .isEmpty();
+  }
+
+  /** There is one certificate, whatever name is asked for, and the name decides nothing. */
+  @Test
+  void offersItsCertificateWhateverNameIsAskedFor() throws Exception {
+    for (List<SNIServerName> names :
+        List.of(
+            List.<SNIServerName>of(),
+            List.<SNIServerName>of(new SNIHostName("unknown.example")),
+            List.<SNIServerName>of(new SNIHostName("localhost")))) {
+      try (SSLSocket socket = connect(trusting(certificate))) {
+        SSLParameters parameters = socket.getSSLParameters();
+        parameters.setServerNames(names);
+        socket.setSSLParameters(parameters);
+        socket.startHandshake();
+        assertThat(socket.getSession().getPeerCertificates())
+            .containsExactly(certificate.certificate());
+      }
+    }
+  }
+
+  @Test
+  void beginsNoSecondHandshakeOnAConnection() throws Exception {
+    try (SSLSocket socket = connect(trusting(certificate))) {
+      socket.setEnabledProtocols(new String[] {"TLSv1.2"});
+      socket.startHandshake();
+      assertThatThrownBy(
+              () -> {
+                socket.startHandshake();
+                // The answer to it is read with what comes next.
+                socket.getOutputStream().write(REQUEST);
+                if (socket.getInputStream().read() < 0) {
+                  throw new IOException("closed");
+                }
+              })
+          .isInstanceOf(IOException.class);
+    }
+  }
+
+  @Test
+  void beginsNoMoreHandshakesThanAnAddressMay() throws Exception {
+    HttpLimits one = HttpLimits.DEFAULT.withHandshakes(1);
+    Optional<TlsFiles> pair = Optional.of(certificate.files(folder));
+    try (EdgeFixture other = new EdgeFixture(one, new Access.Public(), pair);
+        SSLSocket first = connect(trusting(certificate), other.edge.port());
+        SSLSocket second = connect(trusting(certificate), other.edge.port())) {
+      first.startHandshake();
+      assertThatThrownBy(second::startHandshake).isInstanceOf(IOException.class);
+
+      first.getOutputStream().write(REQUEST);
+      assertThat(first.getInputStream().read()).isEqualTo('H');
+    }
+  }
+
+  /** An answer in plain text is none here, and one over TLS is what a flood is after. */
+  @Test
+  void closesAConnectionTooManyWithoutAWord() throws Exception {
+    HttpLimits one = HttpLimits.DEFAULT.withConnections(100, 1, 100);
+    Optional<TlsFiles> pair = Optional.of(certificate.files(folder));
+    try (EdgeFixture other = new EdgeFixture(one, new Access.Public(), pair);
+        SSLSocket first = connect(trusting(certificate), other.edge.port())) {
+      first.startHandshake();
+      try (RawHttp second = new RawHttp(other.edge.port())) {
+        assertThat(second.all()).isEmpty();
+      }
+      first.getOutputStream().write(REQUEST);
+      assertThat(first.getInputStream().read()).isEqualTo('H');
+    }
+  }
+
+  @Test
   void speaksNoOldTls() throws Exception {
     SSLContext context = trusting(certificate);
     try (SSLSocket socket = connect(context)) {
@@ -122,10 +240,13 @@ class TlsTest {
       socket.startHandshake();
       assertThat(socket.getSession().getProtocol()).isEqualTo("TLSv1.2");
     }
-    try (RawHttp client = new RawHttp(fixture.edge.port())) {
-      // A greeting of TLS 1.0 that offers nothing newer.
-      client.send("\26\3\1\0\55\1\0\0\51\3\1" + "r".repeat(32) + "\0\0\2\0\57\1\0");
-      assertThat(client.all()).doesNotContain("HTTP/");
+    for (String old : new String[] {"\3\1", "\3\2"}) {
+      try (RawHttp client = new RawHttp(fixture.edge.port())) {
+        // A greeting of TLS 1.0 or 1.1 that offers nothing newer.
+        client.send("\26\3\1\0\55\1\0\0\51" + old + "r".repeat(32) + "\0\0\2\0\57\1\0");
+        // A fatal alert of protocol_version, or of handshake_failure.
+        assertThat(client.all()).startsWith("\25").contains("\2\106").hasSize(7);
+      }
     }
   }
 
@@ -221,10 +342,14 @@ class TlsTest {
   }
 
   private static SSLSocket connect(SSLContext context) throws IOException {
-    return (SSLSocket)
-        context
-            .getSocketFactory()
-            .createSocket(InetAddress.getLoopbackAddress(), fixture.edge.port());
+    return connect(context, fixture.edge.port());
+  }
+
+  private static SSLSocket connect(SSLContext context, int port) throws IOException {
+    SSLSocket socket =
+        (SSLSocket) context.getSocketFactory().createSocket(InetAddress.getLoopbackAddress(), port);
+    socket.setSoTimeout(20_000);
+    return socket;
   }
 
   private static SSLContext trusting(TestCertificate trusted) throws Exception {

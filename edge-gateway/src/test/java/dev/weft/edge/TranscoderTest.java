@@ -24,6 +24,8 @@ import dev.weft.edge.library.UpdateBookRequest;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -171,12 +173,62 @@ class TranscoderTest {
         "{\"timestamp\":\"yesterday\"}       | /timestamp | Timestamp",
         "{\"duration\":\"1\"}                | /duration  | Duration",
         "{\"any\":{\"@type\":\"x/no.Such\"}} | /any       | Any",
+        // Names that other readers act on.
+        "{\"@type\":\"type.googleapis.com/library.v1.Author\"} | /@type | unknown field",
+        "{\"nested\":{\"@type\":\"x\"}}     | /nested/@type | unknown field",
+        "{\"__proto__\":{\"int32\":1}}       | /__proto__ | unknown field",
+        "{\"constructor\":{}}                | /constructor | unknown field",
+        "{\"@class\":\"java.lang.Runtime\"}  | /@class    | unknown field",
+        "{\"$ref\":\"#/\"}                   | /$ref      | unknown field",
+        "{\"nested\":{\"$ref\":\"#\"}}       | /nested/$ref | unknown field",
       })
   void refusesJsonThatIsNotExactlyRight(String json, String pointer, String detail) {
     Problem.Violation violation = refused(ECHO, json.strip());
 
     assertThat(violation.detail()).contains(detail);
     assertThat(violation.pointer()).isEqualTo(pointer.strip());
+  }
+
+  /** Where names are anybody's, these are names as any other. */
+  @Test
+  void keepsNamesThatOtherReadersActOn() throws Exception {
+    Everything read =
+        echo(
+            "{\"totals\":{\"__proto__\":1,\"@type\":2},\"struct\":{\"$ref\":\"#\",\"__proto__\":{}}}");
+
+    assertThat(read.getTotalsMap()).containsOnlyKeys("__proto__", "@type");
+    assertThat(read.getStruct().getFieldsMap()).containsOnlyKeys("$ref", "__proto__");
+  }
+
+  /**
+   * Each of two halves has one hash, as {@code String} has it, and so have all that are made of
+   * them: what looks for doubles and what keeps them must not go through all for each.
+   */
+  @Test
+  void tellsNamesApartThatAreMadeToCollide() throws Exception {
+    List<String> names = colliding(11);
+    String entries =
+        names.stream().map(name -> "\"" + name + "\":1").collect(Collectors.joining(","));
+
+    assertThat(names.stream().mapToInt(String::hashCode).distinct().count()).isEqualTo(1);
+    assertThat(echo("{\"totals\":{" + entries + "}}").getTotalsMap()).hasSize(2_048);
+    assertThat(echo("{\"struct\":{" + entries + "}}").getStruct().getFieldsMap()).hasSize(2_048);
+    String twice = names.getLast();
+    for (String field : List.of("totals", "struct")) {
+      Problem.Violation violation =
+          refused(ECHO, "{\"" + field + "\":{" + entries + ",\"" + twice + "\":1}}");
+      assertThat(violation.pointer()).isEqualTo("/" + field + "/" + twice);
+      assertThat(violation.detail()).contains("twice");
+    }
+    assertThat(refused(ECHO, "{" + entries + "}").detail()).contains("unknown field");
+  }
+
+  private static List<String> colliding(int parts) {
+    List<String> names = List.of("");
+    for (int i = 0; i < parts; i++) {
+      names = names.stream().flatMap(name -> Stream.of(name + "Aa", name + "BB")).toList();
+    }
+    return names;
   }
 
   @ParameterizedTest
