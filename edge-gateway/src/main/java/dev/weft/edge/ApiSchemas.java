@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.BiConsumer;
 import java.util.function.Predicate;
 
 /**
@@ -36,12 +37,23 @@ final class ApiSchemas {
   private static final int EXCLUSIVE_MAX = 8;
 
   private final ApiComments comments;
-  private final ApiNames names = new ApiNames();
+  private final ApiNames names;
+  private final String place;
   private final Map<String, GenericDescriptor> referred = new TreeMap<>();
   private final Deque<String> unwritten = new ArrayDeque<>();
 
   ApiSchemas(ApiComments comments) {
+    this(comments, new ApiNames(), COMPONENTS);
+  }
+
+  /**
+   * @param names of types; the same for all documents that are made one after the other
+   * @param place where references lead to, with a slash at its end
+   */
+  ApiSchemas(ApiComments comments, ApiNames names, String place) {
     this.comments = comments;
+    this.names = names;
+    this.place = place;
   }
 
   /** The schema of a field as it stands in its message, with what its contract says of it. */
@@ -178,7 +190,7 @@ final class ApiSchemas {
     if (referred.putIfAbsent(name, type) == null) {
       unwritten.add(name);
     }
-    return ordered("$ref", COMPONENTS + name);
+    return ordered("$ref", place + name);
   }
 
   /** Whether JSON has this type as an object of its fields. */
@@ -246,19 +258,30 @@ final class ApiSchemas {
   /** Writes all types that were referred to, and those that they refer to, by their names. */
   void writeComponents(JsonGenerator out, Map<String, String> own) throws IOException {
     Map<String, String> written = new TreeMap<>(own);
+    define((name, schema) -> written.put(name, JsonTree.text(schema)));
+    for (Map.Entry<String, String> entry : written.entrySet()) {
+      out.writeFieldName(entry.getKey());
+      out.writeRawValue(entry.getValue());
+    }
+  }
+
+  /** All types that were referred to, and those that they refer to, by their names. */
+  Map<String, Object> definitions() {
+    Map<String, Object> definitions = new TreeMap<>();
+    define(definitions::put);
+    return definitions;
+  }
+
+  private void define(BiConsumer<String, Map<String, Object>> to) {
     while (!unwritten.isEmpty()) {
       String name = unwritten.remove();
-      Map<String, Object> schema =
+      to.accept(
+          name,
           switch (Optional.ofNullable(referred.get(name)).orElseThrow()) {
             case Descriptor type -> described(type, object(type, _ -> true, true));
             case EnumDescriptor type -> described(type, values(type));
             default -> throw new IllegalStateException(name);
-          };
-      written.put(name, JsonTree.text(schema));
-    }
-    for (Map.Entry<String, String> entry : written.entrySet()) {
-      out.writeFieldName(entry.getKey());
-      out.writeRawValue(entry.getValue());
+          });
     }
   }
 

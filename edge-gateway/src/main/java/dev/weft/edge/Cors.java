@@ -19,10 +19,10 @@ record Cors(Set<String> origins) implements Middleware {
       "authorization, content-type, accept, accept-language, idempotency-key, if-match,"
           + " if-none-match, if-range, prefer, range, x-request-id, traceparent, tracestate,"
           + " connect-protocol-version, connect-timeout-ms, connect-content-encoding, grpc-timeout,"
-          + " grpc-encoding, x-grpc-web, x-user-agent";
+          + " grpc-encoding, x-grpc-web, x-user-agent, mcp-protocol-version, mcp-method, mcp-name";
   private static final String RESPONSE_HEADERS =
-      "location, link, etag, age, cache-status, ratelimit, ratelimit-policy, retry-after, x-request-id,"
-          + " x-response-time, deprecation, sunset, accept-ranges, content-range,"
+      "location, link, etag, age, cache-status, ratelimit, ratelimit-policy, retry-after,"
+          + " x-request-id, x-response-time, deprecation, sunset, accept-ranges, content-range,"
           + " preference-applied, server-timing, grpc-status, grpc-message,"
           + " grpc-status-details-bin";
 
@@ -84,6 +84,11 @@ record Cors(Set<String> origins) implements Middleware {
   /** By which scheme the page came is not known here, if a proxy before the edge ends TLS. */
   private static boolean isOwn(String origin, String host) {
     return origin.equalsIgnoreCase("https://" + host) || origin.equalsIgnoreCase("http://" + host);
+  }
+
+  /** Whether who names this origin may ask: it is a listed one, or none, since that is no page. */
+  boolean mayAsk(HttpHeaders request) {
+    return !request.contains("origin") || allows(request);
   }
 
   private boolean allows(HttpHeaders request) {

@@ -5,6 +5,7 @@ import dev.weft.mesh.Env;
 import dev.weft.mesh.MeshConfig;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
@@ -63,9 +64,9 @@ record EdgeConfig(
    * WEFT_STREAMS_PER_PRINCIPAL} (5), {@code WEFT_CONNECTIONS_PER_ADDRESS} (64), {@code WEFT_HOSTS}
    * (any), {@code WEFT_DOCS} (on), {@code WEFT_DOCS_COMMENTS} (what {@code WEFT_DESCRIPTORS_DIR}
    * says), {@code WEFT_DESCRIPTORS_DIR} (none), {@code WEFT_HOLD_BREAKING} (false), {@code
-   * WEFT_CACHE_BYTES} (32 MiB, or an eighth of the heap if that is less; 0 for no cache), what
-   * {@link RateLimitConfig#from} reads and, both or neither, {@code WEFT_TLS_CERT_FILE} and {@code
-   * WEFT_TLS_KEY_FILE}.
+   * WEFT_EXPLAIN} (false), {@code WEFT_MCP} (false), {@code WEFT_CACHE_BYTES} (32 MiB, or an eighth
+   * of the heap if that is less; 0 for no cache), what {@link RateLimitConfig#from} reads and, both
+   * or neither, {@code WEFT_TLS_CERT_FILE} and {@code WEFT_TLS_KEY_FILE}.
    */
   static EdgeConfig from(Env env) {
     MeshConfig mesh = withOwnManagementPort(MeshConfig.from(env, SERVICE, PORT), env);
@@ -74,7 +75,9 @@ record EdgeConfig(
         new ApiConfig(
             env.optional("WEFT_DOCS", EdgeConfig::isOn).orElse(true),
             // Those sets may have comments, too.
-            env.optional("WEFT_DOCS_COMMENTS", Path::of).or(() -> descriptors));
+            env.optional("WEFT_DOCS_COMMENTS", Path::of).or(() -> descriptors),
+            env.optional("WEFT_EXPLAIN", EdgeConfig::isTrue).orElse(false),
+            env.optional("WEFT_MCP", EdgeConfig::isTrue).orElse(false));
     return new EdgeConfig(
         mesh,
         env.or("WEFT_BIND_PUBLIC", mesh.bind()),
@@ -112,7 +115,18 @@ record EdgeConfig(
 
   private static RouteOwners owners(String issuer, ApiConfig api) {
     RouteOwners owners = RouteOwners.of(issuer);
-    return api.shown() ? owners.alsoOf(SERVICE, ApiPages.PATHS) : owners;
+    if (api.shown()) {
+      owners = owners.alsoOf(SERVICE, ApiPages.PATHS);
+    }
+    return api.tools() ? owners.alsoOf(SERVICE, List.of(Mcp.PATH)) : owners;
+  }
+
+  private static boolean isTrue(String value) {
+    return switch (value) {
+      case "true" -> true;
+      case "false" -> false;
+      default -> throw new IllegalArgumentException("true or false");
+    };
   }
 
   private static boolean isOn(String value) {

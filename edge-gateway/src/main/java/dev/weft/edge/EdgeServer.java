@@ -94,17 +94,19 @@ public final class EdgeServer implements RunningProcess {
         config.rates().redis().map(to -> Redis.open(to, EdgeConfig.SERVICE, mesh.telemetry()));
     // Without it each edge counts for itself.
     redis.ifPresent(open -> mesh.management().degradation("redis", open::healthy));
+    RateLimits rates =
+        new RateLimits(
+            config.rates(),
+            config.hops(),
+            new Buckets(System::nanoTime),
+            redis.map(SharedBuckets::new),
+            mesh.telemetry().meter("dev.weft.edge"));
     this.gateway =
         new Gateway(
-            config.api().shown() ? withPages(steps) : steps,
+            withOwn(steps, rates),
             schemas,
             this::caughtUp,
-            new RateLimits(
-                config.rates(),
-                config.hops(),
-                new Buckets(System::nanoTime),
-                redis.map(SharedBuckets::new),
-                mesh.telemetry().meter("dev.weft.edge")),
+            rates,
             tokens,
             service ->
                 config
@@ -121,19 +123,36 @@ public final class EdgeServer implements RunningProcess {
                 nanoTime,
                 new LongWork(threads),
                 mesh.telemetry().meter("dev.weft.edge")),
+            config.api().tools()
+                ? Optional.of(
+                    new McpTools(schemas, config.mesh().version(), config.api().comments()))
+                : Optional.empty(),
             threads);
   }
 
-  /** Behind the others: what they refuse, no page answers. */
-  private List<Middleware> withPages(List<Middleware> steps) {
+  /** Behind the others: what they refuse, no page answers, and nobody explains. */
+  private List<Middleware> withOwn(List<Middleware> steps, RateLimits rates) {
     List<Middleware> all = new ArrayList<>(steps);
-    all.add(
-        new ApiPages(
-            schemas,
-            config.mesh().version(),
-            config.api().comments(),
-            threads,
-            ApiPages.DOCUMENT_BYTES_MAX));
+    if (config.api().explains()) {
+      Explain.Edge edge =
+          new Explain.Edge(
+              schemas,
+              this::caughtUp,
+              mesh::circuit,
+              config.limits(),
+              config.rates(),
+              config.api());
+      all.add(new Explain(edge, tokens, rates, config.hops(), new LongWork(threads)));
+    }
+    if (config.api().shown()) {
+      all.add(
+          new ApiPages(
+              schemas,
+              config.mesh().version(),
+              config.api().comments(),
+              threads,
+              ApiPages.DOCUMENT_BYTES_MAX));
+    }
     return all;
   }
 

@@ -36,6 +36,7 @@ final class Gateway {
   private final Calls calls;
   private final RpcRequests rpcs;
   private final WebSockets webSockets;
+  private final Optional<Mcp> mcp;
   private final Proxy proxy;
   private final Cors cors;
   private final HttpLimits limits;
@@ -51,6 +52,7 @@ final class Gateway {
    * @param tokenServices services that users' tokens are passed on to
    * @param hops before the edge
    * @param cache of answers
+   * @param tools that programs find and call at {@link Mcp#PATH}; empty if there is no such path
    * @param threads for what may wait
    */
   Gateway(
@@ -65,6 +67,7 @@ final class Gateway {
       HttpLimits limits,
       HttpTelemetry telemetry,
       ResponseCache cache,
+      Optional<McpTools> tools,
       Executor threads) {
     this.services = services;
     this.caughtUp = caughtUp;
@@ -73,6 +76,7 @@ final class Gateway {
     this.calls = new Calls(services, tokenServices, hops, limits, cache.changes(), work);
     this.rpcs = new RpcRequests(identity, calls, work);
     this.webSockets = new WebSockets(identity, calls, cors, limits);
+    this.mcp = tools.map(all -> new Mcp(all, identity, calls, cors, work));
     this.proxy = new Proxy(services, identity, tokenServices, hops, limits, work);
     this.cors = cors;
     this.limits = limits;
@@ -98,7 +102,13 @@ final class Gateway {
     RequestTarget target = RequestTarget.parse(exchange.request().uri());
     RouteTable routes = services.routes();
     Route named = routes.named(target.path());
-    if (named != null) {
+    if (mcp.isPresent() && target.path().equals(Mcp.PATH)) {
+      if (exchange.method().equals("POST")) {
+        mcp.get().serve(exchange, target);
+      } else {
+        wrongMethod(exchange, List.of("POST", "OPTIONS"));
+      }
+    } else if (named != null) {
       if (named.rpc().unary() || !openedWebSocket(exchange, routes, target)) {
         named(exchange, named, target);
       }
@@ -211,20 +221,7 @@ final class Gateway {
     if (upload && (exchange.method().equals("GET") || exchange.isHead())) {
       webSocketRequired(exchange);
     }
-    HttpHeaders headers = exchange.request().headers();
-    Asked asked =
-        new Asked(
-            found,
-            target,
-            Accept.parse(headers.getAll(HttpHeaderNames.ACCEPT)),
-            new Transcoder.Headers(
-                IdempotencyKey.parse(headers.getAll("idempotency-key")),
-                IfMatch.version(found.route(), exchange.method(), headers),
-                found.route().transcoder().takesAnything() ? contentType(headers) : ""),
-            Prefer.parse(headers.getAll("prefer")),
-            found.route().transcoder().fields(target.query()),
-            coding(exchange, found.route()),
-            Timeouts.grpc(headers.getAll("grpc-timeout")));
+    Asked asked = asked(exchange, found, target);
     if (asked.prefer().timing()) {
       exchange.timed();
     }
@@ -244,7 +241,25 @@ final class Gateway {
         });
   }
 
-  private void checkRepresentation(Exchange exchange, Asked asked) {
+  /** What is known of a request before its body. Throws {@link Refused} with what is wrong. */
+  static Asked asked(Exchange exchange, RouteTable.Found found, RequestTarget target) {
+    HttpHeaders headers = exchange.request().headers();
+    return new Asked(
+        found,
+        target,
+        Accept.parse(headers.getAll(HttpHeaderNames.ACCEPT)),
+        new Transcoder.Headers(
+            IdempotencyKey.parse(headers.getAll("idempotency-key")),
+            IfMatch.version(found.route(), exchange.method(), headers),
+            found.route().transcoder().takesAnything() ? contentType(headers) : ""),
+        Prefer.parse(headers.getAll("prefer")),
+        found.route().transcoder().fields(target.query()),
+        coding(exchange, found.route()),
+        Timeouts.grpc(headers.getAll("grpc-timeout")));
+  }
+
+  /** Throws {@link Refused} if the answer, or the body of the request, cannot be of this form. */
+  static void checkRepresentation(Exchange exchange, Asked asked) {
     Transcoder transcoder = asked.route().transcoder();
     if (transcoder.answersAnything()) {
       // Of what type, the answer says.
@@ -322,7 +337,8 @@ final class Gateway {
         request -> calls.start(exchange, asked, request));
   }
 
-  private static byte[] request(Exchange exchange, Asked asked, byte[] body) {
+  /** The bytes of the request message. Throws {@link Refused} with what is wrong where. */
+  static byte[] request(Exchange exchange, Asked asked, byte[] body) {
     long began = exchange.timing().now();
     byte[] plain =
         asked.coding().map(c -> c.decode(body, asked.rpc().requestBytesMax())).orElse(body);

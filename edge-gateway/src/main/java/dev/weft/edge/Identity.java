@@ -37,8 +37,17 @@ final class Identity {
    * before a token is verified, which costs more than all else here.
    */
   void authorise(Exchange exchange, Access access, Runnable then) {
-    RateLimits.Counted counted = rates.arrive(exchange);
+    authorise(exchange, arrive(exchange), access, then);
+  }
+
+  /** The same of a request whose address was counted before, as what it is for was not known. */
+  void authorise(Exchange exchange, RateLimits.Counted counted, Access access, Runnable then) {
     identify(exchange, access, () -> counted.admit(then));
+  }
+
+  /** Counts a request against its address; throws {@link Refused} if that is too much. */
+  RateLimits.Counted arrive(Exchange exchange) {
+    return rates.arrive(exchange);
   }
 
   private void identify(Exchange exchange, Access access, Runnable then) {
@@ -105,7 +114,8 @@ final class Identity {
         });
   }
 
-  private static Problem problem(Rejection rejection) {
+  /** A refusal of a token as the edge tells it. */
+  static Problem problem(Rejection rejection) {
     Problem problem =
         Problem.of(
             HttpStatuses.of(rejection.code()),

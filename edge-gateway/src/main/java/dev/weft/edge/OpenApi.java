@@ -217,7 +217,7 @@ final class OpenApi {
   }
 
   /** The first sentence of what is said, or the words of the name. */
-  private static String summary(String name, String said) {
+  static String summary(String name, String said) {
     if (said.isEmpty()) {
       String words = name.replaceAll("(?<=[a-z0-9])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
       return words.substring(0, 1).toUpperCase(Locale.ROOT) + words.substring(1);
@@ -228,7 +228,8 @@ final class OpenApi {
     return first.endsWith(".") ? first.substring(0, first.length() - 1) : first;
   }
 
-  private static String description(Route route, String said) {
+  /** What is said of an RPC, who may call it and how. */
+  static String description(Route route, String said) {
     List<String> parts = new ArrayList<>();
     if (!said.isEmpty()) {
       parts.add(said);

@@ -167,7 +167,15 @@ final class Problems {
         403,
         Code.PERMISSION_DENIED,
         "ORIGIN_NOT_ALLOWED",
-        "pages of this origin may not open a WebSocket here");
+        "pages of this origin may not ask for this here");
+  }
+
+  static Problem explanationNotAllowed() {
+    return Problem.of(
+        403,
+        Code.PERMISSION_DENIED,
+        "EXPLANATION_NOT_ALLOWED",
+        "explanations are for this machine and for users with the role " + Explain.ROLE);
   }
 
   static Problem webSocketVersion() {

@@ -167,6 +167,19 @@ final class RouteTable {
     return byMethod == null ? null : byMethod.get("POST");
   }
 
+  /** The ways to all RPCs that have one by their names, those of one service after the other. */
+  List<Route> rpcs() {
+    List<Route> all = new ArrayList<>();
+    for (Part part : parts.values()) {
+      for (Route route : part.named) {
+        if (route.equals(named(route.template().text()))) {
+          all.add(route);
+        }
+      }
+    }
+    return all;
+  }
+
   List<Conflict> conflicts() {
     return conflicts;
   }

@@ -134,7 +134,8 @@ class EdgeConfigTest {
     EdgeConfig shown = EdgeConfig.from(Env.of(Map.of("WEFT_DOCS_COMMENTS", "/comments")));
     EdgeConfig silent = EdgeConfig.from(Env.of(Map.of("WEFT_DOCS", "off")));
 
-    assertThat(shown.api()).isEqualTo(new ApiConfig(true, Optional.of(Path.of("/comments"))));
+    assertThat(shown.api())
+        .isEqualTo(new ApiConfig(true, Optional.of(Path.of("/comments")), false, false));
     assertThat(shown.owners().owner(List.of("docs", "page.js"))).contains(EdgeConfig.SERVICE);
     assertThat(shown.owners().with(Optional.of("{\"/docs\": \"x\"}")).owner(List.of("docs")))
         .contains(EdgeConfig.SERVICE);
@@ -143,11 +144,24 @@ class EdgeConfigTest {
     assertThat(silent.owners().owner(List.of("docs"))).isEmpty();
   }
 
+  @Test
+  void explainsAndHasToolsOnlyIfItIsToldTo() {
+    EdgeConfig told = EdgeConfig.from(Env.of(Map.of("WEFT_EXPLAIN", "true", "WEFT_MCP", "true")));
+    EdgeConfig not = EdgeConfig.from(Env.of(Map.of("WEFT_MCP", "false")));
+
+    assertThat(told.api()).isEqualTo(new ApiConfig(true, Optional.empty(), true, true));
+    assertThat(told.owners().owner(List.of("mcp"))).contains(EdgeConfig.SERVICE);
+    assertThat(not.api()).isEqualTo(new ApiConfig(true, Optional.empty(), false, false));
+    assertThat(not.owners().owner(List.of("mcp"))).isEmpty();
+  }
+
   @ParameterizedTest
   @CsvSource({
     "PORT,99999",
     "WEFT_DOCS,maybe",
     "WEFT_HOLD_BREAKING,yes",
+    "WEFT_EXPLAIN,on",
+    "WEFT_MCP,yes",
     "WEFT_DEFAULT_ACCESS,anyone",
     "WEFT_CORS_ORIGINS,*",
     "WEFT_CORS_ORIGINS,https://a.example/path",

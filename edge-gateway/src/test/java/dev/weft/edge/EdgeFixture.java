@@ -49,7 +49,7 @@ final class EdgeFixture implements AutoCloseable {
   /** Begins a token of any other user, and is followed by the id. */
   static final String TOKEN_OF = "token-of-user-";
 
-  private static final ApiConfig PAGES = new ApiConfig(true, Optional.empty());
+  private static final ApiConfig PAGES = new ApiConfig(true, Optional.empty(), true, true);
   private static final int CACHE_BYTES = 1 << 20;
 
   /** Deadlines that a test can wait for. */

@@ -124,6 +124,14 @@ final class Circuit {
     return left.compareTo(PROBING) < 0 ? PROBING : left;
   }
 
+  CircuitState state() {
+    return switch (breaker.getState()) {
+      case CLOSED -> CircuitState.CLOSED;
+      case HALF_OPEN -> CircuitState.HALF_OPEN;
+      case OPEN -> CircuitState.OPEN;
+    };
+  }
+
   /** Its state as a metric: 0 closed, 1 open, 2 half open. */
   int number() {
     return switch (breaker.getState()) {

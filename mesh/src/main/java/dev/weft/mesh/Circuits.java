@@ -2,6 +2,7 @@ package dev.weft.mesh;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
 
@@ -44,6 +45,13 @@ final class Circuits {
     }
     String name = byMethod.size() < METHODS_MAX ? method : OTHERS;
     return byMethod.computeIfAbsent(name, n -> new Circuit(service + " " + n, pause, reconnect));
+  }
+
+  /** The circuit that a call of a method would meet, if there is one already. */
+  Optional<Circuit> find(String method) {
+    Circuit known = byMethod.get(method);
+    return Optional.ofNullable(
+        known == null && byMethod.size() >= METHODS_MAX ? byMethod.get(OTHERS) : known);
   }
 
   /** There is an instance that was not there before: see {@link Circuit#newInstance()}. */

@@ -170,6 +170,15 @@ public final class Mesh implements AutoCloseable {
   }
 
   /**
+   * How it stands with calls of this process to a method.
+   *
+   * @param method its full name, {@code package.Service/Method}
+   */
+  public CircuitState circuit(String service, String method) {
+    return outbound.circuit(service, method);
+  }
+
+  /**
    * A plain channel to one instance of a service, such as to ask it for its contracts; without
    * deadlines, retries, tokens and telemetry, but over TLS as its other channels. The caller closes
    * it.

@@ -14,6 +14,7 @@ import io.opentelemetry.api.common.Attributes;
 import io.opentelemetry.api.metrics.Meter;
 import io.opentelemetry.api.metrics.ObservableLongMeasurement;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -199,6 +200,20 @@ final class OutboundStack implements AutoCloseable {
    */
   Channel streamChannel(String service, InstanceSet some) {
     return toSome(streamsToSome, service, some).orElseGet(() -> streamChannel(service));
+  }
+
+  /**
+   * The worst of a method's circuits, to all or some of the instances; closed before the first
+   * call.
+   */
+  CircuitState circuit(String service, String method) {
+    List<CircuitState> states = new ArrayList<>();
+    for (Target target : targets) {
+      if (target.service.equals(service)) {
+        target.circuits.find(method).map(Circuit::state).ifPresent(states::add);
+      }
+    }
+    return states.stream().max(Comparator.naturalOrder()).orElse(CircuitState.CLOSED);
   }
 
   private Optional<Channel> toSome(

@@ -36,6 +36,18 @@ class CircuitsTest {
   }
 
   @Test
+  void saysHowItStandsAndMakesNone() {
+    assertThat(circuits.find("a.B/C")).isEmpty();
+    circuits.of("a.B/C").breaker().open();
+    assertThat(circuits.find("a.B/C").map(Circuit::state)).contains(CircuitState.OPEN);
+    circuits.of("a.B/C").breaker().halfOpen();
+    assertThat(circuits.find("a.B/C").map(Circuit::state)).contains(CircuitState.HALF_OPEN);
+    circuits.of("a.B/C").breaker().close();
+    assertThat(circuits.find("a.B/C").map(Circuit::state)).contains(CircuitState.CLOSED);
+    assertThat(circuits.find("a.B/D")).isEmpty();
+  }
+
+  @Test
   void anInstanceThatIsBackIsTriedByEveryMethodThatWasRefused() {
     circuits.newInstance();
     assertThat(reconnects).hasValue(1);
