@@ -83,11 +83,21 @@ final class Calls {
         asked.timeout(),
         (call, metadata, ended) -> {
           StreamFormat format = StreamFormat.of(asked);
-          call.start(new StreamCall(exchange, asked, format, call, ended).begin(), metadata);
+          call.start(replies(exchange, asked, format, call, ended).begin(), metadata);
           call.request(format.window());
           call.sendMessage(request);
           call.halfClose();
         });
+  }
+
+  /** What will answer a request with the replies of this call. */
+  StreamCall replies(
+      Exchange exchange,
+      Asked asked,
+      StreamFormat format,
+      ClientCall<byte[], byte[]> call,
+      Runnable ended) {
+    return new StreamCall(exchange, asked, format, call, limits.heartbeat(), ended);
   }
 
   /**

@@ -14,6 +14,8 @@ import java.time.Duration;
  * @param idle how long a connection is kept without a request, and how long requests may wait for
  *     the answer to one before them
  * @param stalled how long a client may not read what it asked for
+ * @param heartbeat how often a stream of events that says nothing says that it lives, before what
+ *     lies between takes it for dead
  * @param requestsPerConnection after which a connection is closed
  * @param connections open at once; for one more those end that have waited longest for a request,
  *     and if none waits, it is closed
@@ -36,6 +38,7 @@ record HttpLimits(
     Duration bodyWithin,
     Duration idle,
     Duration stalled,
+    Duration heartbeat,
     int requestsPerConnection,
     int connections,
     int connectionsPerAddress,
@@ -56,6 +59,7 @@ record HttpLimits(
           Duration.ofSeconds(10),
           Duration.ofSeconds(30),
           Duration.ofSeconds(30),
+          Duration.ofSeconds(15),
           1_000,
           10_000,
           64,
@@ -74,6 +78,7 @@ record HttpLimits(
         body,
         idleFor,
         stalled,
+        heartbeat,
         requestsPerConnection,
         connections,
         connectionsPerAddress,
@@ -93,6 +98,7 @@ record HttpLimits(
         bodyWithin,
         idle,
         stalled,
+        heartbeat,
         requestsOfEach,
         atOnce,
         perAddress,
@@ -112,6 +118,7 @@ record HttpLimits(
         bodyWithin,
         idle,
         stalled,
+        heartbeat,
         requestsPerConnection,
         connections,
         connectionsPerAddress,
@@ -131,6 +138,7 @@ record HttpLimits(
         bodyWithin,
         idle,
         stalled,
+        heartbeat,
         requestsPerConnection,
         connections,
         connectionsPerAddress,
@@ -150,6 +158,7 @@ record HttpLimits(
         bodyWithin,
         idle,
         stalled,
+        heartbeat,
         requestsPerConnection,
         connections,
         connectionsPerAddress,
@@ -169,6 +178,7 @@ record HttpLimits(
         bodyWithin,
         idle,
         stalled,
+        heartbeat,
         requestsPerConnection,
         connections,
         connectionsPerAddress,

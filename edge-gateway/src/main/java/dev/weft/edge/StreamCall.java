@@ -4,6 +4,7 @@ import dev.weft.transcoder.RawBody;
 import io.grpc.ClientCall;
 import io.grpc.Metadata;
 import io.grpc.Status;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
@@ -19,12 +20,11 @@ import org.slf4j.LoggerFactory;
 final class StreamCall extends ClientCall.Listener<byte[]> {
   private static final Logger log = LoggerFactory.getLogger(StreamCall.class);
 
-  private static final long HEARTBEAT_SECONDS = 15;
-
   private final Exchange exchange;
   private final Asked asked;
   private final StreamFormat format;
   private final ClientCall<byte[], byte[]> call;
+  private final Duration silence;
   private final Runnable ended;
   private @Nullable Metadata headers;
   private long calledAt;
@@ -35,6 +35,7 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
   private int owed;
 
   /**
+   * @param silence how long a stream may say nothing whose format can say just that it lives
    * @param ended called once, when the call is over
    */
   StreamCall(
@@ -42,11 +43,13 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
       Asked asked,
       StreamFormat format,
       ClientCall<byte[], byte[]> call,
+      Duration silence,
       Runnable ended) {
     this.exchange = exchange;
     this.asked = asked;
     this.format = format;
     this.call = call;
+    this.silence = silence;
     this.ended = ended;
   }
 
@@ -59,7 +62,7 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
           exchange
               .loop()
               .scheduleAtFixedRate(
-                  this::beat, HEARTBEAT_SECONDS, HEARTBEAT_SECONDS, TimeUnit.SECONDS);
+                  this::beat, silence.toNanos(), silence.toNanos(), TimeUnit.NANOSECONDS);
     }
     // A stream would hold the end of this process up; the client finds another edge.
     exchange.onDrain(() -> fail(Problems.stopping()));

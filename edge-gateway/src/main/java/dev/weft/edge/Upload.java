@@ -192,7 +192,7 @@ final class Upload implements Body.Parts {
       opened.request(2);
     } else {
       StreamFormat format = StreamFormat.of(asked);
-      StreamCall stream = new StreamCall(exchange, asked, format, opened, ended);
+      StreamCall stream = calls.replies(exchange, asked, format, opened, ended);
       // What went wrong is told as it is told of the service.
       failing = stream::fail;
       opened.start(waking(stream.begin()), metadata);

@@ -239,7 +239,7 @@ class ClientStreamTest {
         fixture.post("/library/talk/t", "[{\"text\":\"a\"},{\"text\":\"b\"}]", "Accept", accept);
 
     assertThat(answer.headers().firstValue("content-type")).contains(accept);
-    assertThat(answer.body()).startsWith(begin);
+    assertThat(answer.body().replace(":\n\n", "")).as("but for heartbeats").startsWith(begin);
   }
 
   @Test

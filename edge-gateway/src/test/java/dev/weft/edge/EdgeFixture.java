@@ -84,6 +84,7 @@ final class EdgeFixture implements AutoCloseable {
         second,
         Duration.ofSeconds(2),
         second,
+        Duration.ofMillis(300),
         d.requestsPerConnection(),
         d.connections(),
         d.connectionsPerAddress(),

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -52,6 +53,18 @@ class EdgeStreamTest {
 
     assertThat(answer.headers().firstValue("content-type")).contains("text/event-stream");
     assertThat(answer.body()).matches("(data: \\{.*}\n\n){2}");
+  }
+
+  @Test
+  void saysThatAStreamOfEventsLivesThatSaysNothing() throws Exception {
+    try (EdgeFixture quick = EdgeFixture.with(LIBRARY, EdgeFixture.QUICK);
+        RawHttp client = new RawHttp(quick.edge.port())) {
+      String path = "/library/books/b:watch?count=0&failWith=-1";
+      client.send("GET " + path + " HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n");
+
+      assertThat(client.head()).startsWith("HTTP/1.1 200").contains("text/event-stream");
+      assertThat(List.of(client.chunk(), client.chunk())).containsOnly(":\n\n");
+    }
   }
 
   @ParameterizedTest
