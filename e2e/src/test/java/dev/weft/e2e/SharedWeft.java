@@ -38,7 +38,7 @@ final class SharedWeft implements ParameterResolver {
     Running() {
       Runtime.getRuntime().addShutdownHook(hook);
       try {
-        weft = Weft.up(NAME, Map.of(), "--registry", "dev");
+        weft = Weft.up(NAME, Map.of("WEFT_MCP", "true"), "--registry", "dev");
       } catch (AssertionError e) {
         failure = e; // the same for every test, instead of a new start for each
       }
