@@ -8,10 +8,12 @@ import dev.weft.consul.agent.DevAgent;
 import dev.weft.consul.agent.DevAgentConfig;
 import dev.weft.mesh.Caller;
 import dev.weft.mesh.IdentityConfig;
+import dev.weft.mesh.IntentionMode;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshConfig;
 import dev.weft.mesh.Rejection;
 import dev.weft.mesh.TelemetryConfig;
+import dev.weft.mesh.TlsConfig;
 import io.grpc.BindableService;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -72,6 +74,7 @@ final class EdgeFixture implements AutoCloseable {
   private final ContractConfig contracts;
   private final int cacheBytes;
   private final LongSupplier nanoTime;
+  private final TlsConfig upstreams;
 
   private static HttpLimits quick() {
     HttpLimits d = HttpLimits.DEFAULT;
@@ -193,6 +196,21 @@ final class EdgeFixture implements AutoCloseable {
         nanoTime);
   }
 
+  /** One that calls services over TLS, with certificates of the registry. */
+  static EdgeFixture callingOverTls() throws Exception {
+    return new EdgeFixture(
+        HttpLimits.DEFAULT,
+        new Access.Authenticated(Set.of()),
+        Optional.empty(),
+        List.of(),
+        RateLimitConfig.CONTRACTS,
+        TrustedHops.NONE,
+        ContractConfig.TOLD,
+        0,
+        System::nanoTime,
+        new TlsConfig(true, Set.of(), IntentionMode.ENFORCE, Duration.ofSeconds(10)));
+  }
+
   private EdgeFixture(
       HttpLimits limits,
       Access foreignDefault,
@@ -204,6 +222,32 @@ final class EdgeFixture implements AutoCloseable {
       int cacheBytes,
       LongSupplier nanoTime)
       throws Exception {
+    this(
+        limits,
+        foreignDefault,
+        tls,
+        steps,
+        rates,
+        hops,
+        contracts,
+        cacheBytes,
+        nanoTime,
+        TlsConfig.OFF);
+  }
+
+  private EdgeFixture(
+      HttpLimits limits,
+      Access foreignDefault,
+      Optional<TlsFiles> tls,
+      List<Middleware> steps,
+      RateLimitConfig rates,
+      TrustedHops hops,
+      ContractConfig contracts,
+      int cacheBytes,
+      LongSupplier nanoTime,
+      TlsConfig upstreams)
+      throws Exception {
+    this.upstreams = upstreams;
     this.rates = rates;
     this.hops = hops;
     this.contracts = contracts;
@@ -214,7 +258,7 @@ final class EdgeFixture implements AutoCloseable {
     registry = ConsulConfig.of("127.0.0.1:" + address.getPort(), Optional.empty());
     consul = Consul.connect(registry);
     EventLoops loops = new EventLoops();
-    Mesh mesh = Mesh.open(config(registry), loops);
+    Mesh mesh = Mesh.open(config(EdgeConfig.SERVICE), loops);
     management = mesh.management().port();
     edge =
         edge(
@@ -230,9 +274,10 @@ final class EdgeFixture implements AutoCloseable {
     edge.start();
   }
 
-  private static MeshConfig config(ConsulConfig registry) {
+  /** Of a service of this name in the registry. */
+  MeshConfig config(String service) {
     return new MeshConfig(
-        EdgeConfig.SERVICE,
+        service,
         "test",
         "127.0.0.1",
         "127.0.0.1",
@@ -240,8 +285,14 @@ final class EdgeFixture implements AutoCloseable {
         0,
         registry,
         new IdentityConfig(
-            "https://weft.example", "weft", "user-svc", Optional.empty(), Optional.empty()),
-        TelemetryConfig.local(EdgeConfig.SERVICE, "test"),
+            "https://weft.example",
+            "weft",
+            "user-svc",
+            Optional.empty(),
+            Optional.empty(),
+            Duration.ZERO,
+            upstreams),
+        TelemetryConfig.local(service, "test"),
         new MeshConfig.Drain(Duration.ofMillis(1), Duration.ofSeconds(2)));
   }
 
@@ -257,7 +308,7 @@ final class EdgeFixture implements AutoCloseable {
       Tokens tokens) {
     EdgeConfig config =
         new EdgeConfig(
-            config(registry),
+            config(EdgeConfig.SERVICE),
             // TLS is for who is elsewhere, and what is said in plain text depends on that.
             tls.isPresent() ? "0.0.0.0" : "127.0.0.1",
             Optional.of(Set.of("library", "archive")),
@@ -285,14 +336,14 @@ final class EdgeFixture implements AutoCloseable {
 
   EdgeServer another(Path cacheFolder, ApiConfig api) {
     EventLoops loops = new EventLoops();
-    Mesh mesh = Mesh.open(config(registry), loops);
+    Mesh mesh = Mesh.open(config(EdgeConfig.SERVICE), loops);
     return another(loops, mesh, Optional.of(cacheFolder), api, new TestTokens());
   }
 
   /** One more edge, which verifies tokens by what the registry's user-svc says. */
   EdgeServer verifying() {
     EventLoops loops = new EventLoops();
-    Mesh mesh = Mesh.open(config(registry), loops);
+    Mesh mesh = Mesh.open(config(EdgeConfig.SERVICE), loops);
     return another(loops, mesh, Optional.empty(), PAGES, Tokens.of(mesh.tokens()));
   }
 
