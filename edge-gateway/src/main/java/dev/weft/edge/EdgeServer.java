@@ -89,7 +89,7 @@ public final class EdgeServer implements RunningProcess {
             config.cacheFolder().map(OwnersFile::new),
             config.foreignDefault());
     this.schemas = new SchemaWatch(mesh, catalogue, config.foreignDefault(), config.contracts());
-    this.accessLog = AccessLog.open(mesh.telemetry().meter("dev.weft.edge"));
+    this.accessLog = new AccessLog(mesh.telemetry().meter("dev.weft.edge"));
     this.redis =
         config.rates().redis().map(to -> Redis.open(to, EdgeConfig.SERVICE, mesh.telemetry()));
     // Without it each edge counts for itself.

@@ -139,9 +139,7 @@ final class HttpTelemetry {
       }
     }
     span.end();
-    if (AccessLog.isOn()) {
-      log.add(request);
-    }
+    log.add(request);
   }
 
   private Attributes attributes(Outcome outcome) {

@@ -8,11 +8,12 @@ import io.opentelemetry.api.trace.SpanContext;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.time.ZoneId;
+import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
-import java.time.format.DateTimeFormatterBuilder;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.event.KeyValuePair;
 
@@ -33,10 +34,15 @@ final class LogLine extends EncoderBase<ILoggingEvent> {
 
   private static final int MESSAGE_LENGTH = 16 * 1024;
   private static final int EXCEPTION_LENGTH = 32 * 1024;
-  private static final DateTimeFormatter TIMESTAMP =
-      new DateTimeFormatterBuilder().appendInstant(6).toFormatter();
+  private static final DateTimeFormatter SECOND =
+      DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.").withZone(ZoneOffset.UTC);
   private static final DateTimeFormatter TIME =
       DateTimeFormatter.ofPattern("HH:mm:ss.SSS").withZone(ZoneId.systemDefault());
+
+  /** The second of the last line, as text: to format it anew costs more than the rest of a line. */
+  private record Second(long epoch, String text) {}
+
+  private static volatile Second latest = new Second(Long.MIN_VALUE, "");
 
   private final Format format;
 
@@ -61,29 +67,96 @@ final class LogLine extends EncoderBase<ILoggingEvent> {
       case JSON -> json(line, event);
       case TEXT -> text(line, event);
     }
+    return bytes(line);
+  }
+
+  /**
+   * The line of an event that no framework has made, at INFO and of now.
+   *
+   * @param whose what {@link #SERVICE_NAME} and {@link #SERVICE_VERSION} are kept in
+   * @param span of what it is said; may be invalid
+   * @param attributes names, each with its value behind it
+   */
+  byte[] encode(
+      String logger,
+      Function<String, @Nullable String> whose,
+      SpanContext span,
+      String requestId,
+      String message,
+      String... attributes) {
+    StringBuilder line = new StringBuilder(512);
+    Instant now = Instant.now();
+    String printed = cut(Secrets.masked(message), MESSAGE_LENGTH);
+    switch (format) {
+      case JSON -> {
+        head(line, now, "INFO", printed, logger);
+        whose(line, whose.apply(SERVICE_NAME), whose.apply(SERVICE_VERSION));
+        place(line, span, Optional.of(requestId), Thread.currentThread().getName());
+        line.append(",\"attributes\":{");
+        int start = line.length();
+        for (int i = 0; i < attributes.length; i += 2) {
+          addAfter(start, line, attributes[i], attributes[i + 1]);
+        }
+        line.append("}}");
+      }
+      case TEXT -> text(line, now, "INFO", logger, printed, span);
+    }
+    return bytes(line);
+  }
+
+  private static byte[] bytes(StringBuilder line) {
     return line.append('\n').toString().getBytes(StandardCharsets.UTF_8);
   }
 
   private static void json(StringBuilder line, ILoggingEvent event) {
-    line.append('{');
-    JsonText.field(line, "timestamp", TIMESTAMP.format(instant(event)));
-    add(line, "severity", event.getLevel().toString());
-    add(line, "message", message(event));
-    add(line, "logger", event.getLoggerName());
+    head(line, instant(event), event.getLevel().toString(), message(event), event.getLoggerName());
     Map<String, String> properties = event.getLoggerContextVO().getPropertyMap();
-    addIfSet(line, SERVICE_NAME, properties.get(SERVICE_NAME));
-    addIfSet(line, "version", properties.get(SERVICE_VERSION));
-    SpanContext span = Spans.current();
+    whose(line, properties.get(SERVICE_NAME), properties.get(SERVICE_VERSION));
+    place(line, Spans.current(), RequestId.current(), event.getThreadName());
+    addAttributes(line, event);
+    exception(event).ifPresent(text -> add(line, "exception", text));
+    line.append('}');
+  }
+
+  private static void head(
+      StringBuilder line, Instant when, String severity, String message, String logger) {
+    line.append("{\"timestamp\":\"");
+    timestamp(line, when);
+    line.append('"');
+    add(line, "severity", severity);
+    add(line, "message", message);
+    add(line, "logger", logger);
+  }
+
+  private static void timestamp(StringBuilder line, Instant when) {
+    Second second = latest;
+    if (second.epoch != when.getEpochSecond()) {
+      second = new Second(when.getEpochSecond(), SECOND.format(when));
+      latest = second;
+    }
+    line.append(second.text);
+    int micros = when.getNano() / 1_000;
+    for (int digit = 100_000; digit > 0; digit /= 10) {
+      line.append((char) ('0' + micros / digit % 10));
+    }
+    line.append('Z');
+  }
+
+  private static void whose(
+      StringBuilder line, @Nullable String service, @Nullable String version) {
+    addIfSet(line, SERVICE_NAME, service);
+    addIfSet(line, "version", version);
+  }
+
+  private static void place(
+      StringBuilder line, SpanContext span, Optional<String> requestId, String thread) {
     if (span.isValid()) {
       add(line, "trace_id", span.getTraceId());
       add(line, "span_id", span.getSpanId());
       add(line, "trace_flags", span.getTraceFlags().asHex());
     }
-    RequestId.current().ifPresent(id -> add(line, "request_id", id));
-    add(line, "thread", event.getThreadName());
-    addAttributes(line, event);
-    exception(event).ifPresent(text -> add(line, "exception", text));
-    line.append('}');
+    requestId.ifPresent(id -> add(line, "request_id", id));
+    add(line, "thread", thread);
   }
 
   private static void addAttributes(StringBuilder line, ILoggingEvent event) {
@@ -121,17 +194,30 @@ final class LogLine extends EncoderBase<ILoggingEvent> {
   }
 
   private static void text(StringBuilder line, ILoggingEvent event) {
-    String logger = event.getLoggerName();
-    line.append(TIME.format(instant(event))).append(' ');
-    String level = event.getLevel().toString();
+    text(
+        line,
+        instant(event),
+        event.getLevel().toString(),
+        event.getLoggerName(),
+        message(event),
+        Spans.current());
+    exception(event).ifPresent(text -> text.lines().forEach(l -> printable(line.append('\n'), l)));
+  }
+
+  private static void text(
+      StringBuilder line,
+      Instant when,
+      String level,
+      String logger,
+      String message,
+      SpanContext span) {
+    line.append(TIME.format(when)).append(' ');
     line.append(level).repeat(' ', 6 - level.length());
     line.append(logger, logger.lastIndexOf('.') + 1, logger.length()).append(": ");
-    printable(line, message(event));
-    SpanContext span = Spans.current();
+    printable(line, message);
     if (span.isValid()) {
       line.append(" [trace ").append(span.getTraceId()).append(']');
     }
-    exception(event).ifPresent(text -> text.lines().forEach(l -> printable(line.append('\n'), l)));
   }
 
   private static void printable(StringBuilder line, String text) {

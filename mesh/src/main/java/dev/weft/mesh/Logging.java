@@ -7,7 +7,6 @@ import ch.qos.logback.classic.jul.LevelChangePropagator;
 import ch.qos.logback.classic.spi.Configurator;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.ConsoleAppender;
-import ch.qos.logback.core.encoder.Encoder;
 import ch.qos.logback.core.spi.ContextAwareBase;
 import java.io.Console;
 import java.util.List;
@@ -51,7 +50,11 @@ public final class Logging extends ContextAwareBase implements Configurator {
     LogLine encoder = new LogLine(format);
     encoder.setContext(context);
     encoder.start();
-    ConsoleAppender<ILoggingEvent> console = console(context, encoder, true);
+    ConsoleAppender<ILoggingEvent> console = new ConsoleAppender<>();
+    console.setContext(context);
+    console.setName(STDOUT);
+    console.setEncoder(encoder);
+    console.start();
     Logger root = context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
     root.setLevel(level);
     root.addAppender(console);
@@ -69,30 +72,13 @@ public final class Logging extends ContextAwareBase implements Configurator {
     SLF4JBridgeHandler.install();
   }
 
-  private static ConsoleAppender<ILoggingEvent> console(
-      LoggerContext context, Encoder<ILoggingEvent> encoder, boolean flush) {
-    ConsoleAppender<ILoggingEvent> console = new ConsoleAppender<>();
-    console.setContext(context);
-    console.setName(STDOUT);
-    console.setEncoder(encoder);
-    console.setImmediateFlush(flush);
-    console.start();
-    return console;
-  }
-
-  /**
-   * From here on the lines of this logger wait until {@code System.out} is flushed, by whoever
-   * writes many of them: one call of the system for each would cost more than all else of a line.
-   */
-  public static void unflushed(String logger) {
-    if (LoggerFactory.getILoggerFactory() instanceof LoggerContext context
-        && context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME).getAppender(STDOUT)
-            instanceof ConsoleAppender<ILoggingEvent> flushed) {
-      Logger own = context.getLogger(logger);
-      own.detachAppender(STDOUT);
-      own.addAppender(console(context, flushed.getEncoder(), false));
-      own.setAdditive(false);
-    }
+  /** Writes the lines of this process as it was told to. */
+  static LogLine encoder(LoggerContext context) {
+    return context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME).getAppender(STDOUT)
+                instanceof ConsoleAppender<ILoggingEvent> console
+            && console.getEncoder() instanceof LogLine encoder
+        ? encoder
+        : new LogLine(LogLine.Format.JSON);
   }
 
   /** Throws {@link ConfigException} if a variable of logging is wrong. */
