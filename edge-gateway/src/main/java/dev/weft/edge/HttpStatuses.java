@@ -8,7 +8,7 @@ import java.util.Set;
 /** Which HTTP status says what a gRPC status code says. */
 final class HttpStatuses {
   /** What a service of ours may ask for instead, in {@code http_status} of its ErrorInfo. */
-  private static final Set<Integer> OVERRIDES = Set.of(402, 409, 412, 422, 428);
+  private static final Set<Integer> OVERRIDES = Set.of(402, 409, 412, 422, 428, 503);
 
   private HttpStatuses() {}
 

@@ -296,7 +296,10 @@ record ServiceSchema(
         service,
         grpc,
         access,
-        new CallPolicy(timeout, grpc.isSafe(), stated.streamIdle(), stated.streamMaxAge()),
+        new CallPolicy(timeout, grpc.isSafe(), stated.streamIdle(), stated.streamMaxAge())
+            // Those have their room at the edge, of its own limits.
+            .withInFlightMax(CallPolicy.UNBOUNDED)
+            .withHedgeAfter(stated.hedgeAfter()),
         status,
         bytes == 0 ? REQUEST_BYTES_DEFAULT : (int) bytes,
         uploadBytes(policy),

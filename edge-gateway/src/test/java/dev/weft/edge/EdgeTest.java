@@ -245,7 +245,9 @@ class EdgeTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"402,402", "409,409", "412,412", "422,422", "428,428", "418,400", "200,400"})
+  @CsvSource({
+    "402,402", "409,409", "412,412", "422,422", "428,428", "503,503", "418,400", "200,400"
+  })
   void letsOurServicesChooseSomeStatuses(String wanted, int status) throws Exception {
     assertThat(
             fixture

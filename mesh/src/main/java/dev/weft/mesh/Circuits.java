@@ -16,7 +16,7 @@ final class Circuits {
   /** More methods than this share the last circuit. */
   static final int METHODS_MAX = 256;
 
-  private static final String OTHERS = "_OTHER";
+  static final String OTHERS = "_OTHER";
 
   private final String service;
   private final Circuit.Pause pause;

@@ -45,6 +45,13 @@ final class InboundStack {
     layers.add(new ReadableInterceptor());
     // Nobody gets further whom the contract does not allow to.
     layers.add(access);
+    // Behind it, as what matters is believed of services alone; before anything is done for a call.
+    layers.add(
+        new OverloadInterceptor(
+            service,
+            new Admission(System::nanoTime),
+            System::nanoTime,
+            telemetry.meter("dev.weft.mesh")));
   }
 
   /**

@@ -26,6 +26,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BinaryOperator;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
 import java.util.function.ToLongFunction;
 import java.util.stream.Stream;
@@ -76,7 +77,8 @@ final class OutboundStack implements AutoCloseable {
   private final Set<ManagedChannel> leaving = ConcurrentHashMap.newKeySet();
 
   /** What is known of a service from calling it. */
-  private record Target(String service, Circuits circuits, RetryBudget budget) {}
+  private record Target(
+      String service, Circuits circuits, RetryBudget budget, RetryBudget hedges) {}
 
   /** What of a service a circuit is for. */
   private record Guarded(String service, String method) {}
@@ -107,7 +109,12 @@ final class OutboundStack implements AutoCloseable {
         .counterBuilder("weft.rpc.client.retries")
         .setUnit("{retry}")
         .setDescription("Calls that were sent again after a failure.")
-        .buildWithCallback(this::recordRetries);
+        .buildWithCallback(out -> record(out, Target::budget));
+    meter
+        .counterBuilder("weft.rpc.client.hedges")
+        .setUnit("{call}")
+        .setDescription("Calls that were sent a second time because the answer took long.")
+        .buildWithCallback(out -> record(out, Target::hedges));
     meter
         .gaugeBuilder("weft.rpc.client.circuit")
         .ofLongs()
@@ -121,9 +128,9 @@ final class OutboundStack implements AutoCloseable {
   }
 
   /** One value per service, of which there may be a channel for calls and one for streams. */
-  private void recordRetries(ObservableLongMeasurement out) {
+  private void record(ObservableLongMeasurement out, Function<Target, RetryBudget> budget) {
     Map<String, Long> values = new HashMap<>();
-    targets.forEach(t -> values.merge(t.service, t.budget.granted(), Long::sum));
+    targets.forEach(t -> values.merge(t.service, budget.apply(t).granted(), Long::sum));
     values.forEach(
         (service, n) -> out.record(n, Attributes.of(RpcTelemetry.SERVER_ADDRESS, service)));
   }
@@ -293,7 +300,9 @@ final class OutboundStack implements AutoCloseable {
   }
 
   private Target target(String service, Circuits circuits) {
-    Target target = new Target(service, circuits, new RetryBudget(nanoTime));
+    RetryBudget hedges =
+        new RetryBudget(nanoTime, HedgingInterceptor.PER_CALL, HedgingInterceptor.SAVED_MAX, 0);
+    Target target = new Target(service, circuits, new RetryBudget(nanoTime), hedges);
     targets.add(target);
     return target;
   }
@@ -307,11 +316,17 @@ final class OutboundStack implements AutoCloseable {
         telemetry.clientInterceptor(service),
         // Proves our name, once for all attempts.
         new Credentials(services, service),
+        // How much the request matters that is being served, so that others may judge, too.
+        new CriticalityInterceptor(),
         // Before the retries: the deadline spans all attempts.
         new DeadlineInterceptor(),
         new StreamLimitsInterceptor(service, timer, nanoTime),
+        // Around the retries: what hangs has so much room, and what is refused is not repeated.
+        new BulkheadInterceptor(service),
         // Retries around the breaker, for what the contract declares repeatable.
-        new ResilientUnaryInterceptor(service, target.circuits, target.budget, timer, nanoTime));
+        new ResilientUnaryInterceptor(service, target.circuits, target.budget, timer, nanoTime),
+        // Inside them: whichever of two calls is answered first, it is one attempt.
+        new HedgingInterceptor(target.hedges, target.budget, timer));
   }
 
   /** A channel to one address of a service, without any of the layers; the caller closes it. */

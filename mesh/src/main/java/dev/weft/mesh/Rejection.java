@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.regex.Pattern;
 
 /**
@@ -23,6 +24,9 @@ import java.util.regex.Pattern;
  */
 public abstract sealed class Rejection extends RuntimeException {
   private static final Pattern REASON = Pattern.compile("[A-Z][A-Z0-9_]{1,61}[A-Z0-9]");
+
+  /** What a server says of a retry that is of no use. */
+  static final long NEVER_AGAIN = -1;
 
   /** Longer than a request may run: the next one gets the answer. */
   private static final Duration IN_PROGRESS_RETRY_AFTER = Duration.ofSeconds(1);
@@ -104,7 +108,17 @@ public abstract sealed class Rejection extends RuntimeException {
 
   /** Too much was asked: slow down. Sent with {@code google.rpc.RetryInfo}. */
   public static Rejection tooMany(String reason, String message, Duration retryAfter) {
-    return new TooMany(reason, message, Map.of(), retryAfter);
+    return new TooMany(reason, message, Map.of(), retryAfter, OptionalLong.empty());
+  }
+
+  /**
+   * The same of work that was not begun: another instance may do it.
+   *
+   * @param pushbackMillis after which a layer of calls may try so, or {@link #NEVER_AGAIN}
+   */
+  static Rejection tooMany(
+      String reason, String message, Duration retryAfter, long pushbackMillis) {
+    return new TooMany(reason, message, Map.of(), retryAfter, OptionalLong.of(pushbackMillis));
   }
 
   /** The caller did not prove who it is. */
@@ -190,6 +204,17 @@ public abstract sealed class Rejection extends RuntimeException {
   /** When the same request may be made again, for the kinds that know. */
   public Optional<Duration> retryAfter() {
     return Optional.empty();
+  }
+
+  /**
+   * What layers of calls are told of retries ({@code grpc-retry-pushback-ms}, gRFC A6): when, in
+   * milliseconds, or {@link #NEVER_AGAIN}. What another service is the cause of was retried where
+   * it happened; more retries above would only multiply.
+   */
+  OptionalLong retryPushbackMillis() {
+    return metadata.containsKey(ErrorDetails.CAUSED_BY)
+        ? OptionalLong.of(NEVER_AGAIN)
+        : OptionalLong.empty();
   }
 
   /** The fields that are wrong, for {@link Invalid}. */
@@ -302,10 +327,17 @@ public abstract sealed class Rejection extends RuntimeException {
   /** RESOURCE_EXHAUSTED. */
   public static final class TooMany extends Rejection {
     private final Duration retryAfter;
+    private final OptionalLong pushbackMillis;
 
-    private TooMany(String reason, String text, Map<String, String> metadata, Duration retryAfter) {
+    private TooMany(
+        String reason,
+        String text,
+        Map<String, String> metadata,
+        Duration retryAfter,
+        OptionalLong pushbackMillis) {
       super(Status.Code.RESOURCE_EXHAUSTED, reason, text, metadata);
       this.retryAfter = retryAfter;
+      this.pushbackMillis = pushbackMillis;
     }
 
     @Override
@@ -314,8 +346,14 @@ public abstract sealed class Rejection extends RuntimeException {
     }
 
     @Override
+    OptionalLong retryPushbackMillis() {
+      return pushbackMillis.isPresent() ? pushbackMillis : super.retryPushbackMillis();
+    }
+
+    @Override
     public TooMany with(String metadataKey, String value) {
-      return new TooMany(reason(), text(), metadataAnd(metadataKey, value), retryAfter);
+      return new TooMany(
+          reason(), text(), metadataAnd(metadataKey, value), retryAfter, pushbackMillis);
     }
   }
 

@@ -42,7 +42,7 @@ import org.slf4j.LoggerFactory;
 final class RejectionInterceptor implements ServerInterceptor {
   private static final Logger log = LoggerFactory.getLogger(RejectionInterceptor.class);
 
-  /** Tells callers that a retry is of no use: negative, as gRFC A6 has it. */
+  /** Tells callers when a retry may be of use; negative if never, as gRFC A6 has it. */
   static final Metadata.Key<String> PUSHBACK =
       Metadata.Key.of("grpc-retry-pushback-ms", Metadata.ASCII_STRING_MARSHALLER);
 
@@ -121,13 +121,17 @@ final class RejectionInterceptor implements ServerInterceptor {
   }
 
   private Answer refused(Rejection rejection) {
+    Metadata trailers = ErrorDetails.trailers(service, rejection);
+    rejection
+        .retryPushbackMillis()
+        .ifPresent(millis -> trailers.put(PUSHBACK, Long.toString(millis)));
     return new Answer(
         rejection
             .code()
             .toStatus()
             .withDescription(ErrorDetails.shortened(rejection.text()))
             .withCause(rejection),
-        ErrorDetails.trailers(service, rejection));
+        trailers);
   }
 
   private Answer passedOn(

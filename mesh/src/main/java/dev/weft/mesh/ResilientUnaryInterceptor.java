@@ -30,7 +30,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Runs every unary call to one target service through its method's circuit breaker, and retries the
  * calls that the {@code .proto} declares repeatable with {@code idempotency_level}: once, on
- * UNAVAILABLE only, after a fully jittered pause, within the deadline and the {@link RetryBudget}.
+ * UNAVAILABLE, after a fully jittered pause, and on RESOURCE_EXHAUSTED if the target says when;
+ * within the deadline and the {@link RetryBudget}.
  *
  * <p>Breaks the circuit: UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL and UNKNOWN, when the target is
  * to blame. It is not when it passed on what a service behind it answered or says that another one
@@ -350,10 +351,18 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
     }
 
     private Duration retryAfter(Status status, Metadata trailers) {
-      if (status.getCode() != Status.Code.UNAVAILABLE || !policy.repeatable()) {
+      String pushback = trailers.get(RejectionInterceptor.PUSHBACK);
+      boolean again =
+          switch (status.getCode()) {
+            case UNAVAILABLE -> true;
+            // The server has too much to do: only it knows whether another one may have less.
+            case RESOURCE_EXHAUSTED -> pushback != null;
+            default -> false;
+          };
+      if (!again || !policy.repeatable()) {
         return Attempt.NO_RETRY;
       }
-      Duration pause = pause(trailers.get(RejectionInterceptor.PUSHBACK));
+      Duration pause = pause(pushback);
       Deadline deadline = options.getDeadline();
       boolean inTime =
           deadline == null

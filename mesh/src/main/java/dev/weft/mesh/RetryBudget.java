@@ -18,25 +18,37 @@ final class RetryBudget {
   private static final double PER_SECOND = 3;
 
   private final LongSupplier nanoTime;
+  private final double perCall;
+  private final double savedMax;
+  private final double perSecond;
   private double saved;
-  private double reserve = PER_SECOND;
+  private double reserve;
   private long refilledAt;
   private long granted;
 
   RetryBudget(LongSupplier nanoTime) {
+    this(nanoTime, PER_CALL, SAVED_MAX, PER_SECOND);
+  }
+
+  /** Of calls that are sent again for another reason. */
+  RetryBudget(LongSupplier nanoTime, double perCall, double savedMax, double perSecond) {
     this.nanoTime = nanoTime;
+    this.perCall = perCall;
+    this.savedMax = savedMax;
+    this.perSecond = perSecond;
+    this.reserve = perSecond;
     this.refilledAt = nanoTime.getAsLong();
   }
 
   /** Counts a call that is no retry. */
   synchronized void call() {
-    saved = Math.min(SAVED_MAX, saved + PER_CALL);
+    saved = Math.min(savedMax, saved + perCall);
   }
 
   /** Takes one retry out, if there is one. */
   synchronized boolean tryRetry() {
     long now = nanoTime.getAsLong();
-    reserve = Math.min(PER_SECOND, reserve + (now - refilledAt) * PER_SECOND / 1e9);
+    reserve = Math.min(perSecond, reserve + (now - refilledAt) * perSecond / 1e9);
     refilledAt = now;
     if (reserve >= 1) {
       reserve -= 1;

@@ -11,6 +11,7 @@ import dev.weft.mesh.test.EchoResponse;
 import dev.weft.mesh.test.EchoServiceGrpc;
 import io.grpc.CallOptions;
 import io.grpc.ClientInterceptors;
+import io.grpc.Context;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
@@ -31,6 +32,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterEach;
@@ -306,24 +308,43 @@ class HostileCallsTest {
   @Test
   void manyWhoLeaveDoNotCostTheOthersTheirConnection() throws Exception {
     CountDownLatch release = new CountDownLatch(1);
+    AtomicInteger left = new AtomicInteger();
     echo.answer =
         text -> {
-          if (!text.equals("last")) {
-            release.await();
+          switch (text) {
+            case "stays" -> release.await();
+            case "leaves" -> {
+              awaitCancellation();
+              left.incrementAndGet();
+            }
+            default -> {}
           }
           return text;
         };
     var future = EchoServiceGrpc.newFutureStub(channel);
-    ListenableFuture<EchoResponse> stays = future.read(REQUEST);
-    List<ListenableFuture<EchoResponse>> leave =
-        Stream.generate(() -> future.read(REQUEST)).limit(500).toList();
-    await().until(() -> echo.calls.get() == 501);
+    EchoRequest stays = REQUEST.toBuilder().setText("stays").build();
+    ListenableFuture<EchoResponse> first = future.read(stays);
+    EchoRequest leaves = REQUEST.toBuilder().setText("leaves").build();
+    // Not all at once, for which the server would have no room.
+    for (int gone = 50; gone <= 500; gone += 50) {
+      int all = gone;
+      List<ListenableFuture<EchoResponse>> leaving =
+          Stream.generate(() -> future.read(leaves)).limit(50).toList();
+      await().until(() -> echo.calls.get() == all + 1);
+      leaving.forEach(reply -> reply.cancel(true));
+      await().until(() -> left.get() == all);
+    }
 
-    leave.forEach(reply -> reply.cancel(true));
-    stub.read(REQUEST.toBuilder().setText("last").build());
+    assertThat(stub.read(REQUEST).getText()).isEqualTo("a");
     release.countDown();
 
-    assertThat(stays.get(10, TimeUnit.SECONDS).getText()).isEqualTo("a");
+    assertThat(first.get(10, TimeUnit.SECONDS).getText()).isEqualTo("stays");
+  }
+
+  private static void awaitCancellation() throws InterruptedException {
+    CountDownLatch cancelled = new CountDownLatch(1);
+    Context.current().addListener(_ -> cancelled.countDown(), Runnable::run);
+    cancelled.await();
   }
 
   @Test

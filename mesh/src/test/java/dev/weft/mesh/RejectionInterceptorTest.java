@@ -280,6 +280,18 @@ class RejectionInterceptorTest {
   }
 
   @Test
+  void whatAnotherServiceIsTheCauseOfIsNotRetriedAbove() {
+    StatusRuntimeException failure =
+        failureOf(
+            _ -> {
+              throw Rejection.unavailable("NO_STOCK", "no stock", Duration.ofSeconds(1))
+                  .causedBy("stock-svc");
+            });
+
+    assertThat(failure.getTrailers().get(RejectionInterceptor.PUSHBACK)).isEqualTo("-1");
+  }
+
+  @Test
   void aStatusWithoutDetailsGetsThem() {
     assertThat(errorOf(Status.ABORTED.asRuntimeException()))
         .satisfies(

@@ -229,6 +229,25 @@ class ResilientUnaryInterceptorTest {
     assertThat(stub.read(REQUEST).getText()).isEqualTo("a");
   }
 
+  /** Only who has too much to do knows whether another instance may have less. */
+  @Test
+  void retriesWhatAServerHasNoRoomForIfItSaysWhen() {
+    trailers.put(RejectionInterceptor.PUSHBACK, "1");
+    echo.answer =
+        text -> {
+          if (echo.calls.get() == 1) {
+            throw Rejection.tooMany("OVERLOADED", "too much to do", Duration.ofSeconds(1));
+          }
+          return text;
+        };
+
+    assertThat(stub.read(REQUEST).getText()).isEqualTo("a");
+
+    echo.calls.set(0);
+    assertThat(errorOf(() -> stub.write(REQUEST)).reason()).isEqualTo("OVERLOADED");
+    assertThat(echo.calls).as("not repeatable").hasValue(1);
+  }
+
   @Test
   void doesNotRetryWhatWouldBeTooLate() {
     trailers.put(RejectionInterceptor.PUSHBACK, "10000");

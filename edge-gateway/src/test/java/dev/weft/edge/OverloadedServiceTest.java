@@ -1,0 +1,70 @@
+package dev.weft.edge;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import com.google.common.util.concurrent.ListenableFuture;
+import dev.weft.edge.library.GetBookRequest;
+import dev.weft.edge.library.GetBookResponse;
+import dev.weft.edge.library.LibraryGrpc;
+import dev.weft.mesh.Mesh;
+import dev.weft.mesh.MeshServer;
+import io.grpc.ManagedChannel;
+import java.io.IOException;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** A service of the mesh that has more to do than it can, seen from outside. */
+@Timeout(120)
+class OverloadedServiceTest {
+  /** As many reads as a server works on at once before it knows how many it can. */
+  private static final int PLACES = 180;
+
+  private final LibraryService library = new LibraryService();
+  private EdgeFixture fixture;
+  private Mesh mesh;
+  private MeshServer server;
+
+  @BeforeEach
+  void start() throws Exception {
+    fixture = new EdgeFixture(HttpLimits.DEFAULT, new Access.Public());
+    mesh = Mesh.open(fixture.config("library"));
+    server = mesh.server(library);
+    server.start();
+    await().atMost(Duration.ofSeconds(60)).until(() -> fixture.status("/library/books/b1") == 200);
+  }
+
+  @AfterEach
+  void stop() throws IOException {
+    mesh.close();
+    fixture.close();
+  }
+
+  @Test
+  void isAnswered503WithRetryAfterAndServedAgainWhenThereIsRoom() throws Exception {
+    ManagedChannel direct = mesh.instanceChannel("library", "127.0.0.1", server.port());
+    var stub = LibraryGrpc.newFutureStub(direct);
+    GetBookRequest asleep = GetBookRequest.newBuilder().setBookId("asleep").build();
+    List<ListenableFuture<GetBookResponse>> waiting =
+        Stream.generate(() -> stub.getBook(asleep)).limit(PLACES).toList();
+    assertThat(library.waiting.tryAcquire(PLACES, 30, TimeUnit.SECONDS)).isTrue();
+
+    HttpResponse<String> refused = fixture.get("/library/books/b1");
+
+    assertThat(refused.statusCode()).isEqualTo(503);
+    assertThat(refused.headers().firstValue("content-type")).hasValue("application/problem+json");
+    assertThat(refused.headers().firstValue("retry-after")).hasValue("1");
+    assertThat(refused.body()).contains("\"OVERLOADED\"").contains("library.weft");
+
+    waiting.forEach(call -> call.cancel(true));
+    await().until(() -> fixture.status("/library/books/b1") == 200);
+    direct.shutdownNow().awaitTermination(5, TimeUnit.SECONDS);
+  }
+}
