@@ -24,6 +24,8 @@ final class CacheMetrics {
     JOINED,
     /** With what was too old, since the service could not be asked. */
     STALE,
+    /** With what the contract declares, since the service could not be asked. */
+    FALLBACK,
     /** By a call, since the request may not be answered from a cache. */
     PASSED
   }

@@ -74,7 +74,8 @@ final class Calls {
    */
   void start(Exchange exchange, Asked asked, byte[] request) {
     if (asked.rpc().oneReply()) {
-      start(exchange, asked, request, toClient(exchange, asked));
+      ToClient client = toClient(exchange, asked);
+      client.having(() -> start(exchange, asked, request, client));
       return;
     }
     open(
@@ -119,7 +120,7 @@ final class Calls {
   }
 
   /** What answers a request with the only reply of its call. */
-  Recipient toClient(Exchange exchange, Asked asked) {
+  ToClient toClient(Exchange exchange, Asked asked) {
     return new ToClient(exchange, asked, changes, work);
   }
 

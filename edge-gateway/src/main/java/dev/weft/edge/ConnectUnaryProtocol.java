@@ -105,7 +105,8 @@ final class ConnectUnaryProtocol implements RpcProtocol {
     Answer answer =
         Answer.of(
             200, "application/" + codec.text(), codec.written(route.transcoder(), message), head);
-    if (query.isPresent() && !route.rpc().fresh().isZero()) {
+    boolean own = !said.containsKey(Fallback.HEADER);
+    if (query.isPresent() && own && !route.rpc().fresh().isZero()) {
       exchange.alsoAnswer("Vary", "Authorization");
       exchange.answer(Reuse.of(answer, route.rpc(), Optional.empty(), headers));
     } else {

@@ -21,8 +21,8 @@ record Cors(Set<String> origins) implements Middleware {
           + " connect-protocol-version, connect-timeout-ms, connect-content-encoding, grpc-timeout,"
           + " grpc-encoding, x-grpc-web, x-user-agent, mcp-protocol-version, mcp-method, mcp-name";
   private static final String RESPONSE_HEADERS =
-      "location, link, etag, age, cache-status, ratelimit, ratelimit-policy, retry-after,"
-          + " x-request-id, x-response-time, deprecation, sunset, accept-ranges, content-range,"
+      "location, link, etag, age, cache-status, proxy-status, ratelimit, ratelimit-policy,"
+          + " retry-after, x-request-id, x-response-time, deprecation, sunset, accept-ranges, content-range,"
           + " preference-applied, server-timing, grpc-status, grpc-message,"
           + " grpc-status-details-bin";
 

@@ -369,7 +369,13 @@ final class Mcp {
 
             @Override
             public void fail(Problem problem) {
-              exchange.refuse(problem);
+              Fallback.of(tool.route().rpc(), problem)
+                  .ifPresentOrElse(this::reply, () -> exchange.refuse(problem));
+            }
+
+            private void reply(Fallback fallback) {
+              exchange.alsoAnswer(fallback.headers());
+              reply(fallback.message(), new Metadata());
             }
           });
     }

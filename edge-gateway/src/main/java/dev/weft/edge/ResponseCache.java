@@ -2,7 +2,6 @@ package dev.weft.edge;
 
 import dev.weft.edge.CacheMetrics.Result;
 import io.grpc.Metadata;
-import io.grpc.Status;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.util.concurrent.ScheduledFuture;
 import io.opentelemetry.api.metrics.Meter;
@@ -22,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * Answers reads whose contract allows it with what was answered before (RFC 9111): to anybody what
  * was answered to nobody in particular, and else to the same token only. Who asks the same at the
  * same time waits for one call. While the service cannot be asked, an answer that is too old will
- * do, for as long as the contract says (RFC 5861).
+ * do, for as long as the contract says (RFC 5861), and after that what it declares for this case.
  *
  * <p>What an answer might depend on is part of the question it is kept for, or has it not kept. Of
  * answers only successes are kept, and none of which a service says what is meant for one client.
@@ -95,7 +94,8 @@ final class ResponseCache {
     if (!known || !wanted.store() || MetadataRules.tellsMore(headers)) {
       metrics.count(asked.route(), Result.PASSED);
       exchange.alsoAnswer("Cache-Status", "weft; fwd=bypass");
-      calling.call(asked, new ToClient(exchange, asked, changes, work));
+      ToClient client = new ToClient(exchange, asked, changes, work);
+      client.having(() -> calling.call(asked, client));
       return;
     }
     KeptAnswers.Key key =
@@ -110,12 +110,6 @@ final class ResponseCache {
   /** Seconds that have passed, whole ones. */
   private long age(Kept kept) {
     return Math.max(0, nanoTime.getAsLong() - kept.began()) / SECOND;
-  }
-
-  /** Whether this says nothing of the request, but that the service could not be asked. */
-  private static boolean isAbsence(Problem problem) {
-    return problem.code() == Status.Code.UNAVAILABLE
-        || problem.code() == Status.Code.DEADLINE_EXCEEDED;
   }
 
   /** One request that is answered from here. Used on its event loop. */
@@ -351,7 +345,7 @@ final class ResponseCache {
     }
 
     private void failed(Problem problem) {
-      if (!answeredStale(problem)) {
+      if (!answeredStale(problem) && !answeredInstead(problem)) {
         refuse(problem);
       }
     }
@@ -362,13 +356,25 @@ final class ResponseCache {
     }
 
     private boolean answeredStale(Problem problem) {
-      Kept old = isAbsence(problem) ? stale() : null;
+      Kept old = Fallback.isAbsence(problem) ? stale() : null;
       if (old == null) {
         return false;
       }
       metrics.count(asked.route(), Result.STALE);
       long ttl = asked.rpc().fresh().toSeconds() - age(old);
       again(old, "fwd=stale; fwd-status=" + problem.status() + "; ttl=" + ttl);
+      return true;
+    }
+
+    private boolean answeredInstead(Problem problem) {
+      Optional<Fallback> fallback = Fallback.of(asked.rpc(), problem);
+      if (fallback.isEmpty()) {
+        return false;
+      }
+      metrics.count(asked.route(), Result.FALLBACK);
+      exchange.alsoAnswer(
+          "Cache-Status", "weft; fwd=" + forward + "; fwd-status=" + problem.status());
+      new ToClient(exchange, asked, changes, work).answer(fallback.get());
       return true;
     }
 

@@ -1,5 +1,6 @@
 package dev.weft.edge;
 
+import com.google.protobuf.ByteString;
 import com.google.protobuf.DescriptorProtos.MethodOptions.IdempotencyLevel;
 import com.google.protobuf.Descriptors;
 import dev.weft.mesh.CallPolicy;
@@ -24,12 +25,14 @@ import java.util.Optional;
  * @param service its name in the registry
  * @param grpc how it is called
  * @param policy deadline of a unary call, life of a stream; repeatable only without side effects,
- *     since whoever may repeat a write decides that nearer to it
+ *     since whoever may repeat a write decides that nearer to it; without a fallback
  * @param successStatus of HTTP
  * @param requestBytesMax largest body
  * @param uploadBytesMax largest body that is passed on in parts
  * @param fresh how long an answer may be reused, in whole seconds; zero means never
  * @param stale how long after that it may be while the service cannot be asked, in whole seconds
+ * @param fallback the reply while the service cannot be asked, and nothing is kept that would do:
+ *     the edge answers it itself, where it knows what is kept
  * @param quota of one user, or of one address without a user
  * @param endOfLife headers that tell of it; mostly none
  * @param at the instances that have it, while others of the service do not
@@ -44,6 +47,7 @@ record Rpc(
     long uploadBytesMax,
     Duration fresh,
     Duration stale,
+    Optional<ByteString> fallback,
     Optional<Quota> quota,
     Map<String, String> endOfLife,
     Optional<InstanceSet> at) {
@@ -79,6 +83,7 @@ record Rpc(
         uploadBytesMax,
         fresh,
         stale,
+        fallback,
         quota,
         endOfLife,
         instances);

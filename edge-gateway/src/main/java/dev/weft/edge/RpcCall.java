@@ -103,7 +103,7 @@ final class RpcCall extends ClientCall.Listener<byte[]> implements Body.Parts {
   @Override
   public void end() {
     if (protocol.endTakesLong()) {
-      work.run(exchange, this::readEnd, RpcCall::sendEnd);
+      work.run(exchange, this::readEnd, of -> of.guarded(of::sendEnd));
     } else {
       guarded(() -> readEnd().sendEnd());
     }
@@ -200,8 +200,21 @@ final class RpcCall extends ClientCall.Listener<byte[]> implements Body.Parts {
     }
   }
 
+  private void answer(Fallback fallback) {
+    exchange.observation().called(Optional.empty());
+    protocol.begin(exchange, fallback.headers());
+    protocol.reply(exchange, fallback.message());
+    protocol.end(exchange, Optional.empty(), Map.of());
+  }
+
   private void finish(Optional<Problem> failure, Map<String, String> trailers) {
     over = true;
+    Optional<Fallback> fallback =
+        begun ? Optional.empty() : failure.flatMap(problem -> Fallback.of(route.rpc(), problem));
+    if (fallback.isPresent()) {
+      answer(fallback.get());
+      return;
+    }
     exchange.observation().called(failure);
     if (failure.isPresent() && !begun) {
       exchange.refuse(failure.get());

@@ -2,6 +2,7 @@ package dev.weft.edge;
 
 import com.google.api.AnnotationsProto;
 import com.google.api.HttpRule;
+import com.google.protobuf.ByteString;
 import com.google.protobuf.Descriptors.FileDescriptor;
 import com.google.protobuf.Descriptors.MethodDescriptor;
 import com.google.protobuf.Descriptors.ServiceDescriptor;
@@ -10,6 +11,7 @@ import dev.weft.mesh.CallPolicy;
 import dev.weft.mesh.InstanceSet;
 import dev.weft.options.v1.MethodPolicy;
 import dev.weft.options.v1.OptionsProto;
+import dev.weft.transcoder.BadMessage;
 import dev.weft.transcoder.Schema;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -117,6 +119,7 @@ record ServiceSchema(
         try {
           Rpc rpc = rpc(service, method, policy, access);
           Route whole = Route.named(rpc, whole(method, types, policy.getLenient()));
+          rpc.fallback().ifPresent(reply -> checkSayable(whole.transcoder(), reply));
           Optional<HttpRule> followed = own;
           if (stated.isPresent()) {
             try {
@@ -248,6 +251,15 @@ record ServiceSchema(
         method, types, lenient, new Transcoder.Binding(false, List.of(), "*", "", false));
   }
 
+  /** What is answered while nothing works must not be what fails. */
+  private static void checkSayable(Transcoder transcoder, ByteString reply) {
+    try {
+      var _ = transcoder.response(reply.toByteArray(), Optional.empty());
+    } catch (BadMessage e) {
+      throw new InvalidRule("fallback: " + e.getMessage());
+    }
+  }
+
   private static Optional<Access> access(MethodPolicy policy, Access defaultAccess) {
     return switch (policy.getAccess()) {
       case ACCESS_PUBLIC -> Optional.of(new Access.Public());
@@ -305,6 +317,7 @@ record ServiceSchema(
         uploadBytes(policy),
         reuse("max_age", policy.getCache().getMaxAge(), grpc.isSafe()),
         reuse("stale_if_error", policy.getCache().getStaleIfError(), grpc.isSafe()),
+        stated.fallback(),
         quota(policy),
         EndOfLife.headers(method),
         Optional.empty());

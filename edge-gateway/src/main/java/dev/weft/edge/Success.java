@@ -40,6 +40,15 @@ final class Success {
   }
 
   /**
+   * The answer that a reply becomes which the contract declares: of no version, and not to be kept.
+   */
+  static Answer declared(Asked asked, Exchange exchange, byte[] message) {
+    return asked.rpc().successStatus() == NO_CONTENT
+        ? Answer.empty(NO_CONTENT, Map.of())
+        : whole(asked, exchange, message);
+  }
+
+  /**
    * What a read is answered with, before the conditions of this client.
    *
    * @param told what the service says of it in metadata

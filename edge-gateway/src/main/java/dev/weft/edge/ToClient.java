@@ -26,7 +26,26 @@ record ToClient(Exchange exchange, Asked asked, Changes changes, LongWork work)
     if (problem.status() >= CLIENT_LEFT) {
       changes.note(asked);
     }
-    exchange.refuse(problem);
+    Fallback.of(asked.rpc(), problem).ifPresentOrElse(this::answer, () -> exchange.refuse(problem));
+  }
+
+  /**
+   * Has the call made. Where it is refused, as for want of an instance, what the contract declares
+   * for that is answered.
+   */
+  void having(Runnable call) {
+    try {
+      call.run();
+    } catch (Refused e) {
+      answer(Fallback.of(asked.rpc(), e.problem()).orElseThrow(() -> e));
+    }
+  }
+
+  /** Answers in the place of the service. Nobody may keep that. */
+  void answer(Fallback fallback) {
+    Answer answer = Success.declared(asked, exchange, fallback.message());
+    exchange.alsoAnswer(fallback.headers());
+    send(exchange, answer, coding -> coding.encode(answer.body()), work);
   }
 
   /**

@@ -345,6 +345,7 @@ class RouteTableTest {
             Duration.ZERO,
             Duration.ZERO,
             Optional.empty(),
+            Optional.empty(),
             Map.of(),
             Optional.empty());
     Transcoder transcoder =

@@ -1,10 +1,15 @@
 package dev.weft.mesh;
 
+import com.google.protobuf.Any;
+import com.google.protobuf.ByteString;
 import com.google.protobuf.DescriptorProtos.MethodOptions.IdempotencyLevel;
 import com.google.protobuf.Descriptors;
+import com.google.protobuf.DynamicMessage;
+import com.google.protobuf.InvalidProtocolBufferException;
 import dev.weft.options.v1.MethodPolicy;
 import dev.weft.options.v1.OptionsProto;
 import io.grpc.CallOptions;
+import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.grpc.protobuf.ProtoMethodDescriptorSupplier;
 import java.time.Duration;
@@ -25,6 +30,8 @@ import java.util.Optional;
  *     instances together; 64 by default, or {@link #UNBOUNDED}
  * @param hedgeAfter after so long without an answer a unary call without side effects is sent a
  *     second time; mostly never
+ * @param fallback the bytes of the reply to a unary call while the service cannot be asked: its
+ *     circuit is open, or the call ended as UNAVAILABLE or DEADLINE_EXCEEDED; mostly none
  */
 public record CallPolicy(
     Duration timeout,
@@ -32,11 +39,19 @@ public record CallPolicy(
     Duration streamIdle,
     Duration streamMaxAge,
     int inFlightMax,
-    Optional<Duration> hedgeAfter) {
+    Optional<Duration> hedgeAfter,
+    Optional<ByteString> fallback) {
   /** For callers that bound their calls themselves. */
   public static final int UNBOUNDED = Integer.MAX_VALUE;
 
   private static final int IN_FLIGHT_MAX = 64;
+
+  /**
+   * In the metadata of a reply that is the contract's and not the service's: the status the call
+   * ended with, as UNAVAILABLE. A service may say the same of a reply that it makes up.
+   */
+  public static final Metadata.Key<String> FALLBACK =
+      Metadata.Key.of("weft-fallback", Metadata.ASCII_STRING_MARSHALLER);
 
   /** One second, not repeatable; streams idle for 1 min and as old as 30 min. */
   public static final CallPolicy DEFAULT =
@@ -45,10 +60,17 @@ public record CallPolicy(
   /** Says the policy of one call, instead of its method's descriptor. */
   public static final CallOptions.Key<CallPolicy> KEY = CallOptions.Key.create("weft-call-policy");
 
-  /** With 64 calls under way, and no hedges. */
+  /** With 64 calls under way, no hedges, and no reply for when the service cannot be asked. */
   public CallPolicy(
       Duration timeout, boolean repeatable, Duration streamIdle, Duration streamMaxAge) {
-    this(timeout, repeatable, streamIdle, streamMaxAge, IN_FLIGHT_MAX, Optional.empty());
+    this(
+        timeout,
+        repeatable,
+        streamIdle,
+        streamMaxAge,
+        IN_FLIGHT_MAX,
+        Optional.empty(),
+        Optional.empty());
   }
 
   public CallPolicy {
@@ -63,15 +85,21 @@ public record CallPolicy(
 
   /** The same with so many calls under way. */
   public CallPolicy withInFlightMax(int calls) {
-    return new CallPolicy(timeout, repeatable, streamIdle, streamMaxAge, calls, hedgeAfter);
+    return new CallPolicy(
+        timeout, repeatable, streamIdle, streamMaxAge, calls, hedgeAfter, fallback);
   }
 
   /** The same, sent a second time after so long without an answer, or never. */
   public CallPolicy withHedgeAfter(Optional<Duration> after) {
-    return new CallPolicy(timeout, repeatable, streamIdle, streamMaxAge, inFlightMax, after);
+    return new CallPolicy(
+        timeout, repeatable, streamIdle, streamMaxAge, inFlightMax, after, fallback);
   }
 
-  /** What the contract says of this method; the defaults where it says nothing. */
+  /**
+   * What the contract says of this method; the defaults where it says nothing.
+   *
+   * @throws IllegalArgumentException if it contradicts itself; the message names the option
+   */
   public static CallPolicy of(Descriptors.MethodDescriptor method) {
     boolean repeatable =
         switch (method.getOptions().getIdempotencyLevel()) {
@@ -85,17 +113,39 @@ public record CallPolicy(
         policy.hasStreamIdle() ? duration(policy.getStreamIdle()) : DEFAULT.streamIdle,
         policy.hasStreamMaxAge() ? duration(policy.getStreamMaxAge()) : DEFAULT.streamMaxAge,
         DEFAULT.inFlightMax,
-        policy.hasHedgeAfter() ? Optional.of(hedgeAfter(method, policy)) : Optional.empty());
+        policy.hasHedgeAfter() ? Optional.of(hedgeAfter(method, policy)) : Optional.empty(),
+        policy.hasFallback()
+            ? Optional.of(fallback(method, policy.getFallback()))
+            : Optional.empty());
   }
 
   private static Duration hedgeAfter(Descriptors.MethodDescriptor method, MethodPolicy policy) {
+    noEffects("hedge_after", method);
+    return duration(policy.getHedgeAfter());
+  }
+
+  private static ByteString fallback(Descriptors.MethodDescriptor method, Any stated) {
+    noEffects("fallback", method);
+    String type = stated.getTypeUrl().substring(stated.getTypeUrl().lastIndexOf('/') + 1);
+    if (!type.equals(method.getOutputType().getFullName())) {
+      throw new IllegalArgumentException(
+          "fallback: a " + type + " (expected: " + method.getOutputType().getFullName() + ")");
+    }
+    try {
+      var _ = DynamicMessage.parseFrom(method.getOutputType(), stated.getValue());
+    } catch (InvalidProtocolBufferException e) {
+      throw new IllegalArgumentException("fallback: no " + type + ": " + e.getMessage(), e);
+    }
+    return stated.getValue();
+  }
+
+  private static void noEffects(String option, Descriptors.MethodDescriptor method) {
     if (method.getOptions().getIdempotencyLevel() != IdempotencyLevel.NO_SIDE_EFFECTS
         || method.isClientStreaming()
         || method.isServerStreaming()) {
       throw new IllegalArgumentException(
-          "hedge_after: " + method.getFullName() + " has effects or streams (expected: neither)");
+          option + ": " + method.getFullName() + " has effects or streams (expected: neither)");
     }
-    return duration(policy.getHedgeAfter());
   }
 
   /** As {@link #of(Descriptors.MethodDescriptor)}, if the method knows its contract. */

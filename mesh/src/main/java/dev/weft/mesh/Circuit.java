@@ -46,6 +46,7 @@ final class Circuit {
   private final CircuitBreaker<Attempt> breaker;
   private final CircuitBreaker<Attempt> slowness;
   private final AtomicInteger openings = new AtomicInteger();
+  private final LongAdder fallbacks = new LongAdder();
   private final Map<CircuitBreaker.State, LongAdder> turns =
       Map.of(
           CircuitBreaker.State.OPEN, new LongAdder(),
@@ -144,6 +145,16 @@ final class Circuit {
   /** How often it came to this state. */
   long turnsTo(CircuitBreaker.State state) {
     return Objects.requireNonNull(turns.get(state)).sum();
+  }
+
+  /** A call was answered with what its contract declares for when the service cannot be asked. */
+  void fellBack() {
+    fallbacks.increment();
+  }
+
+  /** How many calls were answered so. */
+  long fallbacks() {
+    return fallbacks.sum();
   }
 
   /** Whether the breaker takes an attempt for a failure. */

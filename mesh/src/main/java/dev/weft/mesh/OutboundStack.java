@@ -125,6 +125,11 @@ final class OutboundStack implements AutoCloseable {
         .setUnit("{transition}")
         .setDescription("How often the circuit came to a state: open, half_open, closed.")
         .buildWithCallback(this::recordTransitions);
+    meter
+        .counterBuilder("weft.rpc.client.fallbacks")
+        .setUnit("{call}")
+        .setDescription("Calls that were answered with what their contract declares for failures.")
+        .buildWithCallback(out -> recordByMethod(out, circuits(Circuit::fallbacks, Long::sum)));
   }
 
   /** One value per service, of which there may be a channel for calls and one for streams. */
@@ -136,13 +141,16 @@ final class OutboundStack implements AutoCloseable {
   }
 
   private void recordStates(ObservableLongMeasurement out) {
-    circuits(Circuit::number, Math::max)
-        .forEach(
-            (of, n) ->
-                out.record(
-                    n,
-                    Attributes.of(
-                        RpcTelemetry.SERVER_ADDRESS, of.service, RpcTelemetry.METHOD, of.method)));
+    recordByMethod(out, circuits(Circuit::number, Math::max));
+  }
+
+  private static void recordByMethod(ObservableLongMeasurement out, Map<Guarded, Long> values) {
+    values.forEach(
+        (of, n) ->
+            out.record(
+                n,
+                Attributes.of(
+                    RpcTelemetry.SERVER_ADDRESS, of.service, RpcTelemetry.METHOD, of.method)));
   }
 
   private void recordTransitions(ObservableLongMeasurement out) {

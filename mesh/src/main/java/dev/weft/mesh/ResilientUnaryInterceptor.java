@@ -1,5 +1,6 @@
 package dev.weft.mesh;
 
+import com.google.protobuf.ByteString;
 import dev.failsafe.CircuitBreakerOpenException;
 import dev.failsafe.Failsafe;
 import dev.failsafe.RetryPolicy;
@@ -42,6 +43,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A retry of a call whose answer was lost may be refused by the open circuit. Then the caller
  * gets the first answer: "not sent" would not be true.
+ *
+ * <p>A call that ends as UNAVAILABLE or DEADLINE_EXCEEDED, also because the circuit is open, is
+ * answered with the reply that the contract declares for that ({@link CallPolicy#fallback}), if it
+ * declares one. To the circuit it is a failure all the same.
  *
  * <p>Streaming calls pass through untouched: a stream cannot be replayed from here.
  *
@@ -418,18 +423,40 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
       if (to == null || !delivered.compareAndSet(false, true)) {
         return;
       }
+      Reply<RespT> declared = declared(status);
+      Reply<RespT> told = declared == null ? reply : declared;
+      Status outcome = declared == null ? status : declared.status;
+      Metadata after = declared == null ? trailers : declared.trailers;
       Executor executor = options.getExecutor() == null ? threads : options.getExecutor();
       executor.execute(
           () -> {
-            if (reply != null && reply.headers != null) {
-              to.onHeaders(reply.headers);
+            if (told != null && told.headers != null) {
+              to.onHeaders(told.headers);
             }
-            if (reply != null && status.isOk() && reply.message != null) {
-              to.onMessage(reply.message);
+            if (told != null && outcome.isOk() && told.message != null) {
+              to.onMessage(told.message);
             }
-            to.onClose(status, trailers);
+            to.onClose(outcome, after);
           });
     }
+
+    /** The reply that the contract has for a call that ended so; mostly none. */
+    private @Nullable Reply<RespT> declared(Status status) {
+      ByteString message = policy.fallback().orElse(null);
+      if (message == null || !isAbsence(status)) {
+        return null;
+      }
+      circuit.fellBack();
+      Metadata said = new Metadata();
+      said.put(CallPolicy.FALLBACK, status.getCode().name());
+      return new Reply<>(Status.OK, new Metadata(), said, method.parseResponse(message.newInput()));
+    }
+  }
+
+  /** Whether this says nothing of the request, but that the service could not be asked. */
+  private static boolean isAbsence(Status status) {
+    return status.getCode() == Status.Code.UNAVAILABLE
+        || status.getCode() == Status.Code.DEADLINE_EXCEEDED;
   }
 
   /** Sees whether an attempt got as far as a connection. */

@@ -5,11 +5,13 @@ import static org.assertj.core.api.SoftAssertions.assertSoftly;
 
 import com.google.api.AnnotationsProto;
 import com.google.api.HttpRule;
+import com.google.protobuf.Any;
 import com.google.protobuf.DescriptorProtos.MethodOptions.IdempotencyLevel;
 import com.google.protobuf.Descriptors.Descriptor;
 import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Descriptors.FileDescriptor;
 import com.google.protobuf.Descriptors.MethodDescriptor;
+import com.google.protobuf.DynamicMessage;
 import dev.weft.admin.v1.EventAdminServiceProto;
 import dev.weft.event.v1.EventLogServiceProto;
 import dev.weft.event.v1.EventOptionsProto;
@@ -215,6 +217,21 @@ class ContractsTest {
   }
 
   @Test
+  void whatIsAnsweredInThePlaceOfAServiceIsAReplyToAMethodWithoutEffects() {
+    assertThat(rpcs)
+        .filteredOn(rpc -> policy(rpc).hasFallback())
+        .allSatisfy(
+            rpc -> {
+              Any fallback = policy(rpc).getFallback();
+              assertThat(rpc.getOptions().getIdempotencyLevel())
+                  .isEqualTo(IdempotencyLevel.NO_SIDE_EFFECTS);
+              assertThat(rpc.isClientStreaming() || rpc.isServerStreaming()).isFalse();
+              assertThat(fallback.getTypeUrl()).endsWith("/" + rpc.getOutputType().getFullName());
+              var _ = DynamicMessage.parseFrom(rpc.getOutputType(), fallback.getValue());
+            });
+  }
+
+  @Test
   void everyEventHasANameOfItsOwnInThePastTense() {
     List<EventType> types = eventTypes();
     assertThat(types).hasSizeGreaterThan(4);
@@ -270,7 +287,8 @@ class ContractsTest {
     return rpc.getOptions().getExtension(OptionsProto.method);
   }
 
-  private static List<MethodDescriptor> rpcs() {
+  /** All of every contract. */
+  static List<MethodDescriptor> rpcs() {
     return Stream.concat(ownContracts(), platformContracts())
         .flatMap(file -> file.getServices().stream())
         .flatMap(service -> service.getMethods().stream())
