@@ -76,6 +76,8 @@ final class HttpListener implements AutoCloseable {
                       return;
                     }
                     connections.add(channel);
+                    // Who never asks anything waits from now on, and not from when somebody looks.
+                    var _ = Waiting.of(channel);
                     String holder = holder(peer.getAddress());
                     boolean counts = !uncounted.contains(IpAddress.of(peer.getAddress()));
                     if (counts) {

@@ -1,12 +1,16 @@
 package dev.weft.edge;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -26,6 +30,7 @@ class HostileHttp2Test {
   private static final int REFUSED_STREAM = 7;
   private static final int ENHANCE_YOUR_CALM = 11;
   private static final byte[] EIGHT = new byte[8];
+  private static final byte[] ONE = {0, 0, 0, 1};
 
   private static final LibraryService LIBRARY = new LibraryService();
   private static EdgeFixture fixture;
@@ -401,6 +406,105 @@ class HostileHttp2Test {
     try (RawHttp2 client = connect()) {
       client.window(stream, bytes);
       assertThat(client.farewell()).isEqualTo(error);
+    }
+  }
+
+  @Test
+  void callsOffAStreamWhoseWindowIsBeyondAny() throws Exception {
+    try (RawHttp2 client = connect()) {
+      client.request(1, 0, "POST", "/library/echo", "content-type", "application/json");
+      client.window(1, Integer.MAX_VALUE);
+      assertThat(client.next(RawHttp2.RST_STREAM))
+          .returns(1, RawHttp2.Frame::stream)
+          .returns(FLOW_CONTROL_ERROR, RawHttp2.Frame::error);
+      assertServed(client, 3);
+    }
+  }
+
+  /** Sends a little, now and then, until a frame of this type comes; it. */
+  private static RawHttp2.Frame dripUntil(int type, RawHttp2 client, Drip drip) {
+    AtomicReference<RawHttp2.Frame> found = new AtomicReference<>();
+    await()
+        .pollInterval(Duration.ofMillis(100))
+        .until(
+            () -> {
+              drip.send();
+              for (RawHttp2.Frame come = client.come(); come != null; come = client.come()) {
+                if (come.type() == type) {
+                  found.set(come);
+                  return true;
+                }
+              }
+              return false;
+            });
+    return Objects.requireNonNull(found.get());
+  }
+
+  private interface Drip {
+    void send() throws IOException;
+  }
+
+  /** Bytes that are the beginning of something, or much of what asks for nothing. */
+  static final List<Arguments> DRIPS =
+      List.of(
+          Arguments.of(
+              "a header",
+              RawHttp2.bytes(RawHttp2.HEADERS, RawHttp2.END_HEADERS, 1, new byte[1_000])),
+          Arguments.of("settings", RawHttp2.bytes(RawHttp2.SETTINGS, 0, 0, new byte[996])),
+          Arguments.of("room", many(RawHttp2.bytes(RawHttp2.WINDOW_UPDATE, 0, 0, ONE))),
+          Arguments.of("questions", many(RawHttp2.bytes(RawHttp2.PING, 0, 0, EIGHT))));
+
+  private static byte[] many(byte[] frame) {
+    ByteArrayOutputStream many = new ByteArrayOutputStream();
+    for (int i = 0; i < 100; i++) {
+      many.writeBytes(frame);
+    }
+    return many.toByteArray();
+  }
+
+  /** A byte now and then buys no time. */
+  @ParameterizedTest(name = "{0}")
+  @FieldSource("DRIPS")
+  void endsAConnectionThatComesByteByByteAndAsksForNothing(String name, byte[] bytes)
+      throws Exception {
+    AtomicInteger sent = new AtomicInteger();
+    try (RawHttp2 client = connect()) {
+      // Which are acknowledged, and that must not stand amid a frame.
+      client.next(RawHttp2.SETTINGS);
+      RawHttp2.Frame farewell =
+          dripUntil(
+              RawHttp2.GOAWAY,
+              client,
+              () -> client.send(new byte[] {bytes[sent.getAndIncrement()]}));
+
+      assertThat(farewell.error()).isZero();
+      var _ = client.farewell();
+      assertThat(sent.get()).isLessThan(bytes.length);
+    }
+  }
+
+  @Test
+  void givesUpOnABodyThatComesByteByByte() throws Exception {
+    int calls = LIBRARY.calls.get();
+    try (RawHttp2 client = connect()) {
+      client.request(1, 0, "POST", "/library/echo", "content-type", "application/json");
+      RawHttp2.Frame head = dripUntil(RawHttp2.HEADERS, client, () -> client.data(1, 0, "x"));
+
+      assertThat(client.decode(head)).containsEntry(":status", "408");
+      assertThat(client.next(RawHttp2.RST_STREAM).error()).isZero();
+      assertThat(LIBRARY.calls.get()).isEqualTo(calls);
+      assertServed(client, 3);
+    }
+  }
+
+  /** What is read byte by byte is not read in time. */
+  @Test
+  void callsOffWhatIsReadByteByByte() throws Exception {
+    try (RawHttp2 client = RawHttp2.withWindow(fixture.edge.port(), 0)) {
+      client.get(1, "/library/books/b1");
+      RawHttp2.Frame end = dripUntil(RawHttp2.RST_STREAM, client, () -> client.window(1, 1));
+
+      assertThat(end.stream()).isEqualTo(1);
     }
   }
 

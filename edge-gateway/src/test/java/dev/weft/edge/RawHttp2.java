@@ -180,6 +180,11 @@ final class RawHttp2 implements AutoCloseable {
     }
   }
 
+  /** The next frame of what has come already; null if nothing has. */
+  @Nullable Frame come() throws IOException {
+    return in.available() > 0 ? next() : null;
+  }
+
   /** The next frame of this type, whatever comes before it. */
   Frame next(int type) throws IOException {
     for (Frame frame = next(); frame != null; frame = next()) {
