@@ -9,6 +9,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.Optional;
@@ -70,15 +71,53 @@ final class Customer {
 
   /** Places an order of one piece and returns its id once it is accepted. */
   String order(String productId, String card) throws IOException, InterruptedException {
-    return post(
-            "/v1/orders",
-            """
-            {"items":[{"productId":"%s","quantity":1}],"paymentMethod":"%s","shippingAddress":
-            {"name":"Ada","line1":"Loom Street 1","city":"Ghent","postalCode":"9000","countryCode":"BE"}}
-            """
-                .formatted(productId, card))
-        .get("orderId")
-        .asText();
+    return post("/v1/orders", orderText(productId, card)).get("orderId").asText();
+  }
+
+  /** The bytes of a request to place an order of one piece, of a new one each time. */
+  byte[] orderBytes(String productId) {
+    return bytes(
+        "POST",
+        "/v1/orders",
+        "idempotency-key: " + UUID.randomUUID() + "\r\ncontent-type: application/json\r\n",
+        orderText(productId, "card_ok"));
+  }
+
+  /** The bytes of a request for what user-svc reads in its database. */
+  byte[] readBytes() {
+    return bytes("GET", "/v1/me", "", "");
+  }
+
+  /** The bytes of a request for a page of products. */
+  static byte[] catalogueBytes(String edge) {
+    return new Customer(edge, "Bearer none").bytes("GET", "/v1/products?pageSize=5", "", "");
+  }
+
+  private byte[] bytes(String method, String path, String headers, String body) {
+    return """
+        %s %s HTTP/1.1\r
+        Host: %s\r
+        Authorization: %s\r
+        %sContent-Length: %d\r
+        \r
+        %s"""
+        .formatted(
+            method,
+            path,
+            URI.create(edge).getAuthority(),
+            bearer,
+            headers,
+            body.getBytes(StandardCharsets.UTF_8).length,
+            body)
+        .getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static String orderText(String productId, String card) {
+    return """
+        {"items":[{"productId":"%s","quantity":1}],"paymentMethod":"%s","shippingAddress":
+        {"name":"Ada","line1":"Loom Street 1","city":"Ghent","postalCode":"9000","countryCode":"BE"}}
+        """
+        .formatted(productId, card);
   }
 
   /** Watches an order until it has ended; returns its last state. */
@@ -118,15 +157,15 @@ final class Customer {
   }
 
   private JsonNode post(String path, String json) throws IOException, InterruptedException {
-    HttpResponse<String> answer =
-        HTTP.send(
-            request(path)
-                .header("content-type", "application/json")
-                .header("idempotency-key", UUID.randomUUID().toString())
-                .POST(BodyPublishers.ofString(json))
-                .build(),
-            BodyHandlers.ofString());
-    return body(path, answer);
+    return body(path, HTTP.send(postRequest(path, json), BodyHandlers.ofString()));
+  }
+
+  private HttpRequest postRequest(String path, String json) {
+    return request(path)
+        .header("content-type", "application/json")
+        .header("idempotency-key", UUID.randomUUID().toString())
+        .POST(BodyPublishers.ofString(json))
+        .build();
   }
 
   private static JsonNode body(String path, HttpResponse<String> answer) throws IOException {

@@ -9,7 +9,7 @@ import java.util.Optional;
  * process behind its name. Thread-safe.
  */
 final class Console {
-  private static final int NAME_WIDTH = 13;
+  private static final int NAME_WIDTH = 15;
   private static final int COLOURS_FIRST = 31;
   private static final int COLOURS = 6;
 

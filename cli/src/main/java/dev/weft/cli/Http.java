@@ -51,6 +51,15 @@ final class Http {
     return send(request.build());
   }
 
+  /** Puts nothing, as Consul wants it where the address says all. */
+  Answer put(String url) {
+    return send(
+        HttpRequest.newBuilder(URI.create(url))
+            .timeout(TIMEOUT)
+            .PUT(BodyPublishers.noBody())
+            .build());
+  }
+
   private Answer send(HttpRequest request) {
     try {
       HttpResponse<String> response = client.send(request, BodyHandlers.ofString());

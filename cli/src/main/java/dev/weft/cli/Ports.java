@@ -25,7 +25,14 @@ record Ports(Map<String, Integer> main, Map<String, Integer> management) {
   static final List<String> CONSUL_EXTRA =
       List.of("consul-server", "consul-serf-lan", "consul-serf-wan");
 
+  /** What the ports of another instance of a service are higher by. */
+  private static final int NEXT_INSTANCE = 10;
+
   static Ports fixed() {
+    return fixed(Instances.SINGLE);
+  }
+
+  static Ports fixed(Instances instances) {
     Map<String, Integer> main = new LinkedHashMap<>();
     main.put(Programs.EDGE, 8080);
     main.put(Programs.USER, 9101);
@@ -40,15 +47,22 @@ record Ports(Map<String, Integer> main, Map<String, Integer> management) {
     main.put("consul-serf-wan", 8302);
     Map<String, Integer> management = new LinkedHashMap<>();
     management.put(Programs.EDGE, 8081);
-    for (String service : Programs.SERVICES) {
-      management.put(service, main.getOrDefault(service, 0) + 1000);
+    for (String instance : instances.all()) {
+      String service = Instances.service(instance);
+      int port = main.getOrDefault(service, 0) + NEXT_INSTANCE * (Instances.number(instance) - 1);
+      main.put(instance, port);
+      management.put(instance, port + 1000);
     }
     return new Ports(main, management);
   }
 
-  /** As many different free ports; another program may still take one before we do. */
   static Ports free() {
-    Ports fixed = fixed();
+    return free(Instances.SINGLE);
+  }
+
+  /** As many different free ports; another program may still take one before we do. */
+  static Ports free(Instances instances) {
+    Ports fixed = fixed(instances);
     Map<String, Integer> main = new LinkedHashMap<>();
     Map<String, Integer> management = new LinkedHashMap<>();
     try (var held = new Held(new ArrayList<>())) {

@@ -41,10 +41,15 @@ final class Probe {
     return answer.ok() && answer.body().length() > 2; // else it is "" in quotes
   }
 
-  private boolean passing(String service) {
+  private boolean passing(String instance) {
+    String port = "\"Port\":" + programs.port(instance) + ",";
     Http.Answer answer =
-        http.get(programs.registryUrl() + "/v1/health/service/" + service + "?passing");
-    return answer.ok() && answer.body().contains("\"Service\"");
+        http.get(
+            programs.registryUrl()
+                + "/v1/health/service/"
+                + Instances.service(instance)
+                + "?passing");
+    return answer.ok() && answer.body().replace(" ", "").contains(port);
   }
 
   private boolean saysReady(String process) {

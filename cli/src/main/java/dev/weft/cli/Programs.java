@@ -60,6 +60,7 @@ final class Programs {
   private final RegistryChoice registry;
   private final StagedBuild build;
   private final Detours detours;
+  private final Instances instances;
   private final Map<String, String> given;
   private final InetAddress bind;
   private final InetAddress bindPublic;
@@ -76,12 +77,14 @@ final class Programs {
       RegistryChoice registry,
       StagedBuild build,
       Detours detours,
+      Instances instances,
       Map<String, String> given) {
     this.dir = dir;
     this.ports = ports;
     this.registry = registry;
     this.build = build;
     this.detours = detours;
+    this.instances = instances;
     this.given = given;
     this.bind = address(BIND, LOOPBACK);
     this.bindPublic = address(BIND_PUBLIC, bind.getHostAddress());
@@ -101,13 +104,20 @@ final class Programs {
   void insistOnFreePorts() {
     ports.insistOnFree(
         registry.isLocalConsul(),
-        process ->
-            switch (process) {
-              case EDGE -> bindPublic;
-              case USER, ORDER, PAYMENT, INVENTORY, CARD_NETWORK -> bind;
-              default -> InetAddress.getLoopbackAddress();
-            },
+        process -> {
+          if (process.equals(EDGE)) {
+            return bindPublic;
+          }
+          return process.equals(CARD_NETWORK) || Instances.isInstance(process)
+              ? bind
+              : InetAddress.getLoopbackAddress();
+        },
         bind);
+  }
+
+  /** Every process that runs a service, by name. */
+  List<String> services() {
+    return instances.all();
   }
 
   boolean startsRegistry() {
@@ -131,14 +141,18 @@ final class Programs {
     return java(CARD_NETWORK, environment);
   }
 
-  ProcessSpec service(String service, ServiceKeys keys, String databaseUrl) {
-    Map<String, String> environment = onTheMesh(service, keys);
+  /** One instance of a service. */
+  ProcessSpec service(String instance, ServiceKeys keys, String databaseUrl) {
+    String service = Instances.service(instance);
+    Map<String, String> environment = onTheMesh(instance, keys);
     environment.put("DATABASE_URL", via(service, DATABASE, databaseUrl));
     environment.putAll(given(EVENTS_URL));
     if (service.equals(INVENTORY)) {
       environment.putAll(given(REDIS_URL));
     }
-    detours.to(service).ifPresent(port -> environment.put("WEFT_ADVERTISE", LOOPBACK + ":" + port));
+    detours
+        .to(instance)
+        .ifPresent(port -> environment.put("WEFT_ADVERTISE", LOOPBACK + ":" + port));
     if (service.equals(USER)) {
       environment.put("WEFT_BOOTSTRAP_ADMIN_FILE", DemoData.bootstrapAdmin(dir));
     }
@@ -146,7 +160,7 @@ final class Programs {
       environment.put("WEFT_CARD_NETWORK_URL", via(service, CARD_NETWORK, url(CARD_NETWORK)));
       environment.put(WEBHOOK_SECRET, webhookSecret());
     }
-    return java(service, environment);
+    return java(instance, environment);
   }
 
   ProcessSpec edge(ServiceKeys keys) {
@@ -211,10 +225,11 @@ final class Programs {
   }
 
   private Map<String, String> onTheMesh(String process, ServiceKeys keys) {
+    String service = Instances.service(process);
     Map<String, String> environment = common(process);
     environment.put("WEFT_MANAGEMENT_PORT", "" + ports.managementOf(process));
-    environment.put("CONSUL_HTTP_ADDR", via(process, REGISTRY, registryUrl()));
-    environment.put("WEFT_SERVICE_KEY_FILE", keys.privateKey(process).toString());
+    environment.put("CONSUL_HTTP_ADDR", via(service, REGISTRY, registryUrl()));
+    environment.put("WEFT_SERVICE_KEY_FILE", keys.privateKey(service).toString());
     environment.put("WEFT_SERVICE_KEYS_FILE", keys.set().toString());
     return environment;
   }
@@ -247,13 +262,14 @@ final class Programs {
   }
 
   private ProcessSpec java(String process, Map<String, String> environment) {
-    String main = MAIN.get(process);
+    String service = Instances.service(process);
+    String main = MAIN.get(service);
     if (main == null) {
       throw new IllegalArgumentException(process);
     }
     return new ProcessSpec(
         process,
-        build.java(process, main, HEAP_MEGABYTES),
+        build.java(service, main, HEAP_MEGABYTES),
         environment,
         dir.folder("work"),
         "TERM");

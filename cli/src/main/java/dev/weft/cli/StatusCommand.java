@@ -56,6 +56,6 @@ final class StatusCommand implements Callable<Integer> {
   }
 
   private static String line(String... cells) {
-    return String.format(Locale.ROOT, "%-14s %8s  %-12s %6s %11s %9s", (Object[]) cells);
+    return String.format(Locale.ROOT, "%-16s %8s  %-12s %6s %11s %9s", (Object[]) cells);
   }
 }

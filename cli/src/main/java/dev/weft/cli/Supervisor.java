@@ -99,15 +99,15 @@ final class Supervisor implements AutoCloseable {
     launch(programs.cardNetwork());
     Map<String, String> databases = startDatabase();
     ServiceKeys keys = ServiceKeys.in(dir.folder("identity"), withNames());
-    for (String service : SERVICES) {
-      String database = databases.get(database(service));
+    for (String service : programs.services()) {
+      String database = databases.get(database(Instances.service(service)));
       if (database == null) {
         throw new IllegalStateException("no database for " + service);
       }
       launch(programs.service(service, keys, database));
     }
     launch(programs.edge(keys));
-    SERVICES.forEach(this::awaitReady);
+    programs.services().forEach(this::awaitReady);
     awaitReady(EDGE);
     awaitReady(CARD_NETWORK);
     var accounts = new DemoData(dir, http, programs.url(EDGE)).seed();
@@ -183,7 +183,7 @@ final class Supervisor implements AutoCloseable {
     }
     long began = System.nanoTime();
     stop(List.of(EDGE), began);
-    stop(SERVICES, began);
+    stop(programs.services(), began);
     stop(List.of(CARD_NETWORK, DATABASE, REGISTRY), began);
     boolean startEnded = awaitStartEnded();
     try {

@@ -8,7 +8,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.LockSupport;
@@ -51,6 +53,12 @@ final class UpCommand implements Callable<Integer> {
   private RegistryChoice.Kind registry = RegistryChoice.Kind.auto;
 
   @Option(
+      names = "--instances",
+      paramLabel = "SERVICE=N",
+      description = "How many processes run a service (default: 1, up to 5); may be repeated.")
+  private Map<String, Integer> instances = new LinkedHashMap<>();
+
+  @Option(
       names = "--state",
       paramLabel = "DIR",
       defaultValue = "${env:WEFT_STATE_DIR}",
@@ -67,6 +75,7 @@ final class UpCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    Instances all = new Instances(instances);
     boolean generated = isolated && state == null;
     StateDir dir = (generated ? StateDir.of(fresh()) : StateDir.of(state)).create();
     if (detach) {
@@ -76,10 +85,11 @@ final class UpCommand implements Callable<Integer> {
     var programs =
         new Programs(
             dir,
-            isolated ? Ports.free() : Ports.fixed(),
+            isolated ? Ports.free(all) : Ports.fixed(all),
             RegistryChoice.of(registry),
             StagedBuild.current(),
             Detours.of(detours),
+            all,
             isolated ? Programs.isolated(System.getenv()) : System.getenv());
     var supervisor = new Supervisor(dir, programs, console);
     var ending = new Ending(supervisor, dir, generated || deleteState);
@@ -159,6 +169,8 @@ final class UpCommand implements Callable<Integer> {
     if (generated) {
       command.add("--delete-state");
     }
+    instances.forEach(
+        (service, count) -> command.addAll(List.of("--instances", service + "=" + count)));
     if (detours != null) {
       command.addAll(List.of("--detours", detours.toAbsolutePath().toString()));
     }

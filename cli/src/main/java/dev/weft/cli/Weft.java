@@ -14,6 +14,8 @@ import picocli.CommandLine.IParameterExceptionHandler;
       StatusCommand.class,
       KeyCommand.class,
       SecretsCommand.class,
+      RestartCommand.class,
+      MaintenanceCommand.class,
       DemoCommand.class
     },
     footer = {

@@ -210,7 +210,8 @@ class ProgramsTest {
   }
 
   private Programs programs(Ports ports, Detours detours, Map<String, String> environment) {
-    return new Programs(dir, ports, new RegistryChoice(null, null), build, detours, environment);
+    return new Programs(
+        dir, ports, new RegistryChoice(null, null), build, detours, Instances.SINGLE, environment);
   }
 
   private Map<String, String> edge(Programs programs) {
