@@ -60,6 +60,12 @@ final class ConfigEntries {
     return entries.get(new Key(kind, name));
   }
 
+  /** The entry of that kind and name. */
+  @Nullable ConfigEntry find(String kind, String name) {
+    Stored stored = get(kind, name);
+    return stored == null ? null : stored.entry();
+  }
+
   /** All entries of the kind, by name; those of every kind if it is empty. */
   List<Stored> list(String kind) {
     return entries.values().stream()
@@ -82,8 +88,13 @@ final class ConfigEntries {
         .sorted(Intention.BY_PRECEDENCE);
   }
 
-  /** Writes the entry in place of that of its kind and name. */
+  /**
+   * Writes the entry in place of that of its kind and name.
+   *
+   * @throws ApiError if it contradicts another
+   */
   void put(ConfigEntry entry) {
+    ServiceGraph.requireValid(this, entry.kind(), entry.name(), entry);
     Key key = new Key(entry.kind(), entry.name());
     Stored old = entries.get(key);
     if (old == null && entries.size() >= ENTRIES_MAX) {
@@ -110,9 +121,16 @@ final class ConfigEntries {
     return true;
   }
 
-  /** Removes the entry; an unknown one is no error. */
+  /**
+   * Removes the entry; an unknown one is no error.
+   *
+   * @throws ApiError if another needs it
+   */
   void delete(String kind, String name) {
-    if (entries.remove(new Key(kind, name)) != null) {
+    Key key = new Key(kind, name);
+    if (entries.containsKey(key)) {
+      ServiceGraph.requireValid(this, kind, name, null);
+      entries.remove(key);
       index = ledger.advance();
     }
   }

@@ -16,6 +16,7 @@ final class ConnectApi {
   private static final Pattern SERVICE = Pattern.compile("/ns/([^/]+)/dc/([^/]+)/svc/([^/]+)");
   private static final Pattern AGENT = Pattern.compile("/agent/client/dc/([^/]+)/id/([^/]+)");
 
+  private final State state;
   private final Ledger ledger;
   private final CertificateAuthority ca;
   private final IntentionsApi intentions;
@@ -23,6 +24,7 @@ final class ConnectApi {
   private final DevAgentConfig.DefaultPolicy defaultPolicy;
 
   ConnectApi(State state, Reads reads, IntentionsApi intentions, DevAgentConfig config) {
+    this.state = state;
     ledger = state.ledger();
     ca = state.ca();
     this.intentions = intentions;
@@ -39,19 +41,8 @@ final class ConnectApi {
     http.serve("PUT", "/v1/connect/ca/configuration", this::configure);
   }
 
-  /** Nothing may be signed by a root that a crash could take away. */
-  private void ready() throws InterruptedException {
-    if (!ledger.read(ca::exists)) {
-      ledger.durably(
-          () -> {
-            ca.ensure();
-            return true;
-          });
-    }
-  }
-
   private Reply agentRoots(Request request) throws InterruptedException {
-    ready();
+    state.ensureCa();
     return reads.ofAgent(request, ca::rootsIndex, () -> Reply.json(ca.rootsJson()));
   }
 
@@ -64,7 +55,7 @@ final class ConnectApi {
               throw new ApiError(
                   400, "Bad request: The 'pem' query parameter must be a boolean value");
         };
-    ready();
+    state.ensureCa();
     return reads.indexed(
         request, ca::rootsIndex, () -> pem ? pem(ca.roots()) : Reply.json(ca.rootsJson()));
   }
@@ -86,14 +77,14 @@ final class ConnectApi {
     if (service.isEmpty()) {
       throw new ApiError(500, "URI must be either service or agent");
     }
-    ready();
+    state.ensureCa();
     return reads.ofAgent(
         request, () -> ca.leaf(service).modifyIndex(), () -> Reply.json(ca.leaf(service).json()));
   }
 
   private Reply settings(Request request) throws InterruptedException {
     request.consistency();
-    ready();
+    state.ensureCa();
     return ledger.read(() -> Reply.json(ca.settingsJson()));
   }
 

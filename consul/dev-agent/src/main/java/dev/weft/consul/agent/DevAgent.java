@@ -37,6 +37,7 @@ public final class DevAgent implements AutoCloseable {
     new KvApi(state, reads).addTo(http);
     new EventApi(state.ledger(), reads).addTo(http);
     new ConfigApi(state, reads).addTo(http);
+    new ChainApi(state, reads).addTo(http);
     IntentionsApi intentions = new IntentionsApi(state, reads, config);
     intentions.addTo(http);
     new ConnectApi(state, reads, intentions, config).addTo(http);

@@ -6,7 +6,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,35 +15,60 @@ import org.jspecify.annotations.Nullable;
 final class Fields {
   private final Map<String, Object> values = new LinkedHashMap<>();
 
+  /** Where in a config entry this is, with a dot at its end; null if it is none. */
+  private final @Nullable String path;
+
   /** Reads {@code value}, whose names must all be among {@code known}. */
   Fields(@Nullable Object value, List<String> known) {
-    this(value, known, UnaryOperator.identity(), "json: unknown field \"%s\"");
+    this(value, known, null, true);
   }
 
   private Fields(
-      @Nullable Object value, List<String> known, UnaryOperator<String> spelling, String unknown) {
+      @Nullable Object value, List<String> known, @Nullable String path, boolean strict) {
+    this.path = path;
     if (!(value instanceof Map<?, ?> object)) {
       throw mismatch(value, "", "struct");
     }
     object.forEach(
-        (name, field) -> {
-          String canonical = canonical(spelling.apply(String.valueOf(name)), known);
-          if (canonical == null) {
-            throw new IllegalArgumentException(unknown.formatted(name));
+        (key, field) -> {
+          String name = String.valueOf(key);
+          String canonical = canonical(path == null ? name : name.replace("_", ""), known);
+          if (canonical == null && strict) {
+            throw new IllegalArgumentException(unknown(name, path));
           }
-          if (field != null) {
+          if (canonical != null && field != null) {
             values.put(canonical, field);
           }
         });
   }
 
-  /** A part of a config entry, whose decoder takes {@code path_exact} for {@code PathExact}. */
+  private static String unknown(String name, @Nullable String path) {
+    if (path == null) {
+      return "json: unknown field \"" + name + "\"";
+    }
+    boolean namespace = name.toLowerCase(Locale.ROOT).endsWith("namespace");
+    return "1 error occurred:\n\t* invalid config key \""
+        + path
+        + name
+        + (namespace ? "\", namespaces are a consul enterprise feature\n\n" : "\"\n\n");
+  }
+
+  /** A config entry, whose decoder takes {@code path_exact} for {@code PathExact}. */
   static Fields ofConfigEntry(@Nullable Object value, List<String> known) {
-    return new Fields(
-        value,
-        known,
-        name -> name.replace("_", ""),
-        "1 error occurred:\n\t* invalid config key \"%s\"\n\n");
+    return new Fields(value, known, "", true);
+  }
+
+  /**
+   * A part of a config entry, empty if it is null; {@code at} is where, such as {@code
+   * Routes[0].Match}.
+   */
+  static Fields ofConfigEntry(@Nullable Object value, List<String> known, String at) {
+    return new Fields(value == null ? Map.of() : value, known, at + ".", true);
+  }
+
+  /** What is decoded like a config entry, but for names that are not known: they are ignored. */
+  static Fields ofKnown(@Nullable Object value, List<String> known) {
+    return new Fields(value == null ? Map.of() : value, known, "", false);
   }
 
   private static @Nullable String canonical(String name, List<String> known) {
@@ -73,6 +97,38 @@ final class Fields {
       case null -> 0;
       case Long number when number == number.intValue() -> number.intValue();
       case Object other -> throw mismatch(other, name, "int");
+    };
+  }
+
+  /** A number with or without a fraction. */
+  float fraction(String name) {
+    return switch (values.get(name)) {
+      case null -> 0;
+      case Long number -> number.floatValue();
+      case Json.Decimal number -> (float) Double.parseDouble(number.text());
+      case Object other -> throw mismatch(other, name, "float32");
+    };
+  }
+
+  /** The numbers from 0 to 2^32-1 under {@code name}. */
+  List<Long> shortUnsigneds(String name) {
+    List<Long> numbers = new ArrayList<>();
+    for (Object element : list(name)) {
+      numbers.add(shortUnsigned(element, name));
+    }
+    return List.copyOf(numbers);
+  }
+
+  /** A number from 0 to 2^32-1. */
+  long shortUnsigned(String name) {
+    return shortUnsigned(values.get(name), name);
+  }
+
+  private static long shortUnsigned(@Nullable Object value, String name) {
+    return switch (value) {
+      case null -> 0;
+      case Long number when number >= 0 && number <= 0xffff_ffffL -> number;
+      case Object other -> throw mismatch(other, name, "uint32");
     };
   }
 
@@ -105,10 +161,22 @@ final class Fields {
   Duration duration(String name) {
     return switch (values.get(name)) {
       case null -> Duration.ZERO;
-      case String text -> GoDuration.parse(text);
+      case String text -> duration(name, text);
       case Long nanos -> Duration.ofNanos(nanos);
       case Object other -> throw mismatch(other, name, "time.Duration");
     };
+  }
+
+  private Duration duration(String name, String text) {
+    try {
+      return GoDuration.parse(text);
+    } catch (IllegalArgumentException e) {
+      if (path == null) {
+        throw e;
+      }
+      throw new IllegalArgumentException(
+          "1 error(s) decoding:\n\n* error decoding '" + path + name + "': " + e.getMessage(), e);
+    }
   }
 
   List<String> texts(String name) {

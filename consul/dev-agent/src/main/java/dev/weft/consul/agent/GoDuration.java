@@ -21,6 +21,8 @@ final class GoDuration {
           "m", 60_000_000_000L,
           "h", 3_600_000_000_000L);
 
+  private static final long SECOND = 1_000_000_000L;
+
   private GoDuration() {}
 
   /** Reads a Go duration; a number without a unit is an error, except a plain zero. */
@@ -44,5 +46,28 @@ final class GoDuration {
     }
     long total = nanos.setScale(0, RoundingMode.DOWN).longValueExact();
     return Duration.ofNanos(negative ? -total : total);
+  }
+
+  /** As Go writes it: {@code 1m30s}, {@code 2.5ms}, {@code 1h0m0s}. */
+  static String format(Duration duration) {
+    long nanos = Math.abs(duration.toNanos());
+    String sign = duration.isNegative() ? "-" : "";
+    if (nanos == 0) {
+      return "0s";
+    }
+    if (nanos < SECOND) {
+      String unit = nanos < 1_000 ? "ns" : nanos < 1_000_000 ? "µs" : "ms";
+      return sign + inUnits(nanos, NANOS.getOrDefault(unit, 1L)) + unit;
+    }
+    long hours = nanos / (3_600 * SECOND);
+    long minutes = (nanos / (60 * SECOND)) % 60;
+    String larger = hours > 0 ? hours + "h" + minutes + "m" : minutes > 0 ? minutes + "m" : "";
+    return sign + larger + inUnits(nanos % (60 * SECOND), SECOND) + "s";
+  }
+
+  /** {@code unit} is a power of ten. */
+  private static String inUnits(long nanos, long unit) {
+    BigDecimal units = BigDecimal.valueOf(nanos).divide(BigDecimal.valueOf(unit));
+    return units.stripTrailingZeros().toPlainString();
   }
 }

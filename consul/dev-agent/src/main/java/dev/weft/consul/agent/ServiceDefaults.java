@@ -43,8 +43,8 @@ record ServiceDefaults(
     return new ServiceDefaults(
         fields.text("Name"),
         fields.text("Protocol").toLowerCase(Locale.ROOT),
-        fields.object("MeshGateway"),
-        fields.object("Expose"),
+        ConfigEntry.meshGateway(fields),
+        ConfigEntry.expose(fields),
         fields.text("ExternalSNI"),
         ConfigEntry.validMeta(fields.textMap("Meta")));
   }

@@ -66,9 +66,6 @@ record ServiceIntentions(String name, List<Source> sources, Map<String, String> 
   private static final List<String> PERMISSION_FIELDS = List.of("Action", "HTTP");
   private static final List<String> HTTP_FIELDS =
       List.of("PathExact", "PathPrefix", "PathRegex", "Header", "Methods");
-  private static final List<String> HEADER_FIELDS =
-      List.of("Name", "Present", "Exact", "Prefix", "Suffix", "Regex", "Invert");
-  private static final List<String> HEADER_TEXTS = List.of("Exact", "Prefix", "Suffix", "Regex");
 
   ServiceIntentions {
     List<Source> sorted = new ArrayList<>(sources);
@@ -102,7 +99,7 @@ record ServiceIntentions(String name, List<Source> sources, Map<String, String> 
     List<? extends @Nullable Object> given = fields.list("Sources");
     List<Fields> decoded = new ArrayList<>();
     for (Object source : given) {
-      decoded.add(Fields.ofConfigEntry(source, SOURCE_FIELDS));
+      decoded.add(Fields.ofConfigEntry(source, SOURCE_FIELDS, "Sources[" + decoded.size() + "]"));
     }
     Map<String, String> meta = ConfigEntry.validMeta(fields.textMap("Meta"));
     if (decoded.isEmpty()) {
@@ -149,7 +146,7 @@ record ServiceIntentions(String name, List<Source> sources, Map<String, String> 
     }
     List<Map<String, @Nullable Object>> read = new ArrayList<>();
     for (int j = 0; j < permissions.size(); j++) {
-      read.add(permission(permissions.get(j), at + "Permissions[" + j + "]."));
+      read.add(permission(permissions.get(j), at + "Permissions[" + j + "]"));
     }
     return new Source(name, action, read, fields.text("Description"), older);
   }
@@ -173,83 +170,33 @@ record ServiceIntentions(String name, List<Source> sources, Map<String, String> 
   }
 
   private static Map<String, @Nullable Object> permission(@Nullable Object json, String at) {
-    Fields fields = Fields.ofConfigEntry(json, PERMISSION_FIELDS);
+    Fields fields = Fields.ofConfigEntry(json, PERMISSION_FIELDS, at);
     if (!isAction(fields.text("Action"))) {
-      throw invalid(at + "Action must be set to 'allow' or 'deny'");
+      throw invalid(at + ".Action must be set to 'allow' or 'deny'");
     }
     if (!fields.has("HTTP")) {
-      throw invalid(at + "HTTP is required");
+      throw invalid(at + ".HTTP is required");
     }
     return object(
-        "Action",
-        fields.text("Action"),
-        "HTTP",
-        http(Fields.ofConfigEntry(fields.object("HTTP"), HTTP_FIELDS), at + "HTTP"));
+        "Action", fields.text("Action"), "HTTP", http(fields.object("HTTP"), at + ".HTTP"));
   }
 
-  private static Map<String, @Nullable Object> http(Fields fields, String at) {
+  private static Map<String, @Nullable Object> http(Map<String, @Nullable Object> json, String at) {
+    Fields fields = Fields.ofConfigEntry(json, HTTP_FIELDS, at);
+    HttpMatch match = new HttpMatch(at, at, ".");
     Map<String, @Nullable Object> http = object();
-    for (String path : List.of("PathExact", "PathPrefix", "PathRegex")) {
-      String value = fields.text(path);
-      if (!value.isEmpty()) {
-        if (!path.equals("PathRegex") && !value.startsWith("/")) {
-          throw invalid(at + "." + path + " doesn't start with '/': \"" + value + "\"");
-        }
-        http.put(path, value);
-      }
-    }
-    if (http.size() > 1) {
-      throw invalid(at + " should only contain at most one of PathExact, PathPrefix, or PathRegex");
-    }
-    List<? extends @Nullable Object> given = fields.list("Header");
-    List<Map<String, @Nullable Object>> headers = new ArrayList<>();
-    for (int k = 0; k < given.size(); k++) {
-      headers.add(header(given.get(k), at + ".Header[" + k + "]"));
-    }
-    if (!headers.isEmpty()) {
-      http.put("Header", headers);
-    }
-    List<String> methods = new ArrayList<>();
+    match.read(fields, http);
     for (String word : fields.texts("Methods")) {
       String method = word.toUpperCase(Locale.ROOT);
       if (!METHODS.contains(method)) {
-        throw invalid(at + ".Methods contains an invalid method \"" + method + "\"");
+        throw match.invalid(".Methods contains an invalid method \"" + method + "\"");
       }
-      if (methods.contains(method)) {
-        throw invalid(at + ".Methods contains \"" + method + "\" more than once");
-      }
-      methods.add(method);
     }
-    if (!methods.isEmpty()) {
-      http.put("Methods", methods);
-    }
+    HttpMatch.put(http, "Methods", match.methods(fields));
     if (http.isEmpty()) {
-      throw invalid(at + " should not be empty");
+      throw match.invalid(" should not be empty");
     }
     return http;
-  }
-
-  private static Map<String, @Nullable Object> header(@Nullable Object json, String at) {
-    Fields fields = Fields.ofConfigEntry(json, HEADER_FIELDS);
-    if (fields.text("Name").isEmpty()) {
-      throw invalid(at + " missing required Name field");
-    }
-    Map<String, @Nullable Object> header = object("Name", fields.text("Name"));
-    if (fields.flag("Present")) {
-      header.put("Present", true);
-    }
-    for (String text : HEADER_TEXTS) {
-      if (!fields.text(text).isEmpty()) {
-        header.put(text, fields.text(text));
-      }
-    }
-    if (header.size() != 2) {
-      throw invalid(at + " should only contain one of Present, Exact, Prefix, Suffix, or Regex");
-    }
-    if (fields.flag("Invert")) {
-      header.put("Invert", true);
-    }
-    return header;
   }
 
   private static boolean isAction(String word) {

@@ -44,6 +44,17 @@ record State(
     return new State(ledger, node, checks, catalog, keys, configEntries, ca);
   }
 
+  /** Makes the CA unless there is one; nothing may carry its name that a crash could take away. */
+  void ensureCa() throws InterruptedException {
+    if (!ledger.read(ca::exists)) {
+      ledger.durably(
+          () -> {
+            ca.ensure();
+            return true;
+          });
+    }
+  }
+
   /** What {@link #of} brings back, as it is now. Only with the ledger's lock held. */
   Map<String, @Nullable Object> saved() {
     return object(

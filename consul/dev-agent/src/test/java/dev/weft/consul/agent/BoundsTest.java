@@ -84,4 +84,42 @@ final class BoundsTest {
     }
     return keys;
   }
+
+  /** Each layer of splitters doubles what the one above it is split into. */
+  @Test
+  void compilesAtMost10000SplitsIntoOneChain() {
+    ledger.change(
+        () -> {
+          ConfigEntries entries = new ConfigEntries(ledger);
+          entries.put(
+              ConfigEntry.parse(
+                  Map.of(
+                      "Kind",
+                      "proxy-defaults",
+                      "Name",
+                      "global",
+                      "Config",
+                      Map.of("protocol", "http"))));
+          for (int layer = 13; layer > 0; layer--) {
+            entries.put(splitter("a" + layer, layer + 1));
+            entries.put(splitter("b" + layer, layer + 1));
+          }
+          assertThatThrownBy(() -> entries.put(splitter("a0", 1)))
+              .isInstanceOf(ApiError.class)
+              .hasMessage("discovery chain \"a0\" has more than 10000 splits");
+        });
+  }
+
+  private static ConfigEntry splitter(String name, int below) {
+    return ConfigEntry.parse(
+        Map.of(
+            "Kind",
+            "service-splitter",
+            "Name",
+            name,
+            "Splits",
+            List.of(
+                Map.of("Weight", 50L, "Service", "a" + below),
+                Map.of("Weight", 50L, "Service", "b" + below))));
+  }
 }

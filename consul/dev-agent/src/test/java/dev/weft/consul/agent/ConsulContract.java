@@ -18,6 +18,7 @@ abstract class ConsulContract
         CatalogContract,
         KvContract,
         ConfigContract,
+        DiscoveryChainContract,
         IntentionsContract,
         ServiceIntentionsContract,
         ClientContract {}

@@ -84,6 +84,49 @@ final class RestartTest {
   }
 
   @Test
+  void bringsConfigEntriesOfEveryKindBackAndTheirChain() throws IOException {
+    List<String> entries =
+        List.of(
+            """
+            {"Kind":"proxy-defaults","Name":"global","Config":{"protocol":"http","n":{"share":0.5}},
+             "MeshGateway":{"Mode":"local"},"Meta":{"a":"b"}}\
+            """,
+            """
+            {"Kind":"service-resolver","Name":"web","DefaultSubset":"v1","ConnectTimeout":"1500ms",
+             "Subsets":{"v1":{"Filter":"Service.Meta.version == v1","OnlyPassing":true}},
+             "Failover":{"*":{"Service":"api","Datacenters":["dc2"]}},"Meta":{"a":"b"}}\
+            """,
+            """
+            {"Kind":"service-resolver","Name":"api","Redirect":{"Service":"old"}}\
+            """,
+            """
+            {"Kind":"service-splitter","Name":"web","Splits":[{"Weight":99.95},{"Weight":0.05,"Service":"api"}]}\
+            """,
+            """
+            {"Kind":"service-router","Name":"web","Routes":[{},
+             {"Match":{"HTTP":{"PathPrefix":"/a","Methods":["GET"],
+               "Header":[{"Name":"x","Present":true,"Invert":true}],"QueryParam":[{"Name":"q","Exact":"1"}]}},
+              "Destination":{"Service":"api","RequestTimeout":"1m","NumRetries":2,"RetryOnStatusCodes":[503]}}]}\
+            """);
+    List<String> kinds =
+        List.of("proxy-defaults", "service-resolver", "service-splitter", "service-router");
+    List<String> before;
+    String chain;
+    try (DevAgent agent = start();
+        Api api = api(agent)) {
+      entries.forEach(entry -> api.put("/v1/config", entry).isOk());
+      before = kinds.stream().map(kind -> api.get("/v1/config/" + kind).isOk().body()).toList();
+      chain = api.get("/v1/discovery-chain/web").isOk().body();
+    }
+    try (DevAgent agent = start();
+        Api api = api(agent)) {
+      assertThat(kinds.stream().map(kind -> api.get("/v1/config/" + kind).isOk().body()))
+          .containsExactlyElementsOf(before);
+      assertThat(api.get("/v1/discovery-chain/web").isOk().body()).isEqualTo(chain);
+    }
+  }
+
+  @Test
   void hasEveryAnsweredChangeAfterACrashAndNoIndexThatGoesBackwards() throws IOException {
     try (DevAgent agent = start();
         Api api = api(agent)) {
