@@ -25,17 +25,19 @@ final class Customer {
 
   private final String edge;
   private final String bearer;
+  private volatile String refreshToken;
 
-  private Customer(String edge, String bearer) {
+  private Customer(String edge, String bearer, String refreshToken) {
     this.edge = edge;
     this.bearer = bearer;
+    this.refreshToken = refreshToken;
   }
 
   /** Somebody with a new account. */
   static Customer registered(String edge) throws IOException, InterruptedException {
     String email = UUID.randomUUID() + "@example.test";
     String password = "a phrase that is long enough";
-    var nobody = new Customer(edge, "");
+    var nobody = new Customer(edge, "", "");
     nobody.post(
         "/v1/users",
         """
@@ -48,11 +50,36 @@ final class Customer {
   static Customer loggedIn(String edge, String email, String password)
       throws IOException, InterruptedException {
     JsonNode login =
-        new Customer(edge, "")
+        new Customer(edge, "", "")
             .post(
                 "/v1/auth:login",
                 "{\"email\":\"%s\",\"password\":\"%s\"}".formatted(email, password));
-    return new Customer(edge, "Bearer " + login.get("accessToken").asText());
+    return new Customer(
+        edge, "Bearer " + login.get("accessToken").asText(), login.get("refreshToken").asText());
+  }
+
+  /** Takes a new refresh token for the one there is, which is good for one use. */
+  void refresh() throws IOException, InterruptedException {
+    refreshToken =
+        post("/v1/auth:refresh", "{\"refreshToken\":\"" + refreshToken + "\"}")
+            .get("refreshToken")
+            .asText();
+  }
+
+  /** Watches what there is of a product until the edge ends that; returns the last line. */
+  static String watchStock(String edge, String productId) throws IOException, InterruptedException {
+    HttpResponse<Stream<String>> answer =
+        HTTP.send(
+            HttpRequest.newBuilder(URI.create(edge + "/v1/products/" + productId + ":watchStock"))
+                .header("accept", "application/x-ndjson")
+                .build(),
+            BodyHandlers.ofLines());
+    try (Stream<String> lines = answer.body()) {
+      return lines
+          .filter(line -> !line.isBlank())
+          .reduce((_, next) -> next)
+          .orElse("nothing, status " + answer.statusCode());
+    }
   }
 
   /** Makes a product, with a million of it in stock, as an administrator may; returns its id. */
@@ -85,27 +112,39 @@ final class Customer {
 
   /** The bytes of a request for what user-svc reads in its database. */
   byte[] readBytes() {
-    return bytes("GET", "/v1/me", "", "");
+    return readBytes(0);
+  }
+
+  /** As that, in turns with what order-svc reads. */
+  byte[] readBytes(int turn) {
+    return bytes(
+        "GET",
+        switch (turn % 3) {
+          case 0 -> "/v1/me";
+          case 1 -> "/v1/orders?pageSize=1";
+          default -> "/v1/cart";
+        },
+        "",
+        "");
   }
 
   /** The bytes of a request for a page of products. */
   static byte[] catalogueBytes(String edge) {
-    return new Customer(edge, "Bearer none").bytes("GET", "/v1/products?pageSize=5", "", "");
+    return new Customer(edge, "", "").bytes("GET", "/v1/products?pageSize=5", "", "");
   }
 
   private byte[] bytes(String method, String path, String headers, String body) {
     return """
         %s %s HTTP/1.1\r
         Host: %s\r
-        Authorization: %s\r
-        %sContent-Length: %d\r
+        %s%sContent-Length: %d\r
         \r
         %s"""
         .formatted(
             method,
             path,
             URI.create(edge).getAuthority(),
-            bearer,
+            bearer.isEmpty() ? "" : "Authorization: " + bearer + "\r\n",
             headers,
             body.getBytes(StandardCharsets.UTF_8).length,
             body)

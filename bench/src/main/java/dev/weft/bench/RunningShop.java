@@ -43,22 +43,37 @@ final class RunningShop implements AutoCloseable {
    * Starts one, with new data and the class archives that a second start finds.
    *
    * @param name of the folder it keeps its state in, below {@code bench/target}
+   * @param options more of {@code ./weft up}
    */
-  static RunningShop open(String name) throws IOException, InterruptedException {
+  static RunningShop open(String name, String... options) throws IOException, InterruptedException {
     var shop = new RunningShop(Path.of("bench/target", name).toAbsolutePath());
     if (Files.exists(shop.folder)) {
       shop.run("down"); // what a run that was killed left behind
       delete(shop.folder);
     }
     Files.createDirectories(shop.folder);
-    shop.weft("up", "--detach", "--isolated");
+    List<String> up = new ArrayList<>(List.of("up", "--detach", "--isolated"));
+    up.addAll(Arrays.asList(options));
+    shop.weft(up.toArray(String[]::new));
     shop.weft("down");
-    shop.weft("up", "--detach", "--isolated");
+    shop.weft(up.toArray(String[]::new));
     return shop;
   }
 
   String edge() throws IOException {
     return state().at("/urls/edge").asText();
+  }
+
+  /** Where the processes tell of themselves. */
+  List<String> managementUrls() throws IOException {
+    List<String> urls = new ArrayList<>();
+    for (JsonNode process : state().path("processes")) {
+      int port = process.path("managementPort").asInt();
+      if (port > 0) {
+        urls.add("http://127.0.0.1:" + port);
+      }
+    }
+    return urls;
   }
 
   JsonNode demo() throws IOException {
@@ -184,7 +199,8 @@ final class RunningShop implements AutoCloseable {
     }
   }
 
-  private void weft(String... arguments) throws IOException, InterruptedException {
+  /** Runs a command of {@code ./weft} for it; throws if that fails. */
+  void weft(String... arguments) throws IOException, InterruptedException {
     if (run(arguments) != 0) {
       throw new IllegalStateException(
           "./weft " + arguments[0] + " failed:\n" + Files.readString(log));
