@@ -67,11 +67,12 @@ final class Customer {
   }
 
   /** Watches what there is of a product until the edge ends that; returns the last line. */
-  static String watchStock(String edge, String productId) throws IOException, InterruptedException {
+  String watchStock(String productId) throws IOException, InterruptedException {
     HttpResponse<Stream<String>> answer =
         HTTP.send(
             HttpRequest.newBuilder(URI.create(edge + "/v1/products/" + productId + ":watchStock"))
                 .header("accept", "application/x-ndjson")
+                .header("authorization", bearer)
                 .build(),
             BodyHandlers.ofLines());
     try (Stream<String> lines = answer.body()) {

@@ -48,6 +48,7 @@ public final class Mesh implements AutoCloseable {
     IdentityConfig identity = config.identity();
     this.config = config;
     // First what can be wrong in the configuration, before anything is open.
+    boolean faults = FaultRules.areAllowed(Env.system());
     this.services = ServiceTokens.open(config.service(), identity, clock);
     if (ownKeys == null) {
       missing(identity)
@@ -72,7 +73,9 @@ public final class Mesh implements AutoCloseable {
             clock,
             timer,
             telemetry.meter("dev.weft.mesh"));
-    this.outbound = new OutboundStack(transport, consul, telemetry, timer, services, tls);
+    this.outbound =
+        new OutboundStack(
+            transport, consul, telemetry, timer, services, tls, FaultRules.open(faults, consul));
     tls.ifPresent(own -> own.await(identity.tls().patience()));
     this.users =
         TokenVerifier.open(identity, ownKeys == null ? remoteKeys(identity) : ownKeys, clock);

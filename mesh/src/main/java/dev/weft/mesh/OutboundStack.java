@@ -23,6 +23,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BinaryOperator;
 import java.util.function.Consumer;
@@ -63,6 +64,7 @@ final class OutboundStack implements AutoCloseable {
   private final Timer timer;
   private final ServiceTokens services;
   private final Optional<MeshTls> tls;
+  private final FaultRules faults;
   private final LongSupplier nanoTime = System::nanoTime;
   private final Map<String, Route> unary = new ConcurrentHashMap<>();
   private final Map<String, Route> streams = new ConcurrentHashMap<>();
@@ -92,13 +94,15 @@ final class OutboundStack implements AutoCloseable {
       Telemetry telemetry,
       Timer timer,
       ServiceTokens services,
-      Optional<MeshTls> tls) {
+      Optional<MeshTls> tls,
+      FaultRules faults) {
     this.transport = transport;
     this.consul = consul;
     this.telemetry = telemetry;
     this.timer = timer;
     this.services = services;
     this.tls = tls;
+    this.faults = faults;
     // What could not connect for want of a certificate would wait before it tries again.
     tls.ifPresent(own -> own.identity().onFirst(this::reconnect));
     measure(telemetry.meter("dev.weft.mesh"));
@@ -326,6 +330,8 @@ final class OutboundStack implements AutoCloseable {
         new Credentials(services, service),
         // How much the request matters that is being served, so that others may judge, too.
         new CriticalityInterceptor(),
+        // Once for all attempts, and only where operators ask for it.
+        new MirrorInterceptor(service, faults, this::channel, OutboundStack::percent),
         // Before the retries: the deadline spans all attempts.
         new DeadlineInterceptor(),
         new StreamLimitsInterceptor(service, timer, nanoTime),
@@ -334,7 +340,13 @@ final class OutboundStack implements AutoCloseable {
         // Retries around the breaker, for what the contract declares repeatable.
         new ResilientUnaryInterceptor(service, target.circuits, target.budget, timer, nanoTime),
         // Inside them: whichever of two calls is answered first, it is one attempt.
-        new HedgingInterceptor(target.hedges, target.budget, timer));
+        new HedgingInterceptor(target.hedges, target.budget, timer),
+        // Nearest to the service, which it plays.
+        new FaultInterceptor(service, faults, timer, OutboundStack::percent));
+  }
+
+  private static int percent() {
+    return ThreadLocalRandom.current().nextInt(100);
   }
 
   /** A channel to one address of a service, without any of the layers; the caller closes it. */
@@ -392,6 +404,7 @@ final class OutboundStack implements AutoCloseable {
 
   @Override
   public void close() {
+    faults.close();
     close(1, TimeUnit.SECONDS);
   }
 }

@@ -217,6 +217,7 @@ class OverloadInterceptorTest {
     RemoteError error = RemoteError.of(refusalOf(() -> stub.read(REQUEST))).orElseThrow();
 
     assertThat(error.code()).isEqualTo(Status.Code.DEADLINE_EXCEEDED);
+    assertThat(error.message()).contains("before the work was begun");
     assertThat(echo.calls).hasValue(0);
     assertThat(inFlight()).isZero();
   }
