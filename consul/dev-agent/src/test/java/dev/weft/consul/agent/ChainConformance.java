@@ -86,10 +86,11 @@ abstract class ChainConformance {
                     String.valueOf(set.get("set")),
                     () -> {
                       deleteAll();
+                      String name = String.valueOf(set.get("set"));
                       List<Object> answers = answers(set);
-                      answered.put(String.valueOf(set.get("set")), answers);
+                      answered.put(name, answers);
                       if (!records()) {
-                        assertThat(pretty(answers)).isEqualTo(pretty(expected.get(set.get("set"))));
+                        assertThat(pretty(answers)).as(name).isEqualTo(pretty(expected.get(name)));
                       }
                     }));
   }
