@@ -27,7 +27,9 @@ record Fallback(ByteString reply, Problem problem) {
   static boolean isAbsence(Problem problem) {
     return problem.status() >= SERVER_ERROR
         && (problem.code() == Status.Code.UNAVAILABLE
-            || problem.code() == Status.Code.DEADLINE_EXCEEDED);
+            || problem.code() == Status.Code.DEADLINE_EXCEEDED
+            // Of which a service says 503 when it has no room.
+            || problem.code() == Status.Code.RESOURCE_EXHAUSTED);
   }
 
   byte[] message() {

@@ -4,12 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.google.common.util.concurrent.ListenableFuture;
+import com.google.protobuf.Any;
+import com.google.rpc.ErrorInfo;
 import dev.weft.edge.library.GetBookRequest;
 import dev.weft.edge.library.GetBookResponse;
 import dev.weft.edge.library.LibraryGrpc;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshServer;
 import io.grpc.ManagedChannel;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.protobuf.StatusProto;
 import java.io.IOException;
 import java.net.http.HttpResponse;
 import java.time.Duration;
@@ -66,5 +71,30 @@ class OverloadedServiceTest {
     waiting.forEach(call -> call.cancel(true));
     await().until(() -> fixture.status("/library/books/b1") == 200);
     direct.shutdownNow().awaitTermination(5, TimeUnit.SECONDS);
+  }
+
+  /** Then what was answered before will do, or what the contract declares. */
+  @Test
+  void isOneThatCannotBeAskedUnlikeAClientThatAsksTooOften() {
+    ErrorInfo overloaded =
+        ErrorInfo.newBuilder()
+            .setReason("OVERLOADED")
+            .setDomain("library.weft")
+            .putMetadata("http_status", "503")
+            .build();
+
+    assertThat(Fallback.isAbsence(problem(overloaded))).isTrue();
+    assertThat(Fallback.isAbsence(problem(overloaded.toBuilder().clearMetadata().build())))
+        .isFalse();
+  }
+
+  private static Problem problem(ErrorInfo info) {
+    StatusRuntimeException failure =
+        StatusProto.toStatusRuntimeException(
+            com.google.rpc.Status.newBuilder()
+                .setCode(Status.Code.RESOURCE_EXHAUSTED.value())
+                .addDetails(Any.pack(info))
+                .build());
+    return Problem.of(failure.getStatus(), failure.getTrailers(), null);
   }
 }
