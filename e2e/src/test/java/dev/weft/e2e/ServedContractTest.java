@@ -17,9 +17,6 @@ import io.grpc.reflection.v1.ServerReflectionRequest;
 import io.grpc.reflection.v1.ServerReflectionResponse;
 import io.grpc.reflection.v1.ServiceResponse;
 import io.grpc.stub.BlockingClientCall;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayDeque;
@@ -29,12 +26,8 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -48,24 +41,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 final class ServedContractTest {
   private static final int SECONDS = 10;
 
-  /** Served beside each service's own, by all of them. */
-  private static final Set<String> BY_ALL =
-      Set.of("weft.admin.v1.EventAdminService", "weft.event.v1.EventLogService");
-
-  private static final String BY_THE_ISSUER = "weft.identity.v1.IdentityService";
-
-  /** Contracts that came first; nobody serves them yet. */
-  private static final Set<String> AHEAD =
-      Set.of("shop.notification.v1.NotificationService", "shop.shipping.v1.ShippingService");
-
-  private static final Pattern PACKAGE = Pattern.compile("(?m)^package ([\\w.]+);");
-  private static final Pattern JAVA = Pattern.compile("(?m)^option java_package = \"([\\w.]+)\";");
-  private static final Pattern SERVICE = Pattern.compile("(?m)^service (\\w+) \\{");
-
   private final Weft weft;
 
-  /** The generated descriptor of each service that the sources of the contracts have, by name. */
-  private final Map<String, ServiceDescriptor> contracts = contracts();
+  private final Map<String, ServiceDescriptor> contracts = Contracts.all();
 
   ServedContractTest(Weft weft) {
     this.weft = weft;
@@ -74,11 +52,12 @@ final class ServedContractTest {
   @Test
   void everyContractIsServedBySomebodyOrKnownToBeAhead() {
     List<String> served = new ArrayList<>();
-    Weft.SERVICES.forEach(process -> served.addAll(owed(process)));
+    Weft.SERVICES.forEach(process -> served.addAll(names(process)));
 
     assertThat(contracts.keySet()).hasSizeGreaterThan(10);
     assertThat(contracts.keySet())
-        .allMatch(name -> served.contains(name) ^ AHEAD.contains(name), "served or ahead");
+        .allMatch(
+            name -> served.contains(name) ^ Contracts.AHEAD.contains(name), "served or ahead");
   }
 
   @ParameterizedTest
@@ -87,7 +66,7 @@ final class ServedContractTest {
     Map<String, FileDescriptorProto> files = new TreeMap<>();
     List<String> names = reflected(process, files);
 
-    assertThat(names).containsExactlyInAnyOrderElementsOf(owed(process));
+    assertThat(names).containsExactlyInAnyOrderElementsOf(names(process));
     for (String name : names) {
       assertThat(rpcs(name, files.values()))
           .as(name)
@@ -118,15 +97,8 @@ final class ServedContractTest {
   }
 
   /** What a process has to serve. */
-  private List<String> owed(String process) {
-    String own = "shop." + process.replace("-svc", "") + ".";
-    return contracts.keySet().stream()
-        .filter(
-            name ->
-                name.startsWith(own)
-                    || BY_ALL.contains(name)
-                    || (name.equals(BY_THE_ISSUER) && process.equals("user-svc")))
-        .toList();
+  private static List<String> names(String process) {
+    return Contracts.of(process).stream().map(ServiceDescriptor::getName).toList();
   }
 
   /**
@@ -231,40 +203,5 @@ final class ServedContractTest {
       }
     }
     throw new AssertionError(service.getName() + " has no file");
-  }
-
-  private static Map<String, ServiceDescriptor> contracts() {
-    Map<String, ServiceDescriptor> contracts = new TreeMap<>();
-    for (String module : List.of("proto", "platform")) {
-      try (Stream<Path> sources =
-          Files.walk(Command.ROOT.resolve(module).resolve("src/main/proto"))) {
-        for (Path source : sources.filter(file -> file.toString().endsWith(".proto")).toList()) {
-          String text = Files.readString(source);
-          for (Matcher service = SERVICE.matcher(text); service.find(); ) {
-            ServiceDescriptor generated = generated(only(JAVA, text) + "." + service.group(1));
-            assertThat(generated.getName()).isEqualTo(only(PACKAGE, text) + "." + service.group(1));
-            contracts.put(generated.getName(), generated);
-          }
-        }
-      } catch (IOException e) {
-        throw new AssertionError(e);
-      }
-    }
-    return contracts;
-  }
-
-  private static String only(Pattern pattern, String text) {
-    Matcher found = pattern.matcher(text);
-    assertThat(found.find()).as("%s", pattern).isTrue();
-    return found.group(1);
-  }
-
-  private static ServiceDescriptor generated(String javaName) {
-    try {
-      return (ServiceDescriptor)
-          Class.forName(javaName + "Grpc").getMethod("getServiceDescriptor").invoke(null);
-    } catch (ReflectiveOperationException e) {
-      throw new LinkageError("no code was generated for " + javaName, e);
-    }
   }
 }

@@ -102,6 +102,24 @@ final class Visitor {
     return send(request("POST", path, json(body), key));
   }
 
+  /** With headers besides: names and values in turn. */
+  Answer post(String path, Object body, String... headers) {
+    return send(builder("POST", path, json(body)).headers(headers).build());
+  }
+
+  Answer patch(String path, Object body) {
+    return send(request("PATCH", path, json(body), null));
+  }
+
+  /** Any request without a body; headers are names and values in turn. */
+  Answer send(String method, String path, String... headers) {
+    HttpRequest.Builder request = builder(method, path, BodyPublishers.noBody());
+    if (headers.length > 0) {
+      request.headers(headers);
+    }
+    return send(request.build());
+  }
+
   /** The lines of a stream as they come; the caller closes it. */
   Stream<String> lines(String path) {
     try {
@@ -140,20 +158,25 @@ final class Visitor {
 
   private HttpRequest request(
       String method, String path, BodyPublisher body, @Nullable String key) {
+    HttpRequest.Builder request = builder(method, path, body);
+    if (key != null) {
+      request.header("idempotency-key", key);
+    }
+    return request.build();
+  }
+
+  private HttpRequest.Builder builder(String method, String path, BodyPublisher body) {
     HttpRequest.Builder request =
         HttpRequest.newBuilder(URI.create(weft.url("edge") + path))
             .timeout(TIMEOUT)
             .method(method, body);
-    if (method.equals("POST")) {
+    if (!method.equals("GET") && !method.equals("DELETE")) {
       request.header("content-type", "application/json");
     }
     if (account != null) {
       request.header("authorization", "Bearer " + token());
     }
-    if (key != null) {
-      request.header("idempotency-key", key);
-    }
-    return request.build();
+    return request;
   }
 
   private static Answer send(HttpRequest request) {
