@@ -86,6 +86,24 @@ public final class Agent {
         .filter(address -> !address.isEmpty());
   }
 
+  /**
+   * Whether the agent asks for rights. One that refuses to tell does; without, every process of the
+   * machine can have the certificate of every service.
+   */
+  public boolean aclsEnabled() {
+    Answer self = http.get("/v1/agent/self");
+    return self.status() == 403
+        || self.require(200)
+            .read(body -> aclsEnabled(Wire.object(body.getAsJsonObject(), "DebugConfig")));
+  }
+
+  /** Newer agents say it one level below. */
+  static boolean aclsEnabled(JsonObject debugConfig) {
+    return Wire.flag(debugConfig, "ACLsEnabled")
+        || (debugConfig.get("ACLResolverSettings") instanceof JsonObject settings
+            && Wire.flag(settings, "ACLsEnabled"));
+  }
+
   /** What the agent says of itself: its version, node and datacenter. */
   public AgentInfo self() {
     return http.get("/v1/agent/self")

@@ -1,13 +1,18 @@
 package dev.weft.consul;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import dev.weft.consul.LastKnown.Page;
 import java.net.URI;
+import java.nio.file.Path;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -24,26 +29,62 @@ import java.util.function.Function;
 public final class ConnectCa {
   private static final String ROOTS = "/v1/agent/connect/ca/roots";
 
+  private static final DiskSnapshot.Form<CaRoots> KEPT_ROOTS =
+      kept(ConnectCa::json, ConnectCa::roots, _ -> Instant.MAX);
+
+  private static final DiskSnapshot.Form<Leaf> KEPT_LEAF =
+      kept(ConnectCa::json, ConnectCa::leaf, Leaf::validBefore);
+
   private final ConsulHttp http;
   private final SharedWatches<CaRoots, CaRoots> roots;
   private final SharedWatches<Leaf, Leaf> leafs;
 
-  ConnectCa(ConsulHttp http, Semaphore slots) {
+  ConnectCa(ConsulHttp http, Semaphore slots, Optional<Path> snapshots) {
     this.http = http;
-    roots = watches(slots, _ -> ROOTS, ConnectCa::roots);
-    leafs = watches(slots, ConnectCa::leafPath, ConnectCa::leaf);
+    roots =
+        watches(
+            slots,
+            _ -> ROOTS,
+            ConnectCa::roots,
+            _ -> DiskSnapshot.in(snapshots, "roots", KEPT_ROOTS, InstantSource.system()));
+    leafs =
+        watches(
+            slots,
+            ConnectCa::leafPath,
+            ConnectCa::leaf,
+            service ->
+                DiskSnapshot.in(
+                    snapshots,
+                    "leaf-" + ConsulHttp.segment(service),
+                    KEPT_LEAF,
+                    InstantSource.system()));
+  }
+
+  /** One thing, written as the agent writes it. */
+  private static <T> DiskSnapshot.Form<T> kept(
+      Function<T, JsonElement> writer, Function<JsonElement, T> reader, Function<T, Instant> end) {
+    return new DiskSnapshot.Form<>(
+        entries -> writer.apply(entries.values().iterator().next()),
+        json -> Map.of("", reader.apply(json)),
+        end);
   }
 
   private <T> SharedWatches<T, T> watches(
-      Semaphore slots, Function<String, String> path, Function<JsonElement, T> reader) {
+      Semaphore slots,
+      Function<String, String> path,
+      Function<JsonElement, T> reader,
+      Function<String, DiskSnapshot<T>> snapshots) {
     return new SharedWatches<>(
-        name ->
-            new Watch<>(
-                path.apply(name),
-                (index, wait) -> poll(path.apply(name), index, wait, reader),
-                LastKnown.whole(),
-                view -> view.entries().get(""),
-                slots));
+        name -> {
+          DiskSnapshot<T> snapshot = snapshots.apply(name);
+          return new Watch<>(
+              path.apply(name),
+              (index, wait) -> poll(path.apply(name), index, wait, reader),
+              LastKnown.whole(snapshot::read),
+              view -> view.entries().get(""),
+              slots,
+              snapshot);
+        });
   }
 
   private <T> Page<T> poll(
@@ -106,6 +147,35 @@ public final class ConnectCa {
             .flatMap(pem -> Pem.certificates(pem.getAsString()).stream())
             .toList(),
         Wire.flag(root, "Active"));
+  }
+
+  private static JsonElement json(CaRoots roots) {
+    JsonObject json = new JsonObject();
+    json.addProperty("TrustDomain", roots.trustDomain());
+    json.addProperty("ActiveRootID", roots.activeId());
+    JsonArray all = new JsonArray();
+    for (CaRoot root : roots.roots()) {
+      JsonObject one = new JsonObject();
+      one.addProperty("ID", root.id());
+      one.addProperty("Name", root.name());
+      one.addProperty("RootCert", Pem.text(List.of(root.certificate())));
+      JsonArray intermediates = new JsonArray();
+      root.intermediates().forEach(each -> intermediates.add(Pem.text(List.of(each))));
+      one.add("IntermediateCerts", intermediates);
+      one.addProperty("Active", root.active());
+      all.add(one);
+    }
+    json.add("Roots", all);
+    return json;
+  }
+
+  private static JsonElement json(Leaf leaf) {
+    JsonObject json = new JsonObject();
+    json.addProperty("Service", leaf.service());
+    json.addProperty("ServiceURI", leaf.uri().toString());
+    json.addProperty("CertPEM", leaf.chainPem());
+    json.addProperty("PrivateKeyPEM", leaf.keyPem());
+    return json;
   }
 
   private static Leaf leaf(JsonElement body) {

@@ -2,12 +2,17 @@ package dev.weft.consul;
 
 import com.ecwid.consul.v1.QueryParams;
 import com.ecwid.consul.v1.catalog.CatalogConsulClient;
+import com.google.gson.Gson;
 import dev.weft.consul.LastKnown.Page;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
@@ -32,6 +37,11 @@ import java.util.stream.Collectors;
  * lost its catalog or when our token lost its rights, it is kept for at most 60 s, or until it is
  * shown again; so long the state is stale, too.
  *
+ * <p><b>What outlives the process.</b> With {@link ConsulConfig#snapshots} the names of services,
+ * instances to call, certificates and intentions are on the disk, too, and a process that starts
+ * while the agent is away, or shows it nothing, begins with those, unless they are older than a
+ * day.
+ *
  * <p>Thread-safe.
  */
 public final class Consul implements AutoCloseable {
@@ -40,6 +50,23 @@ public final class Consul implements AutoCloseable {
    * leave room for several that watch everything.
    */
   private static final int MAX_BLOCKING_POLLS = 48;
+
+  private static final Gson GSON = new Gson();
+
+  /** Those that can be called, without what changes while they can be. */
+  private static final DiskSnapshot.Form<ServiceInstance> INSTANCES =
+      new DiskSnapshot.Form<>(
+          entries ->
+              GSON.toJsonTree(
+                  entries.values().stream()
+                      .filter(instance -> instance.weight() > 0)
+                      .map(ServiceInstance::toCall)
+                      .toArray(ServiceInstance[]::new)),
+          json -> byKey(List.of(GSON.fromJson(json, ServiceInstance[].class))),
+          _ -> Instant.MAX);
+
+  private static final DiskSnapshot.Form<List<String>> NAMES =
+      new DiskSnapshot.Form<>(GSON::toJsonTree, Wire::services, _ -> Instant.MAX);
 
   private final ConsulHttp http;
   private final Agent agent;
@@ -58,30 +85,50 @@ public final class Consul implements AutoCloseable {
     catalog = new CatalogConsulClient(http);
     Semaphore slots = new Semaphore(MAX_BLOCKING_POLLS);
     kv = new Kv(http, slots);
-    ca = new ConnectCa(http, slots);
-    intentions = new Intentions(http, slots);
+    Optional<Path> snapshots = config.snapshots();
+    ca = new ConnectCa(http, slots, snapshots);
+    intentions = new Intentions(http, slots, snapshots);
     configEntries = new ConfigEntries(http, slots);
     services =
         new SharedWatches<>(
-            service ->
-                new Watch<>(
-                    "service " + service,
-                    (index, wait) -> pollService(service, index, wait),
-                    new LastKnown<>(
-                        ServiceInstance::forgottenIn, this::seesNodes, System::nanoTime),
-                    view ->
-                        new ServiceSnapshot(
-                            service, List.copyOf(view.entries().values()), view.stale()),
-                    slots));
+            service -> {
+              DiskSnapshot<ServiceInstance> snapshot =
+                  DiskSnapshot.in(
+                      snapshots,
+                      "service-" + ConsulHttp.segment(service),
+                      INSTANCES,
+                      InstantSource.system());
+              return new Watch<>(
+                  "service " + service,
+                  (index, wait) -> pollService(service, index, wait),
+                  new LastKnown<>(
+                      ServiceInstance::forgottenIn,
+                      this::seesNodes,
+                      System::nanoTime,
+                      snapshot::read),
+                  view ->
+                      new ServiceSnapshot(
+                          service, List.copyOf(view.entries().values()), view.stale()),
+                  slots,
+                  snapshot);
+            });
     names =
         new SharedWatches<>(
-            what ->
-                new Watch<>(
-                    what,
-                    this::pollNames,
-                    new LastKnown<>((_, _) -> false, this::seesNodes, System::nanoTime),
-                    view -> view.answered() ? Collections.unmodifiableMap(view.entries()) : null,
-                    slots));
+            what -> {
+              DiskSnapshot<List<String>> snapshot =
+                  DiskSnapshot.in(snapshots, "services", NAMES, InstantSource.system());
+              return new Watch<>(
+                  what,
+                  this::pollNames,
+                  new LastKnown<>(
+                      (_, _) -> false, this::seesNodes, System::nanoTime, snapshot::read),
+                  view ->
+                      view.answered() || !view.entries().isEmpty()
+                          ? Collections.unmodifiableMap(view.entries())
+                          : null,
+                  slots,
+                  snapshot);
+            });
   }
 
   /** Makes the client; does not call the agent. */
@@ -118,8 +165,9 @@ public final class Consul implements AutoCloseable {
 
   /**
    * Calls the listener with the names of all services in the catalog and their tags, from the
-   * agent's first answer on and after each change. Changes of health alone do not show here.
-   * Threads as for {@link #watchService}.
+   * agent's first answer on and after each change; from what an earlier process knew, if the agent
+   * cannot be asked. Changes of health alone do not show here. Threads as for {@link
+   * #watchService}.
    */
   public Subscription watchServices(Consumer<Map<String, List<String>>> listener) {
     return names.subscribe("the catalog", listener);

@@ -13,8 +13,12 @@ import java.util.Optional;
  * @param token the ACL token, sent as a header only and never printed
  * @param tokenFile a file that holds the token, if there is none in {@code token}; read anew for
  *     every request, so that a token can be changed without a restart
+ * @param snapshots a folder of this process alone, mode 0700, that keeps what the agent said last
+ *     (instances, certificates with their keys, intentions) for a start while it is away; made when
+ *     it is missing. Without one such a start waits for the agent
  */
-public record ConsulConfig(URI address, Optional<String> token, Optional<Path> tokenFile) {
+public record ConsulConfig(
+    URI address, Optional<String> token, Optional<Path> tokenFile, Optional<Path> snapshots) {
   private static final int DEFAULT_PORT = 8500;
 
   public ConsulConfig {
@@ -71,7 +75,13 @@ public record ConsulConfig(URI address, Optional<String> token, Optional<Path> t
       throw new IllegalArgumentException(
           "the address of Consul must be http://host:port or https://host:port", e);
     }
-    return new ConsulConfig(parsed, token.map(String::strip).filter(t -> !t.isEmpty()), tokenFile);
+    return new ConsulConfig(
+        parsed, token.map(String::strip).filter(t -> !t.isEmpty()), tokenFile, Optional.empty());
+  }
+
+  /** The same, with a folder for what the agent said last. */
+  public ConsulConfig withSnapshots(Optional<Path> folder) {
+    return new ConsulConfig(address, token, tokenFile, folder);
   }
 
   /**

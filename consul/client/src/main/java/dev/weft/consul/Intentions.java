@@ -1,12 +1,17 @@
 package dev.weft.consul;
 
+import com.google.gson.Gson;
 import com.google.gson.JsonObject;
 import dev.weft.consul.Intention.Action;
 import dev.weft.consul.LastKnown.Page;
 import dev.weft.consul.LastKnown.View;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
@@ -23,23 +28,39 @@ public final class Intentions {
   /** Nobody is called that, so only intentions about everybody apply to it. */
   private static final String NOBODY = "weft-" + UUID.randomUUID();
 
+  private static final Gson GSON = new Gson();
+
+  private static final DiskSnapshot.Form<IntentionMatch> MATCH =
+      new DiskSnapshot.Form<>(
+          entries -> GSON.toJsonTree(entries.get(""), IntentionMatch.class),
+          json -> Map.of("", GSON.fromJson(json, IntentionMatch.class)),
+          _ -> Instant.MAX);
+
   private final ConsulHttp http;
   private final SharedWatches<IntentionMatch, IntentionMatch> watches;
 
   /** Whether the match API says an index, as it does from Consul 1.9 on. */
   private volatile boolean indexed = true;
 
-  Intentions(ConsulHttp http, Semaphore slots) {
+  Intentions(ConsulHttp http, Semaphore slots, Optional<Path> snapshots) {
     this.http = http;
     watches =
         new SharedWatches<>(
-            destination ->
-                new Watch<>(
-                    "the intentions of " + destination,
-                    (index, wait) -> poll(destination, index, wait),
-                    LastKnown.whole(),
-                    Intentions::shown,
-                    slots));
+            destination -> {
+              DiskSnapshot<IntentionMatch> snapshot =
+                  DiskSnapshot.in(
+                      snapshots,
+                      "intentions-" + ConsulHttp.segment(destination),
+                      MATCH,
+                      InstantSource.system());
+              return new Watch<>(
+                  "the intentions of " + destination,
+                  (index, wait) -> poll(destination, index, wait),
+                  LastKnown.whole(snapshot::read),
+                  Intentions::shown,
+                  slots,
+                  snapshot);
+            });
   }
 
   /** The intentions about the service right now. */

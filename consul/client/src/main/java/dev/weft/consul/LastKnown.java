@@ -10,6 +10,7 @@ import java.util.TreeMap;
 import java.util.function.BiPredicate;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 
 /**
  * Decides what to believe of the answers to one blocking query, so that nothing known to be good is
@@ -33,7 +34,10 @@ import java.util.function.LongSupplier;
  *       most for {@link #RETENTION}.
  * </ul>
  *
- * <p>While anything is retained, the view is stale. Used by one thread.
+ * <p>While anything is retained, the view is stale.
+ *
+ * <p>What an earlier process knew is taken for what was known if the first poll fails, or is
+ * answered with an empty list that is not credible. Used by one thread.
  */
 final class LastKnown<V> {
   /**
@@ -64,6 +68,7 @@ final class LastKnown<V> {
   private final BiPredicate<V, V> regressed;
   private final BooleanSupplier seesNodes;
   private final LongSupplier nanoTime;
+  private final Supplier<Map<String, V>> earlier;
 
   private final Map<String, Retained<V>> retained = new HashMap<>();
   private Map<String, V> last = Map.of();
@@ -77,22 +82,41 @@ final class LastKnown<V> {
    * @param seesNodes asked when an answer is empty that was not before
    */
   LastKnown(BiPredicate<V, V> regressed, BooleanSupplier seesNodes, LongSupplier nanoTime) {
+    this(regressed, seesNodes, nanoTime, Map::of);
+  }
+
+  /**
+   * As the other one.
+   *
+   * @param earlier what an earlier process knew; asked once at most
+   */
+  LastKnown(
+      BiPredicate<V, V> regressed,
+      BooleanSupplier seesNodes,
+      LongSupplier nanoTime,
+      Supplier<Map<String, V>> earlier) {
     this.regressed = regressed;
     this.seesNodes = seesNodes;
     this.nanoTime = nanoTime;
+    this.earlier = earlier;
   }
 
   /**
    * For a query that answers one thing as a whole: the newest answer counts, whatever it is, and
    * what it says is never mixed with what was said before.
+   *
+   * @param earlier what an earlier process knew
    */
-  static <V> LastKnown<V> whole() {
-    return new LastKnown<>((_, _) -> false, () -> true, System::nanoTime);
+  static <V> LastKnown<V> whole(Supplier<Map<String, V>> earlier) {
+    return new LastKnown<>((_, _) -> false, () -> true, System::nanoTime, earlier);
   }
 
   View<V> accept(Page<V> page) {
     long now = nanoTime.getAsLong();
     Map<String, V> answer = page.entries();
+    if (!answered && !failed && answer.isEmpty()) {
+      recallUnlessCredible(page);
+    }
     Set<String> left = new HashSet<>(last.keySet());
     left.removeAll(answer.keySet());
     boolean continues = continues(page, !left.isEmpty());
@@ -126,8 +150,20 @@ final class LastKnown<V> {
 
   /** A poll failed: the same as before, but stale. */
   View<V> fail() {
+    if (!answered && !failed) {
+      shown = new TreeMap<>(earlier.get());
+    }
     failed = true;
     return view();
+  }
+
+  /** The first answer is empty: a token without rights looks like an agent that knows nobody. */
+  private void recallUnlessCredible(Page<V> page) {
+    Map<String, V> known = earlier.get();
+    if (!known.isEmpty() && (page.doubtful() || !seesNodes.getAsBoolean())) {
+      shown = new TreeMap<>(known);
+      failed = true;
+    }
   }
 
   /** How long the next poll may wait, so that nothing is retained beyond its time. */

@@ -46,6 +46,23 @@ public record ServiceInstance(
     };
   }
 
+  /** What of it is of use to call it, without what its checks said. */
+  ServiceInstance toCall() {
+    return new ServiceInstance(
+        id,
+        service,
+        host,
+        port,
+        tags,
+        meta,
+        weights,
+        health,
+        List.of(),
+        node,
+        datacenter,
+        connectNative);
+  }
+
   /**
    * Whether {@code later} is this instance, fit to be called and at the same address, after the
    * agent forgot how its checks went: critical, but none of the critical checks has ever run.

@@ -54,11 +54,24 @@ final class Watch<V, T> {
   private final LastKnown<V> lastKnown;
   private final Face<V, T> face;
   private final Semaphore slots;
+  private final DiskSnapshot<V> snapshot;
   private final List<Delivery<T>> deliveries = new ArrayList<>();
   private @Nullable T current;
   private int lastFailureStatus = NO_FAILURE;
 
   Watch(String what, Query<V> query, LastKnown<V> lastKnown, Face<V, T> face, Semaphore slots) {
+    this(what, query, lastKnown, face, slots, DiskSnapshot.none());
+  }
+
+  /** One that keeps what is certain for a process after this one. */
+  Watch(
+      String what,
+      Query<V> query,
+      LastKnown<V> lastKnown,
+      Face<V, T> face,
+      Semaphore slots,
+      DiskSnapshot<V> snapshot) {
+    this.snapshot = snapshot;
     this.what = what;
     this.query = query;
     this.lastKnown = lastKnown;
@@ -110,7 +123,11 @@ final class Watch<V, T> {
     try {
       long index = slot ? position.index() : 0;
       Page<V> page = query.poll(index, lastKnown.patience(MAX_WAIT));
-      publish(lastKnown.accept(page));
+      View<V> view = lastKnown.accept(page);
+      publish(view);
+      if (!view.stale()) {
+        snapshot.write(view.entries());
+      }
       if (position.failures() > 0) {
         log.info("{} can be watched again after {} failures", what, position.failures());
         lastFailureStatus = NO_FAILURE;

@@ -42,7 +42,13 @@ class ConnectCaTest {
         .formatted(activeId, TRUST_DOMAIN, String.join(",", roots));
   }
 
-  private static String leaf() throws GeneralSecurityException {
+  /** An answer with two roots, the older of which has gone out of use. */
+  static String rotated() {
+    String crossed = "[\"" + json(PemTest.resource("leaf.pem")) + "\"]";
+    return roots("b", root("a", false, "null"), root("b", true, crossed));
+  }
+
+  static String leaf() throws GeneralSecurityException {
     return """
     {"SerialNumber":"08","CertPEM":"%s","PrivateKeyPEM":"%s","Service":"web",
      "ServiceURI":"spiffe://%s/ns/default/dc/dc1/svc/web"}
@@ -62,9 +68,7 @@ class ConnectCaTest {
     assertThat(first.trustDomain()).isEqualTo(TRUST_DOMAIN);
     assertThat(first.active().id()).isEqualTo("a");
     assertThat(first.active().intermediates()).isEmpty();
-    String crossed = "[\"" + json(PemTest.resource("leaf.pem")) + "\"]";
-    agent.reply(
-        ROOTS, Reply.indexed(9, roots("b", root("a", false, "null"), root("b", true, crossed))));
+    agent.reply(ROOTS, Reply.indexed(9, rotated()));
     CaRoots second = seen.await(now -> now.activeId().equals("b"));
     assertThat(second.certificates()).hasSize(2);
     assertThat(second.active().intermediates()).hasSize(1);

@@ -44,6 +44,17 @@ class IntentionsTest {
     return rule("web", "\"Permissions\":[" + permissions + "]");
   }
 
+  /** An answer with an intention about some calls, and one that nobody here understands. */
+  static String everything() {
+    return matched(
+        permissions(
+            """
+            {"Action":"allow","HTTP":{"PathPrefix":"/shop.","Methods":["POST"],
+             "Header":[{"Name":"x-tenant","Exact":"a","Invert":true}]}}
+            """),
+        rule("*", "\"Action\":\"allow\",\"JWT\":{\"Providers\":[{}]}"));
+  }
+
   private void defaultIs(boolean allowed) {
     agent.answer(CHECK, _ -> Reply.ok("{\"Allowed\":" + allowed + "}"));
   }

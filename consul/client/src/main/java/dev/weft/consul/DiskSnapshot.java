@@ -1,0 +1,179 @@
+package dev.weft.consul;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonNull;
+import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.EnumSet;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What one query answered last, on the disk: for a process that starts while the agent is away. The
+ * time of the file is when the agent last said so.
+ *
+ * <p>It holds keys and says whom to trust, so it is its owner's alone: the file is made with mode
+ * 0600, and a folder that is open to others is neither written nor read. A file is replaced as a
+ * whole. What is older than {@link #MAX_AGE} or cannot be read counts for nothing, and what cannot
+ * be written is logged; nothing else suffers from either. Used by one thread.
+ */
+final class DiskSnapshot<V> {
+  /**
+   * Long enough for a registry that is away over a night; shorter than Consul's certificates live,
+   * which are 72 h.
+   */
+  static final Duration MAX_AGE = Duration.ofHours(24);
+
+  /** An agent that only says the same again is believed anew, without the file being written. */
+  private static final Duration CONFIRM_EVERY = Duration.ofSeconds(30);
+
+  private static final Set<PosixFilePermission> OTHERS =
+      EnumSet.of(
+          PosixFilePermission.GROUP_READ,
+          PosixFilePermission.GROUP_WRITE,
+          PosixFilePermission.GROUP_EXECUTE,
+          PosixFilePermission.OTHERS_READ,
+          PosixFilePermission.OTHERS_WRITE,
+          PosixFilePermission.OTHERS_EXECUTE);
+  private static final FileAttribute<Set<PosixFilePermission>> OWNER_FOLDER =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+  private static final FileAttribute<Set<PosixFilePermission>> OWNER_FILE =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
+  private static final Logger log = LoggerFactory.getLogger(DiskSnapshot.class);
+
+  /**
+   * How answers of one kind are written.
+   *
+   * @param end when a value is of no use any more, as a certificate that has expired
+   */
+  record Form<V>(
+      Function<Map<String, V>, JsonElement> writer,
+      Function<JsonElement, Map<String, V>> reader,
+      Function<V, Instant> end) {}
+
+  private final @Nullable Path folder;
+  private final String name;
+  private final Form<V> form;
+  private final InstantSource clock;
+  private @Nullable JsonElement written;
+  private Instant confirmed = Instant.MIN;
+  private boolean warned;
+
+  private DiskSnapshot(@Nullable Path folder, String name, Form<V> form, InstantSource clock) {
+    this.folder = folder;
+    this.name = name;
+    this.form = form;
+    this.clock = clock;
+  }
+
+  /** One that keeps nothing. */
+  static <V> DiskSnapshot<V> none() {
+    return new DiskSnapshot<>(
+        null,
+        "",
+        new Form<>(_ -> JsonNull.INSTANCE, _ -> Map.of(), _ -> Instant.MAX),
+        InstantSource.system());
+  }
+
+  /**
+   * @param folder made when it is needed; without one nothing is kept
+   * @param name of the query, of letters that a file's name may have
+   */
+  static <V> DiskSnapshot<V> in(
+      Optional<Path> folder, String name, Form<V> form, InstantSource clock) {
+    return new DiskSnapshot<>(folder.orElse(null), name + ".json", form, clock);
+  }
+
+  /** What was kept, if it is still good; otherwise nothing. */
+  Map<String, V> read() {
+    Path own = folder;
+    if (own == null || !Files.exists(own.resolve(name))) {
+      return Map.of();
+    }
+    Path from = own.resolve(name);
+    Instant now = clock.instant();
+    try {
+      requireOwnersOnly(own);
+      Instant said = Files.getLastModifiedTime(from).toInstant();
+      if (said.plus(MAX_AGE).isBefore(now)) {
+        log.warn("{} is not used: the registry said it at {}, too long ago", from, said);
+        return Map.of();
+      }
+      Map<String, V> entries =
+          form.reader.apply(JsonParser.parseString(Files.readString(from))).entrySet().stream()
+              .filter(entry -> form.end.apply(entry.getValue()).isAfter(now))
+              .collect(Collectors.toUnmodifiableMap(Map.Entry::getKey, Map.Entry::getValue));
+      log.info("{} holds what the registry said at {}", from, said);
+      return entries;
+    } catch (IOException | RuntimeException e) {
+      // Whatever is wrong with it: without it the process waits for the registry, as it always may.
+      log.warn("{} is not used: {}", from, e.toString());
+      return Map.of();
+    }
+  }
+
+  /** Keeps what the agent says now. */
+  void write(Map<String, V> entries) {
+    Path own = folder;
+    if (own == null) {
+      return;
+    }
+    Path to = own.resolve(name);
+    JsonElement json = form.writer.apply(entries);
+    Instant now = clock.instant();
+    try {
+      if (!json.equals(written)) {
+        replace(own, name, json.toString());
+        written = json;
+      } else if (confirmed.plus(CONFIRM_EVERY).isBefore(now)) {
+        Files.setLastModifiedTime(to, FileTime.from(now));
+      } else {
+        return;
+      }
+      confirmed = now;
+      warned = false;
+    } catch (IOException e) {
+      // It may be gone, and is then to be written again.
+      written = null;
+      if (!warned) {
+        warned = true;
+        log.warn("{} cannot be kept, so no process can start from it: {}", to, e.toString());
+      }
+    }
+  }
+
+  private static void replace(Path folder, String name, String text) throws IOException {
+    Files.createDirectories(folder, OWNER_FOLDER);
+    requireOwnersOnly(folder);
+    // Another process may have been given the same folder.
+    Path fresh = folder.resolve(name + "." + ProcessHandle.current().pid());
+    Files.deleteIfExists(fresh);
+    Files.createFile(fresh, OWNER_FILE);
+    Files.writeString(fresh, text);
+    Files.move(fresh, folder.resolve(name), StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  private static void requireOwnersOnly(Path folder) throws IOException {
+    for (PosixFilePermission permission : Files.getPosixFilePermissions(folder)) {
+      if (OTHERS.contains(permission)) {
+        throw new IOException(folder + " is open to others (expected: rwx------)");
+      }
+    }
+  }
+}

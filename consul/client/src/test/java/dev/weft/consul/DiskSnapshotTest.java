@@ -1,0 +1,148 @@
+package dev.weft.consul;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.gson.Gson;
+import com.google.gson.JsonObject;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What is on the disk, and when it counts. */
+class DiskSnapshotTest {
+  private static final Instant START = Instant.parse("2026-11-22T10:00:00Z");
+  private static final Map<String, String> ENTRIES = Map.of("a", "one", "b", "two");
+
+  @TempDir Path temporary;
+  private Instant now = START;
+
+  private Path folder() {
+    return temporary.resolve("known/of-this-process");
+  }
+
+  private Path file() {
+    return folder().resolve("what.json");
+  }
+
+  private DiskSnapshot<String> snapshot() {
+    return DiskSnapshot.in(
+        Optional.of(folder()),
+        "what",
+        new DiskSnapshot.Form<>(
+            entries -> new Gson().toJsonTree(entries),
+            json -> strings(json.getAsJsonObject()),
+            value -> value.startsWith("until ") ? Instant.parse(value.substring(6)) : Instant.MAX),
+        () -> now);
+  }
+
+  private static Map<String, String> strings(JsonObject json) {
+    return json.asMap().entrySet().stream()
+        .collect(
+            java.util.stream.Collectors.toMap(
+                Map.Entry::getKey, entry -> entry.getValue().getAsString()));
+  }
+
+  private void writtenAt(Instant time) throws IOException {
+    Files.setLastModifiedTime(file(), FileTime.from(time));
+  }
+
+  @Test
+  void anotherProcessReadsWhatThisOneKept() throws IOException {
+    snapshot().write(ENTRIES);
+    writtenAt(START);
+
+    assertThat(snapshot().read()).isEqualTo(ENTRIES);
+    snapshot().write(Map.of());
+    assertThat(snapshot().read()).isEmpty();
+  }
+
+  @Test
+  void isItsOwnersAlone() throws IOException {
+    snapshot().write(ENTRIES);
+
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file())))
+        .isEqualTo("rw-------");
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(folder())))
+        .isEqualTo("rwx------");
+    try (Stream<Path> all = Files.list(folder())) {
+      assertThat(all).as("nothing half written").containsExactly(file());
+    }
+  }
+
+  @Test
+  void aFolderThatIsOpenToOthersIsNeitherReadNorWritten() throws IOException {
+    snapshot().write(ENTRIES);
+    writtenAt(START);
+    Files.setPosixFilePermissions(folder(), PosixFilePermissions.fromString("rwxr-x---"));
+
+    assertThat(snapshot().read()).isEmpty();
+    snapshot().write(Map.of("c", "three"));
+    assertThat(Files.readString(file())).doesNotContain("three");
+  }
+
+  @Test
+  void countsForADayAfterTheRegistryLastSaidSo() throws IOException {
+    DiskSnapshot<String> snapshot = snapshot();
+    snapshot.write(ENTRIES);
+    writtenAt(START);
+    now = START.plus(DiskSnapshot.MAX_AGE);
+    assertThat(snapshot().read()).isEqualTo(ENTRIES);
+    now = now.plusSeconds(1);
+    assertThat(snapshot().read()).isEmpty();
+
+    snapshot.write(ENTRIES); // the same again
+
+    assertThat(snapshot().read()).isEqualTo(ENTRIES);
+  }
+
+  @Test
+  void whatHasEndedMeanwhileIsNotUsed() throws IOException {
+    snapshot().write(Map.of("a", "until " + START.plus(Duration.ofHours(1)), "b", "two"));
+    writtenAt(START);
+    now = START.plus(Duration.ofHours(2));
+
+    assertThat(snapshot().read()).isEqualTo(Map.of("b", "two"));
+  }
+
+  @Test
+  void whatCannotBeReadCountsForNothing() throws IOException {
+    DiskSnapshot<String> snapshot = snapshot();
+    assertThat(snapshot.read()).isEmpty();
+    snapshot.write(ENTRIES);
+    for (String broken : new String[] {"", "{\"a\":", "[1]", "{\"a\":{}}", "null"}) {
+      Files.writeString(file(), broken);
+      writtenAt(START);
+      assertThat(snapshot().read()).as(broken).isEmpty();
+    }
+  }
+
+  @Test
+  void isWrittenAgainWhenItIsGone() throws IOException {
+    DiskSnapshot<String> snapshot = snapshot();
+    snapshot.write(ENTRIES);
+    Files.delete(file());
+    now = now.plus(Duration.ofHours(1));
+    snapshot.write(ENTRIES);
+
+    snapshot.write(ENTRIES);
+
+    assertThat(file()).exists();
+  }
+
+  @Test
+  void withoutAFolderNothingIsKept() {
+    DiskSnapshot<String> none = DiskSnapshot.none();
+    none.write(ENTRIES);
+
+    assertThat(none.read()).isEmpty();
+  }
+}
