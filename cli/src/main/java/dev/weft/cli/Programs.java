@@ -231,6 +231,8 @@ final class Programs {
     environment.put("CONSUL_HTTP_ADDR", via(service, REGISTRY, registryUrl()));
     environment.put("WEFT_SERVICE_KEY_FILE", keys.privateKey(service).toString());
     environment.put("WEFT_SERVICE_KEYS_FILE", keys.set().toString());
+    // With which it starts while the registry is away.
+    environment.put("WEFT_SNAPSHOT_DIR", dir.folder("registry").resolve(process).toString());
     return environment;
   }
 

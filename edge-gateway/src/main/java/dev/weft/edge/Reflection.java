@@ -3,6 +3,7 @@ package dev.weft.edge;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.DescriptorProtos.FileDescriptorProto;
 import com.google.protobuf.InvalidProtocolBufferException;
+import dev.weft.mesh.Mesh;
 import io.grpc.CallOptions;
 import io.grpc.Channel;
 import io.grpc.MethodDescriptor;
@@ -63,29 +64,35 @@ final class Reflection {
     }
   }
 
-  /** Asks the instance at the other end of this channel, which must have one end only. */
-  static Reflected ask(Channel instance) throws Failed, InterruptedException {
+  /**
+   * Asks the instance at the other end of this channel, which must have one end only.
+   *
+   * @param name of its service in the registry
+   */
+  static Reflected ask(Channel instance, String name) throws Failed, InterruptedException {
     try {
-      return ask(instance, "grpc.reflection.v1.ServerReflection");
+      return askBy(instance, "grpc.reflection.v1.ServerReflection");
     } catch (StatusException e) {
       if (e.getStatus().getCode() != Status.Code.UNIMPLEMENTED) {
-        throw failed(e);
+        throw failed(e, name);
       }
     }
     try {
       // The messages of both are the same on the wire.
-      return ask(instance, "grpc.reflection.v1alpha.ServerReflection");
+      return askBy(instance, "grpc.reflection.v1alpha.ServerReflection");
     } catch (StatusException e) {
-      throw failed(e);
+      throw failed(e, name);
     }
   }
 
-  private static Failed failed(StatusException e) {
+  private static Failed failed(StatusException e, String name) {
     Status.Code code = e.getStatus().getCode();
-    return new Failed("reflection answered " + code, code == Status.Code.UNIMPLEMENTED);
+    return new Failed(
+        Mesh.whyUnreached(name, e.getStatus()).orElse("reflection answered " + code),
+        code == Status.Code.UNIMPLEMENTED);
   }
 
-  private static Reflected ask(Channel instance, String service)
+  private static Reflected askBy(Channel instance, String service)
       throws StatusException, Failed, InterruptedException {
     BlockingClientCall<ServerReflectionRequest, ServerReflectionResponse> call =
         ClientCalls.blockingBidiStreamingCall(

@@ -542,7 +542,7 @@ final class SchemaWatch implements Services, AutoCloseable {
     asking.acquire();
     ManagedChannel channel = mesh.instanceChannel(at.service(), at.host(), at.port());
     try {
-      return Optional.of(Reflection.ask(channel));
+      return Optional.of(Reflection.ask(channel, at.service()));
     } catch (Reflection.Failed e) {
       if (e.unknown() && given(at.service()).isPresent()) {
         return Optional.empty();

@@ -201,6 +201,8 @@ class EdgeProcessTest {
             EdgeServer.class.getName());
     Map<String, String> environment = new HashMap<>(variables);
     environment.put("CONSUL_HTTP_ADDR", registryAddress());
+    // Its services are in this process, in plain text.
+    environment.put("WEFT_TLS", "off");
     environment.put("WEFT_DRAIN_WAIT", "PT0.1S");
     builder.environment().clear();
     builder.environment().putAll(environment);

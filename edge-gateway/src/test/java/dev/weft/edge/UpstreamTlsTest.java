@@ -63,6 +63,18 @@ class UpstreamTlsTest {
   }
 
   @Test
+  void aServiceWithoutTlsIsNotServedAndThePageSaysWhatLetsItIn() throws Exception {
+    try (TestBackend _ = TestBackend.start(fixture.consul, "plain-svc", new LibraryService())) {
+      await()
+          .atMost(LONG)
+          .untilAsserted(
+              () ->
+                  assertThat(fixture.management("/services/plain-svc").body())
+                      .contains("plain-svc does not speak TLS", "WEFT_PLAINTEXT_UPSTREAMS"));
+    }
+  }
+
+  @Test
   void anIntentionTakesTheServiceFromTheEdgeAndGivesItBack() throws Exception {
     String intention =
         "{\"SourceName\":\"edge-gateway\",\"DestinationName\":\"library\",\"Action\":\"deny\"}";

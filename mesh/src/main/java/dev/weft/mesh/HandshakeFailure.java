@@ -18,8 +18,9 @@ final class HandshakeFailure {
 
   /**
    * The reason why {@code target} could not be reached, if that is it: one of {@link
-   * PeerRefused.Reason}, HANDSHAKE_REFUSED or UPSTREAM_WITHOUT_TLS. A server with TLS that is
-   * called without only closes the connection, as one that dies: that has none.
+   * PeerRefused.Reason}, HANDSHAKE_REFUSED or UPSTREAM_WITHOUT_TLS. A server of the mesh that is
+   * called without TLS answers by itself (TLS_REQUIRED); another one only closes the connection, as
+   * one that dies: that has none.
    */
   static Optional<Rejection> of(String target, Status status) {
     if (status.getCode() != Status.Code.UNAVAILABLE) {

@@ -5,6 +5,7 @@ import io.grpc.BindableService;
 import io.grpc.Channel;
 import io.grpc.ManagedChannel;
 import io.grpc.ServerServiceDefinition;
+import io.grpc.Status;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
@@ -188,6 +189,15 @@ public final class Mesh implements AutoCloseable {
    */
   public ManagedChannel instanceChannel(String service, String host, int port) {
     return outbound.instanceChannel(service, host, port);
+  }
+
+  /**
+   * Why a service could not be reached, if that is its certificate, ours, or the want of TLS: for
+   * {@link #instanceChannel}, whose calls fail with gRPC's own words. Other channels say it
+   * themselves.
+   */
+  public static Optional<String> whyUnreached(String service, Status failure) {
+    return HandshakeFailure.of(service, failure).map(why -> String.valueOf(why.getMessage()));
   }
 
   /** A server of these services, not started. Closed with this, if not before. */

@@ -59,8 +59,9 @@ public record MeshConfig(
    * WEFT_BIND} (127.0.0.1), {@code WEFT_ADVERTISE} (what is bound; this host's address if that is
    * all of them; {@code HOST} or {@code HOST:PORT}), {@code WEFT_VERSION} (dev), {@code
    * CONSUL_HTTP_ADDR} (http://127.0.0.1:8500), {@code CONSUL_HTTP_TOKEN} or {@code
-   * CONSUL_HTTP_TOKEN_FILE}, {@code WEFT_DRAIN_WAIT} (PT2S), {@code WEFT_DRAIN_CALLS} (PT20S), and
-   * what {@link IdentityConfig#from} and {@link TelemetryConfig#from} read.
+   * CONSUL_HTTP_TOKEN_FILE}, {@code WEFT_SNAPSHOT_DIR} (none), {@code WEFT_DRAIN_WAIT} (PT2S),
+   * {@code WEFT_DRAIN_CALLS} (PT20S), and what {@link IdentityConfig#from} and {@link
+   * TelemetryConfig#from} read.
    */
   public static MeshConfig from(Env env, String service, int defaultPort) {
     String version = env.or("WEFT_VERSION", "dev");
@@ -86,9 +87,10 @@ public record MeshConfig(
 
   private static ConsulConfig consul(Env env, String address) {
     return ConsulConfig.of(
-        address,
-        env.optional("CONSUL_HTTP_TOKEN"),
-        env.optional("CONSUL_HTTP_TOKEN_FILE").map(Path::of));
+            address,
+            env.optional("CONSUL_HTTP_TOKEN"),
+            env.optional("CONSUL_HTTP_TOKEN_FILE").map(Path::of))
+        .withSnapshots(env.optional("WEFT_SNAPSHOT_DIR").map(Path::of));
   }
 
   /** The host others call it by. */

@@ -1,9 +1,12 @@
 package dev.weft.mesh;
 
+import dev.weft.consul.ConfigEntry;
 import dev.weft.consul.Consul;
+import dev.weft.consul.ConsulException;
+import dev.weft.consul.Leaf;
+import dev.weft.consul.ServiceInstance;
 import dev.weft.consul.Subscription;
 import io.grpc.ChannelCredentials;
-import io.grpc.InsecureChannelCredentials;
 import io.grpc.ServerCredentials;
 import io.grpc.ServerTransportFilter;
 import io.opentelemetry.api.metrics.Meter;
@@ -12,6 +15,8 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,12 +30,22 @@ final class MeshTls implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(MeshTls.class);
   private static final String CERTIFICATE = "certificate";
 
+  /** Of an entry {@code service-defaults}: {@code required} takes an exception from TLS away. */
+  private static final String META_TLS = "weft-tls";
+
+  private static final String REQUIRED = "required";
+
   private final String service;
   private final TlsConfig config;
   private final Consul consul;
   private final MeshIdentity identity;
   private final IntentionInterceptor intentions;
   private final List<Subscription> watches = new ArrayList<>();
+
+  /** Exceptions from TLS that were seen to speak it, or have to. */
+  private final Set<String> required = ConcurrentHashMap.newKeySet();
+
+  private volatile boolean toldOfRights;
   private boolean serving;
 
   private MeshTls(
@@ -55,6 +70,10 @@ final class MeshTls implements AutoCloseable {
       Timer timer,
       Meter meter) {
     if (!config.strict()) {
+      log.warn(
+          "WEFT_TLS=off: {} calls and is called in plain text, and nobody proves a name by a"
+              + " certificate",
+          service);
       return Optional.empty();
     }
     MeshTls tls =
@@ -71,8 +90,59 @@ final class MeshTls implements AutoCloseable {
   private synchronized void follow() {
     watches.add(
         consul.ca().watchRoots(roots -> identity.trust(roots.trustDomain(), roots.certificates())));
+    watches.add(consul.ca().watchLeaf(service, this::accept));
+    if (config.plaintextUpstreams().isEmpty()) {
+      return;
+    }
+    for (String upstream : config.plaintextUpstreams()) {
+      watches.add(
+          consul.watchService(
+              upstream,
+              snapshot -> {
+                if (snapshot.instances().stream().anyMatch(ServiceInstance::connectNative)) {
+                  require(upstream, "an instance of it is Connect.Native");
+                }
+              }));
+    }
     watches.add(
-        consul.ca().watchLeaf(service, leaf -> identity.certificate(leaf.chain(), leaf.key())));
+        consul
+            .configEntries()
+            .watchAll(
+                "service-defaults",
+                entries ->
+                    entries.stream()
+                        .filter(entry -> REQUIRED.equals(entry.meta().get(META_TLS)))
+                        .map(ConfigEntry::name)
+                        .filter(config.plaintextUpstreams()::contains)
+                        .forEach(name -> require(name, "its service-defaults say so"))));
+  }
+
+  private void accept(Leaf leaf) {
+    identity.certificate(leaf.chain(), leaf.key());
+    if (toldOfRights) {
+      return;
+    }
+    try {
+      if (!consul.agent().aclsEnabled()) {
+        log.warn(
+            "the registry has no ACLs: any process of this machine can have the certificate of any"
+                + " service, {}'s too (consul/config has the policies)",
+            service);
+      }
+      toldOfRights = true;
+    } catch (ConsulException e) {
+      log.debug("whether the registry has ACLs is not known yet", e);
+    }
+  }
+
+  /** For good: whoever could take it back could have it called in plain text. */
+  private void require(String upstream, String because) {
+    if (required.add(upstream)) {
+      log.warn(
+          "{} is called over TLS from now on, though WEFT_PLAINTEXT_UPSTREAMS names it: {}",
+          upstream,
+          because);
+    }
   }
 
   /** Waits for the certificate for a moment, so that first calls do not fail for want of it. */
@@ -107,16 +177,22 @@ final class MeshTls implements AutoCloseable {
     }
   }
 
-  /** Of connections to a service: TLS, unless it was named as an exception. */
+  /** Of connections to a service. */
   ChannelCredentials toward(String upstream) {
-    return config.plaintextUpstreams().contains(upstream)
-        ? InsecureChannelCredentials.create()
-        : identity.toward(upstream);
+    return identity.toward(upstream);
   }
 
-  /** Of connections from others. */
+  /**
+   * Whether a service is called without TLS for now: it was named as an exception, and nothing has
+   * said since that it speaks TLS.
+   */
+  boolean excepted(String upstream) {
+    return config.plaintextUpstreams().contains(upstream) && !required.contains(upstream);
+  }
+
+  /** Of connections from others. Who comes without TLS is let in as far as to be told so. */
   ServerCredentials server() {
-    return identity.server();
+    return AnsweringCredentials.of(identity.server());
   }
 
   /** Finds out who they are. */

@@ -4,6 +4,7 @@ import dev.failsafe.CircuitBreaker;
 import dev.weft.consul.Consul;
 import io.grpc.CallOptions;
 import io.grpc.Channel;
+import io.grpc.ChannelCredentials;
 import io.grpc.ClientInterceptors;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
@@ -357,10 +358,19 @@ final class OutboundStack implements AutoCloseable {
 
   private ManagedChannel open(
       String service, String target, Consumer<ManagedChannelBuilder<?>> more) {
-    return transport.open(
-        target,
-        tls.map(own -> own.toward(service)).orElseGet(InsecureChannelCredentials::create),
-        builder -> more.accept(limited(builder, timer)));
+    Function<ChannelCredentials, ManagedChannel> channel =
+        credentials ->
+            transport.open(target, credentials, builder -> more.accept(limited(builder, timer)));
+    if (tls.isEmpty()) {
+      return channel.apply(InsecureChannelCredentials.create());
+    }
+    MeshTls own = tls.get();
+    return own.excepted(service)
+        ? new ExceptedChannel(
+            () -> own.excepted(service),
+            channel.apply(InsecureChannelCredentials.create()),
+            () -> channel.apply(own.toward(service)))
+        : channel.apply(own.toward(service));
   }
 
   private void reconnect() {

@@ -11,8 +11,8 @@ import java.util.stream.Collectors;
  * who may make them.
  *
  * @param strict whether all calls are TLS, out and in; otherwise none is
- * @param plaintextUpstreams services that are called without TLS all the same, by name; others
- *     never are
+ * @param plaintextUpstreams services that are called without TLS all the same, by name, as long as
+ *     nothing in the registry says that they speak it; others never are
  * @param intentions what becomes of calls that no intention allows; {@link IntentionMode#OFF}
  *     without TLS, because only certificates say who calls
  * @param patience how long a process that starts waits for its certificate before it goes on

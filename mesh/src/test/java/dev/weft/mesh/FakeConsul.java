@@ -24,12 +24,15 @@ import java.util.stream.Collectors;
  * well, and answers blocking queries when something changes.
  */
 final class FakeConsul implements AutoCloseable {
+  private static final String NATIVE = "\"Connect\":{\"Native\":true}";
+
   private record Instance(String id, String name, String address, int port, String body) {}
 
   private final HttpServer server;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private final Map<String, Instance> instances = new LinkedHashMap<>();
   private final Set<Integer> failing = new HashSet<>();
+  private String defaults = "[]";
   private long index = 10;
   private boolean away;
   private boolean closed;
@@ -69,6 +72,12 @@ final class FakeConsul implements AutoCloseable {
 
   synchronized void remove(String name) {
     instances.values().removeIf(instance -> instance.name.equals(name));
+    changed();
+  }
+
+  /** What operators say of services, as JSON. */
+  synchronized void serviceDefaults(String json) {
+    defaults = json;
     changed();
   }
 
@@ -126,6 +135,12 @@ final class FakeConsul implements AutoCloseable {
       } else if (path.startsWith("/v1/health/service/")) {
         String answer = health(last, exchange.getRequestURI().getQuery());
         send(exchange, isAway() ? 500 : 200, answer);
+      } else if (path.equals("/v1/config/service-defaults")) {
+        String answer;
+        synchronized (this) {
+          answer = defaults;
+        }
+        send(exchange, 200, answer);
       } else if (path.equals("/v1/catalog/nodes")) {
         send(exchange, 200, "[{\"Node\":\"n\"}]");
       } else {
@@ -169,6 +184,7 @@ final class FakeConsul implements AutoCloseable {
                 "{\"Node\":{\"Node\":\"n\",\"Address\":\"127.0.0.1\",\"Datacenter\":\"dc1\"},"
                     + "\"Service\":{\"ID\":\"%s\",\"Service\":\"%s\",\"Address\":\"%s\",\"Port\":%d,"
                         .formatted(instance.id, instance.name, instance.address, instance.port)
+                    + (instance.body.contains(NATIVE) ? NATIVE + "," : "")
                     + "\"Weights\":{\"Passing\":1,\"Warning\":1}},\"Checks\":[{\"CheckID\":\"c\","
                     + "\"Status\":\"%s\",\"Output\":\"ok\"}]}"
                         .formatted(failing.contains(instance.port) ? "critical" : "passing"))

@@ -107,6 +107,8 @@ class MeshProcessTest {
                   agent.toString(),
                   "WEFT_ISSUER_WAIT",
                   "PT0.001S",
+                  "WEFT_TLS",
+                  "off",
                   "WEFT_DRAIN_WAIT",
                   "PT0.5S"));
       BufferedReader out = process.inputReader();

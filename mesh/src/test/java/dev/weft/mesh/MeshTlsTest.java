@@ -19,6 +19,7 @@ import io.grpc.MethodDescriptor;
 import io.grpc.Server;
 import io.grpc.ServerCredentials;
 import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import io.grpc.TlsChannelCredentials;
 import io.grpc.TlsServerCredentials;
 import io.grpc.health.v1.HealthCheckRequest;
@@ -36,6 +37,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -390,15 +392,84 @@ class MeshTlsTest {
   }
 
   @Test
-  void aCallWithoutTlsReachesNobody() {
+  void anExceptionEndsOnceTheServiceIsSeenToSpeakTls() throws Exception {
+    stranger(InsecureServerCredentials.create());
+    Mesh allowing = meshes.open("caller-svc", ca, IntentionMode.OFF, "echo-svc");
+    Channel channel = allowing.channel("echo-svc");
+    assertThat(stub(channel).write(REQUEST).getText()).isEqualTo("a");
+    meshes.consul.remove("echo-svc");
+
+    echo();
+
+    int plain = strangers.getLast().getPort();
+    await().until(() -> whyUnreached(allowing, plain).contains("echo-svc does not speak TLS"));
+    await()
+        .ignoreExceptions()
+        .untilAsserted(() -> assertThat(stub(channel).write(REQUEST).getText()).isEqualTo("a"));
+  }
+
+  private static String whyUnreached(Mesh caller, int port) {
+    ManagedChannel direct = caller.instanceChannel("echo-svc", LOOPBACK, port);
+    try {
+      stub(direct).write(REQUEST);
+      return "";
+    } catch (StatusRuntimeException e) {
+      return Mesh.whyUnreached("echo-svc", e.getStatus()).orElse("");
+    } finally {
+      direct.shutdownNow();
+    }
+  }
+
+  @Test
+  void anExceptionEndsWhereTheServicesDefaultsSaySo() throws Exception {
+    stranger(presenting(ca.leaf("echo-svc")));
+    Channel channel =
+        meshes.open("caller-svc", ca, IntentionMode.OFF, "echo-svc").channel("echo-svc");
+    assertThat(failure(channel).code()).isEqualTo(Status.Code.UNAVAILABLE);
+
+    meshes.consul.serviceDefaults(
+        """
+        [{"Kind":"service-defaults","Name":"other-svc","Meta":{"weft-tls":"required"},"ModifyIndex":1},
+         {"Kind":"service-defaults","Name":"echo-svc","Meta":{"weft-tls":"required"},"ModifyIndex":1}]
+        """);
+
+    await()
+        .ignoreExceptions()
+        .untilAsserted(() -> assertThat(stub(channel).write(REQUEST).getText()).isEqualTo("a"));
+  }
+
+  @Test
+  void aCallWithoutTlsIsToldThatItIs() {
     MeshServer server = echo();
 
     for (Channel plain :
         List.of(
             meshes.open("caller-svc").channel("echo-svc"),
             stranger(server, InsecureChannelCredentials.create()))) {
-      assertThat(failure(plain).code()).isEqualTo(Status.Code.UNAVAILABLE);
+      RemoteError refused = failure(plain);
+      assertThat(refused.code()).isEqualTo(Status.Code.UNAUTHENTICATED);
+      assertThat(refused.reason()).isEqualTo("TLS_REQUIRED");
+      assertThat(refused.message()).contains("WEFT_TLS", "./weft cert");
+      assertThat(
+              HealthGrpc.newBlockingStub(plain)
+                  .check(HealthCheckRequest.getDefaultInstance())
+                  .getStatus())
+          .isEqualTo(ServingStatus.SERVING);
     }
+  }
+
+  @Test
+  void whatIsNeitherTlsNorGrpcIsHungUpOn() throws Exception {
+    MeshServer server = echo();
+
+    for (String words : List.of("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "\u0016\u0003no")) {
+      try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.port())) {
+        socket.setSoTimeout(20_000);
+        socket.getOutputStream().write(words.getBytes(StandardCharsets.ISO_8859_1));
+        byte[] _ = socket.getInputStream().readAllBytes();
+      }
+    }
+    assertThat(stub(caller().channel("echo-svc")).write(REQUEST).getText()).isEqualTo("a");
   }
 
   @Test

@@ -13,10 +13,12 @@ import java.util.Optional;
  * Where a system's registry is, and what proves that it is the operator who asks.
  *
  * @param token the registry's own, if it wants one
+ * @param tokenFile what holds it, if it is not said
  * @param key the operator's private key
  * @param keys the public keys of all who can prove their names
  */
-record Installation(String registry, Optional<String> token, Path key, Path keys) {
+record Installation(
+    String registry, Optional<String> token, Optional<Path> tokenFile, Path key, Path keys) {
   private static final String REGISTRY = "CONSUL_HTTP_ADDR";
   private static final String KEY = "WEFT_SERVICE_KEY_FILE";
   private static final String KEYS = "WEFT_SERVICE_KEYS_FILE";
@@ -45,6 +47,7 @@ record Installation(String registry, Optional<String> token, Path key, Path keys
     return new Installation(
         registry.isEmpty() ? USUAL_REGISTRY : registry,
         token(environment),
+        tokenFile(environment),
         file(environment, KEY),
         file(environment, KEYS));
   }
@@ -66,12 +69,7 @@ record Installation(String registry, Optional<String> token, Path key, Path keys
   }
 
   private static ConsulConfig consul(String registry, Map<String, String> environment) {
-    return ConsulConfig.of(
-        registry,
-        token(environment),
-        Optional.ofNullable(environment.get("CONSUL_HTTP_TOKEN_FILE"))
-            .filter(file -> !file.isBlank())
-            .map(Path::of));
+    return ConsulConfig.of(registry, token(environment), tokenFile(environment));
   }
 
   private static Optional<Installation> running(Path folder, Map<String, String> environment) {
@@ -101,6 +99,7 @@ record Installation(String registry, Optional<String> token, Path key, Path keys
         new Installation(
             system.path("urls").path("registry").asText(),
             token(environment),
+            tokenFile(environment),
             key,
             identity.resolve("services.jwks.json")));
   }
@@ -116,6 +115,12 @@ record Installation(String registry, Optional<String> token, Path key, Path keys
 
   private static Optional<String> token(Map<String, String> environment) {
     return Optional.ofNullable(environment.get("CONSUL_HTTP_TOKEN"));
+  }
+
+  private static Optional<Path> tokenFile(Map<String, String> environment) {
+    return Optional.ofNullable(environment.get("CONSUL_HTTP_TOKEN_FILE"))
+        .filter(file -> !file.isBlank())
+        .map(Path::of);
   }
 
   private static Path file(Map<String, String> environment, String variable) {

@@ -23,7 +23,7 @@ final class Operator {
     LogManager.getLogManager().reset();
     System.exit(
         commandLine(
-                state -> Services.of(Installation.find(state, System.getenv())),
+                state -> Services.of(Installation.find(state, System.getenv()), System.getenv()),
                 state -> Installation.registry(state, System.getenv()))
             .execute(args));
   }

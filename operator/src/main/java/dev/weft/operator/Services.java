@@ -57,11 +57,25 @@ final class Services implements AutoCloseable {
     this.closing = closing;
   }
 
-  /** Those of an installation. */
-  static Services of(Installation installation) {
+  /** As the services of the installation are told. */
+  private static final List<String> OF_TLS =
+      List.of("WEFT_TLS", "WEFT_TLS_WAIT", "WEFT_PLAINTEXT_UPSTREAMS");
+
+  /**
+   * Those of an installation.
+   *
+   * @param given what the operator says of TLS, if it is not the default
+   */
+  static Services of(Installation installation, Map<String, String> given) {
     Map<String, String> environment = new HashMap<>();
+    for (String variable : OF_TLS) {
+      environment.put(variable, given.getOrDefault(variable, ""));
+    }
     environment.put("CONSUL_HTTP_ADDR", installation.registry());
     installation.token().ifPresent(token -> environment.put("CONSUL_HTTP_TOKEN", token));
+    installation
+        .tokenFile()
+        .ifPresent(file -> environment.put("CONSUL_HTTP_TOKEN_FILE", file.toString()));
     environment.put("WEFT_SERVICE_KEY_FILE", installation.key().toString());
     environment.put("WEFT_SERVICE_KEYS_FILE", installation.keys().toString());
     // Nobody collects from a command.

@@ -31,7 +31,8 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
  * Services as processes of their own, started as {@code ./weft up} starts them, in a registry of
- * the test's; to be found there, killed, and started again.
+ * the test's; to be found there, killed, and started again. They call each other in plain text,
+ * because tests do, who are nobody's service.
  *
  * <pre>{@code
  * @RegisterExtension final ProcessMesh processes = new ProcessMesh();
@@ -218,7 +219,9 @@ public final class ProcessMesh implements AutoCloseable, AfterEachCallback {
         "WEFT_ISSUER_WAIT",
         "PT0.001S",
         "WEFT_DRAIN_WAIT",
-        "PT0.1S");
+        "PT0.1S",
+        "WEFT_TLS",
+        "off");
   }
 
   private String health(String service, String query) {

@@ -76,7 +76,9 @@ final class RunningUserSvc implements AutoCloseable {
     env.put("PORT", "0");
     env.put("WEFT_MANAGEMENT_PORT", "0");
     env.put("DATABASE_URL", databaseUrl);
+    // There is no registry, and so no certificate.
     env.put("CONSUL_HTTP_ADDR", "http://127.0.0.1:1");
+    env.put("WEFT_TLS", "off");
     env.put("WEFT_SERVICE_KEY_FILE", ServiceKeys.keyFile(directory, "user-svc").toString());
     env.put("WEFT_SERVICE_KEYS_FILE", ServiceKeys.keysFile(directory).toString());
     env.put("WEFT_BOOTSTRAP_ADMIN_FILE", adminFile(directory).toString());

@@ -1,0 +1,6 @@
+# Has a certificate of its own, for ./weft events and ./weft dlq. Registers nothing.
+service "operator" { policy = "write" }
+
+# Finds the services it asks.
+service_prefix "" { policy = "read" }
+node_prefix "" { policy = "read" }
