@@ -4,9 +4,11 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import dev.weft.consul.LastKnown.Page;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
@@ -86,6 +88,46 @@ public final class ConfigEntries {
   /** Calls the listener with all entries of the kind, by name; otherwise as {@link #watch}. */
   public Subscription watchAll(String kind, Consumer<List<ConfigEntry>> listener) {
     return watches.subscribe(path(kind), listener);
+  }
+
+  /**
+   * Calls the listener with what is said in our own words about a service ({@link
+   * ConfigEntry#settings}): by its {@code service-resolver}, else by its {@code service-defaults},
+   * else by the {@code proxy-defaults} of all; from the agent's first answers on and after each
+   * change. Threads as for {@link Consul#watchService}.
+   */
+  public Subscription watchSettings(String service, Consumer<Map<String, String>> listener) {
+    Layers layers = new Layers(listener);
+    List<Subscription> all =
+        List.of(
+            watch("proxy-defaults", "global", entry -> layers.set(0, entry)),
+            watch("service-defaults", service, entry -> layers.set(1, entry)),
+            watch("service-resolver", service, entry -> layers.set(2, entry)));
+    return () -> all.forEach(Subscription::close);
+  }
+
+  /** Entries that say the same, the last one with the last word. */
+  private static final class Layers {
+    private static final int COUNT = 3;
+
+    private final Consumer<Map<String, String>> listener;
+    private final Map<Integer, Map<String, String>> known = new TreeMap<>();
+    private @Nullable Map<String, String> told;
+
+    Layers(Consumer<Map<String, String>> listener) {
+      this.listener = listener;
+    }
+
+    /** Tells while it is locked, so that the listener hears one thing after the other. */
+    synchronized void set(int layer, Optional<ConfigEntry> entry) {
+      known.put(layer, entry.map(ConfigEntry::settings).orElse(Map.of()));
+      Map<String, String> together = new HashMap<>();
+      known.values().forEach(together::putAll);
+      if (known.size() == COUNT && !together.equals(told)) {
+        told = together;
+        listener.accept(Map.copyOf(together));
+      }
+    }
   }
 
   private Page<ConfigEntry> poll(String path, long index, Duration wait) {

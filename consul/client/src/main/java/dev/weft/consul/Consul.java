@@ -4,6 +4,8 @@ import com.ecwid.consul.v1.QueryParams;
 import com.ecwid.consul.v1.catalog.CatalogConsulClient;
 import com.google.gson.Gson;
 import dev.weft.consul.LastKnown.Page;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -51,6 +53,8 @@ public final class Consul implements AutoCloseable {
    */
   private static final int MAX_BLOCKING_POLLS = 48;
 
+  private static final String HEALTH = "/v1/health/service/";
+
   private static final Gson GSON = new Gson();
 
   /** Those that can be called, without what changes while they can be. */
@@ -74,6 +78,7 @@ public final class Consul implements AutoCloseable {
   private final ConnectCa ca;
   private final Intentions intentions;
   private final ConfigEntries configEntries;
+  private final DiscoveryChains chains;
   private final CatalogConsulClient catalog;
   private final SharedWatches<ServiceInstance, ServiceSnapshot> services;
   private final SharedWatches<List<String>, Map<String, List<String>>> names;
@@ -89,18 +94,20 @@ public final class Consul implements AutoCloseable {
     ca = new ConnectCa(http, slots, snapshots);
     intentions = new Intentions(http, slots, snapshots);
     configEntries = new ConfigEntries(http, slots);
+    chains = new DiscoveryChains(http, slots);
     services =
         new SharedWatches<>(
-            service -> {
+            asked -> {
               DiskSnapshot<ServiceInstance> snapshot =
                   DiskSnapshot.in(
-                      snapshots,
-                      "service-" + ConsulHttp.segment(service),
+                      // Of routes nothing is kept, so nobody asks for a subset without an agent.
+                      asked.contains("?") ? Optional.empty() : snapshots,
+                      "service-" + asked,
                       INSTANCES,
                       InstantSource.system());
               return new Watch<>(
-                  "service " + service,
-                  (index, wait) -> pollService(service, index, wait),
+                  "service " + asked,
+                  (index, wait) -> pollService(asked, index, wait),
                   new LastKnown<>(
                       ServiceInstance::forgottenIn,
                       this::seesNodes,
@@ -108,7 +115,7 @@ public final class Consul implements AutoCloseable {
                       snapshot::read),
                   view ->
                       new ServiceSnapshot(
-                          service, List.copyOf(view.entries().values()), view.stale()),
+                          nameIn(asked), List.copyOf(view.entries().values()), view.stale()),
                   slots,
                   snapshot);
             });
@@ -160,7 +167,26 @@ public final class Consul implements AutoCloseable {
    * query, so a change is heard of within milliseconds.
    */
   public Subscription watchService(String service, Consumer<ServiceSnapshot> listener) {
-    return services.subscribe(service, listener);
+    return services.subscribe(ConsulHttp.segment(service), listener);
+  }
+
+  /**
+   * As {@link #watchService(String, Consumer)}, with some of the instances.
+   *
+   * @param datacenter where they are; empty for the agent's own
+   * @param filter which they are, in Consul's language; empty for all
+   */
+  public Subscription watchService(
+      String service, String datacenter, String filter, Consumer<ServiceSnapshot> listener) {
+    StringBuilder asked = new StringBuilder(ConsulHttp.segment(service));
+    if (!datacenter.isEmpty()) {
+      asked.append("?dc=").append(ConsulHttp.segment(datacenter));
+    }
+    if (!filter.isEmpty()) {
+      asked.append(datacenter.isEmpty() ? '?' : '&').append("filter=");
+      asked.append(ConsulHttp.segment(filter));
+    }
+    return services.subscribe(asked.toString(), listener);
   }
 
   /**
@@ -175,7 +201,7 @@ public final class Consul implements AutoCloseable {
 
   /** All instances of the service as the agent knows them right now. */
   public List<ServiceInstance> instances(String service) {
-    return http.get(path(service)).require(200).read(Wire::instances);
+    return http.get(HEALTH + ConsulHttp.segment(service)).require(200).read(Wire::instances);
   }
 
   /** The names of all services in the catalog with their tags, right now. */
@@ -205,13 +231,21 @@ public final class Consul implements AutoCloseable {
     return configEntries;
   }
 
+  /** Where the calls of each service go. */
+  public DiscoveryChains chains() {
+    return chains;
+  }
+
   /** Single calls to the agent, for those who need more than registrations and watches. */
   public Agent agent() {
     return agent;
   }
 
-  private Page<ServiceInstance> pollService(String service, long index, Duration wait) {
-    Answer answer = http.poll(path(service), index, wait).require(200);
+  /**
+   * @param asked the end of the path, escaped, and the query
+   */
+  private Page<ServiceInstance> pollService(String asked, long index, Duration wait) {
+    Answer answer = http.poll(HEALTH + asked, index, wait).require(200);
     return page(answer, byKey(answer.read(Wire::instances)));
   }
 
@@ -229,8 +263,9 @@ public final class Consul implements AutoCloseable {
         .collect(Collectors.toMap(ServiceInstance::key, Function.identity(), (a, _) -> a));
   }
 
-  private static String path(String service) {
-    return "/v1/health/service/" + ConsulHttp.segment(service);
+  private static String nameIn(String asked) {
+    int query = asked.indexOf('?');
+    return URLDecoder.decode(query < 0 ? asked : asked.substring(0, query), StandardCharsets.UTF_8);
   }
 
   /** Whether our token may see any node: a catalog without one does not exist. */
@@ -253,6 +288,7 @@ public final class Consul implements AutoCloseable {
     ca.close();
     intentions.close();
     configEntries.close();
+    chains.close();
     try (var closers = Executors.newVirtualThreadPerTaskExecutor()) {
       registrations.forEach(registration -> closers.execute(registration::close));
     }

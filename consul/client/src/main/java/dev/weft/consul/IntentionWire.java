@@ -87,7 +87,7 @@ final class IntentionWire {
     return permissions;
   }
 
-  private static PathMatch path(JsonObject http) {
+  static PathMatch path(JsonObject http) {
     String exact = Wire.text(http, "PathExact");
     String prefix = Wire.text(http, "PathPrefix");
     String regex = Wire.text(http, "PathRegex");
@@ -102,7 +102,7 @@ final class IntentionWire {
         : new PathMatch(PathMatch.Kind.REGEX, regex);
   }
 
-  private static HeaderMatch header(JsonObject header) {
+  static HeaderMatch header(JsonObject header) {
     List<HeaderMatch.Kind> kinds = kinds(header);
     HeaderMatch.Kind kind = kinds.isEmpty() ? HeaderMatch.Kind.PRESENT : kinds.getFirst();
     return new HeaderMatch(

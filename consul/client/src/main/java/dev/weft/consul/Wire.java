@@ -207,7 +207,7 @@ final class Wire {
     return value == null || value.isJsonNull() ? "" : value.getAsString();
   }
 
-  private static int number(JsonObject object, String name) {
+  static int number(JsonObject object, String name) {
     JsonElement value = object.get(name);
     return value == null || value.isJsonNull() ? 0 : value.getAsInt();
   }

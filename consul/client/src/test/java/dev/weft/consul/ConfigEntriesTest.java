@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.weft.consul.FakeAgent.Reply;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -85,5 +86,48 @@ class ConfigEntriesTest {
     agent.reply("/v1/config", Reply.status(400, "invalid config key"));
     assertThatThrownBy(() -> consul.configEntries().put("{}"))
         .isInstanceOfSatisfying(ConsulException.class, e -> assertThat(e.permanent()).isTrue());
+  }
+
+  @Test
+  void tellsWhatIsSaidInOurOwnWordsTheMostExactLast() {
+    Seen<Map<String, String>> seen = new Seen<>();
+    agent.reply(
+        "/v1/config/proxy-defaults",
+        Reply.indexed(
+            3,
+            """
+            [{"Kind":"proxy-defaults","Name":"global","ModifyIndex":3,
+              "Config":{"weft-lb":"random","weft-lb-panic":50,"protocol":"grpc","weft-x":{}}}]
+            """));
+    agent.reply(ALL, Reply.indexed(3, Bodies.list(meta("service-defaults", "weft-lb-zone"))));
+    agent.reply(
+        "/v1/config/service-resolver",
+        Reply.indexed(
+            3,
+            """
+            [{"Kind":"service-resolver","Name":"web","ModifyIndex":3,
+              "LoadBalancer":{"Policy":"ring_hash","HashPolicies":[
+                {"Field":"cookie","FieldValue":"c"},{"Field":"header","FieldValue":"x-user"}]}}]
+            """));
+
+    consul.configEntries().watchSettings("web", seen);
+
+    assertThat(seen.await(now -> true))
+        .isEqualTo(
+            Map.of(
+                "weft-lb", "ring_hash",
+                "weft-lb-hash", "header:x-user",
+                "weft-lb-panic", "50",
+                "weft-lb-zone", "said"));
+    agent.reply(
+        "/v1/config/service-resolver",
+        Reply.indexed(4, Bodies.list(meta("service-resolver", "weft-lb"))));
+    assertThat(seen.await(now -> !now.containsKey("weft-lb-hash")))
+        .containsEntry("weft-lb", "said");
+  }
+
+  private static String meta(String kind, String key) {
+    return "{\"Kind\":\"%s\",\"Name\":\"web\",\"Meta\":{\"%s\":\"said\",\"owner\":\"x\"},\"ModifyIndex\":3}"
+        .formatted(kind, key);
   }
 }

@@ -71,6 +71,19 @@ class WatchTest {
   }
 
   @Test
+  void asksForSomeOfTheInstancesOfAnotherDatacenter() {
+    agent.reply(WEB, Reply.indexed(5, list(passing("a", 1))));
+
+    consul.watchService("web", "dc2", "Service.Meta.version == v1", seen);
+
+    assertThat(seen.await(now -> true).service()).isEqualTo("web");
+    assertThat(agent.request(WEB, 1).query())
+        .isEqualTo("dc=dc2&filter=Service.Meta.version%20%3D%3D%20v1");
+    assertThat(agent.request(WEB, 2).query())
+        .startsWith("dc=dc2&filter=Service.Meta.version%20%3D%3D%20v1&index=5");
+  }
+
+  @Test
   void takesTheAddressOfTheNodeWhereTheServiceHasNone() {
     agent.reply(WEB, Reply.indexed(5, list(passing("a", 1))));
     consul.watchService("web", seen);
