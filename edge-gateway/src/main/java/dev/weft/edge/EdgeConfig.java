@@ -174,7 +174,8 @@ record EdgeConfig(
         mesh.consul(),
         mesh.identity(),
         mesh.telemetry(),
-        mesh.drain());
+        mesh.drain(),
+        mesh.zone());
   }
 
   private static Access access(String value) {

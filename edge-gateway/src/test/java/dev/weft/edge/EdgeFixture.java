@@ -293,7 +293,8 @@ final class EdgeFixture implements AutoCloseable {
             Duration.ZERO,
             upstreams),
         TelemetryConfig.local(service, "test"),
-        new MeshConfig.Drain(Duration.ofMillis(1), Duration.ofSeconds(2)));
+        new MeshConfig.Drain(Duration.ofMillis(1), Duration.ofSeconds(2)),
+        "");
   }
 
   private EdgeServer edge(

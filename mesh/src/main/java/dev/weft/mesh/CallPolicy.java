@@ -95,6 +95,12 @@ public record CallPolicy(
         timeout, repeatable, streamIdle, streamMaxAge, inFlightMax, after, fallback);
   }
 
+  /** The same with another timeout. */
+  CallPolicy withTimeout(Duration other) {
+    return new CallPolicy(
+        other, repeatable, streamIdle, streamMaxAge, inFlightMax, hedgeAfter, fallback);
+  }
+
   /**
    * What the contract says of this method; the defaults where it says nothing.
    *

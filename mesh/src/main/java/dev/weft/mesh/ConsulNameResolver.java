@@ -1,24 +1,19 @@
 package dev.weft.mesh;
 
-import dev.weft.consul.Consul;
-import dev.weft.consul.ServiceInstance;
-import dev.weft.consul.ServiceSnapshot;
-import dev.weft.consul.Subscription;
+import io.grpc.Attributes;
 import io.grpc.EquivalentAddressGroup;
 import io.grpc.NameResolver;
 import io.grpc.Status;
 import io.grpc.StatusOr;
 import io.grpc.SynchronizationContext;
-import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.util.List;
-import java.util.Optional;
+import java.util.Map;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /**
- * Resolves a service by the registry's shared watch of it: the instances to call, whenever they
- * change.
+ * Resolves a service by its {@link Pool}: the instances to call, whenever they change, and how
+ * calls are spread over them.
  *
  * <p>An agent that cannot be reached leaves the last known instances in place, the watch sees to
  * that; an empty list is only believed when the registry says so and stands by it. Then calls fail
@@ -28,83 +23,72 @@ import org.jspecify.annotations.Nullable;
  * its own threads and is handed over.
  */
 final class ConsulNameResolver extends NameResolver {
-  private final String service;
-  private final Consul consul;
+  /**
+   * Instances that say of themselves that they do not serve are left out: sooner than the
+   * registry's probe could know, as when one begins to drain.
+   */
+  private static final Map<String, ?> HEALTH = Map.of("serviceName", "");
+
+  private final Pool pool;
   private final SynchronizationContext context;
+  private final ServiceConfigParser parser;
   private final Runnable newInstance;
-  private final Optional<InstanceSet> some;
   private Runnable changed = () -> {};
   private Set<SocketAddress> known = Set.of();
   private boolean answered;
-  private @Nullable ServiceSnapshot latest;
-  private @Nullable Subscription watch;
+  private boolean running;
 
   /**
    * @param newInstance called when there is an instance that was not there in the answer before
-   * @param some only these of them
    */
   ConsulNameResolver(
-      String service,
-      Consul consul,
-      SynchronizationContext context,
-      Runnable newInstance,
-      Optional<InstanceSet> some) {
-    this.service = service;
-    this.consul = consul;
+      Pool pool, SynchronizationContext context, ServiceConfigParser parser, Runnable newInstance) {
+    this.pool = pool;
     this.context = context;
+    this.parser = parser;
     this.newInstance = newInstance;
-    this.some = some;
   }
 
   @Override
   public String getServiceAuthority() {
-    return service;
+    return pool.service();
   }
 
   @Override
   public void start(Listener2 listener) {
+    running = true;
     changed = () -> context.execute(() -> publish(listener));
-    some.ifPresent(set -> set.onChange(changed));
-    watch =
-        consul.watchService(
-            service,
-            snapshot ->
-                context.execute(
-                    () -> {
-                      latest = snapshot;
-                      publish(listener);
-                    }));
+    pool.onChange(changed);
+    pool.use();
+    // What is known already, to somebody else.
+    changed.run();
   }
 
   // refresh() is left out: the watch hears of every change by itself.
 
   @Override
   public void shutdown() {
-    if (watch != null) {
-      watch.close();
-      watch = null;
-      some.ifPresent(set -> set.removeListener(changed));
+    if (running) {
+      running = false;
+      pool.removeListener(changed);
+      pool.leave();
     }
   }
 
   private void publish(Listener2 listener) {
-    ServiceSnapshot snapshot = latest;
-    if (watch == null || snapshot == null) {
+    Pool.View view = pool.view();
+    if (!running || !view.all().known()) {
       return;
     }
-    List<SocketAddress> addresses =
-        snapshot.passing().stream()
-            .filter(instance -> some.isEmpty() || some.get().has(instance))
-            .map(this::address)
-            .toList();
-    if (addresses.isEmpty() && snapshot.stale()) {
+    List<SocketAddress> addresses = view.addresses();
+    if (addresses.isEmpty() && view.stale()) {
       if (!answered) {
         listener.onResult2(
             ResolutionResult.newBuilder()
                 .setAddressesOrError(
                     StatusOr.fromStatus(
                         Status.UNAVAILABLE.withDescription(
-                            "the registry cannot be asked for " + service)))
+                            "the registry cannot be asked for " + pool.service())))
                 .build());
       }
       return;
@@ -115,6 +99,8 @@ final class ConsulNameResolver extends NameResolver {
                 .setAddressesOrError(
                     StatusOr.fromValue(
                         addresses.stream().map(EquivalentAddressGroup::new).toList()))
+                .setAttributes(Attributes.newBuilder().set(Pool.View.KEY, view).build())
+                .setServiceConfig(parser.parseServiceConfig(config(view.balancing())))
                 .build());
     Set<SocketAddress> now = Set.copyOf(addresses);
     if (answered && !known.containsAll(now)) {
@@ -124,7 +110,12 @@ final class ConsulNameResolver extends NameResolver {
     answered = true;
   }
 
-  private SocketAddress address(ServiceInstance instance) {
-    return new InetSocketAddress(instance.host(), instance.port());
+  private static Map<String, ?> config(Balancing balancing) {
+    Map<String, ?> policy =
+        balancing
+            .outliers()
+            .<Map<String, ?>>map(outliers -> outliers.around(Balancer.NAME))
+            .orElse(Map.of(Balancer.NAME, Map.of()));
+    return Map.of("loadBalancingConfig", List.of(policy), "healthCheckConfig", HEALTH);
   }
 }

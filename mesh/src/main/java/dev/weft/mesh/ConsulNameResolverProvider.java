@@ -1,13 +1,11 @@
 package dev.weft.mesh;
 
-import dev.weft.consul.Consul;
 import io.grpc.NameResolver;
 import io.grpc.NameResolverProvider;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.URI;
 import java.util.Collection;
-import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -18,14 +16,12 @@ import org.jspecify.annotations.Nullable;
 final class ConsulNameResolverProvider extends NameResolverProvider {
   private static final String SCHEME = "consul";
 
-  private final Consul consul;
+  private final Pool pool;
   private final Runnable newInstance;
-  private final Optional<InstanceSet> some;
 
-  ConsulNameResolverProvider(Consul consul, Runnable newInstance, Optional<InstanceSet> some) {
-    this.consul = consul;
+  ConsulNameResolverProvider(Pool pool, Runnable newInstance) {
+    this.pool = pool;
     this.newInstance = newInstance;
-    this.some = some;
   }
 
   static String target(String service) {
@@ -34,17 +30,17 @@ final class ConsulNameResolverProvider extends NameResolverProvider {
 
   @Override
   public @Nullable NameResolver newNameResolver(URI target, NameResolver.Args args) {
-    return SCHEME.equals(target.getScheme()) ? resolver(target.getPath(), args) : null;
+    return SCHEME.equals(target.getScheme()) ? resolver(args) : null;
   }
 
   @Override
   public @Nullable NameResolver newNameResolver(io.grpc.Uri target, NameResolver.Args args) {
-    return SCHEME.equals(target.getScheme()) ? resolver(target.getPath(), args) : null;
+    return SCHEME.equals(target.getScheme()) ? resolver(args) : null;
   }
 
-  private NameResolver resolver(String path, NameResolver.Args args) {
+  private NameResolver resolver(NameResolver.Args args) {
     return new ConsulNameResolver(
-        path.substring(1), consul, args.getSynchronizationContext(), newInstance, some);
+        pool, args.getSynchronizationContext(), args.getServiceConfigParser(), newInstance);
   }
 
   @Override

@@ -27,7 +27,7 @@ final class IntentionRules {
   private static final String NAMESPACE = "default";
 
   /** Of every call of gRPC. */
-  private static final String METHOD = "POST";
+  static final String METHOD = "POST";
 
   private final List<Rule> rules;
   private final boolean allowedByDefault;
@@ -125,7 +125,8 @@ final class IntentionRules {
     }
   }
 
-  private static Predicate<String> path(PathMatch match) {
+  /** Whether a path is one of these. */
+  static Predicate<String> path(PathMatch match) {
     String value = match.value();
     return switch (match.kind()) {
       case ANY -> _ -> true;
@@ -135,8 +136,12 @@ final class IntentionRules {
     };
   }
 
-  private static Predicate<Metadata> header(HeaderMatch match) {
-    // Throws for names that no metadata has, such as :authority.
+  /**
+   * Whether a call has such a header.
+   *
+   * @throws IllegalArgumentException for a name that no metadata has, such as {@code :authority}
+   */
+  static Predicate<Metadata> header(HeaderMatch match) {
     Metadata.Key<String> key = Metadata.Key.of(match.name(), Metadata.ASCII_STRING_MARSHALLER);
     Predicate<String> value = value(match);
     boolean present = match.kind() == HeaderMatch.Kind.PRESENT;

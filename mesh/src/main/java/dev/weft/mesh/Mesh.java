@@ -76,7 +76,14 @@ public final class Mesh implements AutoCloseable {
             telemetry.meter("dev.weft.mesh"));
     this.outbound =
         new OutboundStack(
-            transport, consul, telemetry, timer, services, tls, FaultRules.open(faults, consul));
+            transport,
+            consul,
+            telemetry,
+            timer,
+            services,
+            tls,
+            FaultRules.open(faults, consul),
+            config.zone());
     tls.ifPresent(own -> own.await(identity.tls().patience()));
     this.users =
         TokenVerifier.open(identity, ownKeys == null ? remoteKeys(identity) : ownKeys, clock);
@@ -127,9 +134,10 @@ public final class Mesh implements AutoCloseable {
   }
 
   /**
-   * The way to another service, by its name in the registry: round robin over its instances, with a
-   * deadline on every unary call, retries of what its contract declares repeatable, and a circuit
-   * breaker. Always the same one per service; closed with this.
+   * The way to another service, by its name in the registry: where its routes lead, round robin
+   * over the instances unless the registry says otherwise, with a deadline on every unary call,
+   * retries of what its contract declares repeatable, and a circuit breaker. Always the same one
+   * per service; closed with this.
    *
    * <p>A call fails with UNAVAILABLE while the registry knows no healthy instance. What is known
    * about calling a method comes from its contract, or from {@link CallPolicy#KEY}.

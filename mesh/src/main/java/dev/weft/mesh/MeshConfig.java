@@ -21,6 +21,7 @@ import java.time.Duration;
  * @param identity whom it trusts and how it proves who it is
  * @param telemetry what it measures and where it sends that
  * @param drain how it stops
+ * @param zone where it runs, for those who would rather call what is near; empty if nobody says
  */
 public record MeshConfig(
     String service,
@@ -32,7 +33,8 @@ public record MeshConfig(
     ConsulConfig consul,
     IdentityConfig identity,
     TelemetryConfig telemetry,
-    Drain drain) {
+    Drain drain,
+    String zone) {
 
   /** Added to the gRPC port for the management port, when nothing else is said. */
   private static final int MANAGEMENT_OFFSET = 1_000;
@@ -60,8 +62,8 @@ public record MeshConfig(
    * all of them; {@code HOST} or {@code HOST:PORT}), {@code WEFT_VERSION} (dev), {@code
    * CONSUL_HTTP_ADDR} (http://127.0.0.1:8500), {@code CONSUL_HTTP_TOKEN} or {@code
    * CONSUL_HTTP_TOKEN_FILE}, {@code WEFT_SNAPSHOT_DIR} (none), {@code WEFT_DRAIN_WAIT} (PT2S),
-   * {@code WEFT_DRAIN_CALLS} (PT20S), and what {@link IdentityConfig#from} and {@link
-   * TelemetryConfig#from} read.
+   * {@code WEFT_DRAIN_CALLS} (PT20S), {@code WEFT_ZONE} (none), and what {@link IdentityConfig#from}
+   * and {@link TelemetryConfig#from} read.
    */
   public static MeshConfig from(Env env, String service, int defaultPort) {
     String version = env.or("WEFT_VERSION", "dev");
@@ -82,7 +84,8 @@ public record MeshConfig(
         TelemetryConfig.from(env, service, version),
         new Drain(
             env.duration("WEFT_DRAIN_WAIT", Drain.DEFAULT.watchers),
-            env.duration("WEFT_DRAIN_CALLS", Drain.DEFAULT.calls)));
+            env.duration("WEFT_DRAIN_CALLS", Drain.DEFAULT.calls)),
+        env.or("WEFT_ZONE", ""));
   }
 
   private static ConsulConfig consul(Env env, String address) {

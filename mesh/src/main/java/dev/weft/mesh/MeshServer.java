@@ -264,7 +264,9 @@ public final class MeshServer implements AutoCloseable {
     ServiceRegistration plain =
         ServiceRegistration.grpc(name, config.advertisedHost(), config.advertisedPort(port()), "");
     ServiceRegistration reached = tls.isPresent() ? plain.withConnectNative() : plain;
-    return reached
+    ServiceRegistration placed =
+        config.zone().isEmpty() ? reached : reached.withMeta(Pool.ZONE, config.zone());
+    return placed
         .withChecks(
             plain.checks().stream()
                 .map(c -> tls.isPresent() ? c.withTls() : c)

@@ -5,6 +5,7 @@ import dev.weft.consul.Consul;
 import io.grpc.CallOptions;
 import io.grpc.Channel;
 import io.grpc.ChannelCredentials;
+import io.grpc.ClientInterceptor;
 import io.grpc.ClientInterceptors;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
@@ -50,15 +51,6 @@ final class OutboundStack implements AutoCloseable {
 
   private static final Map<MethodDescriptor<?, ?>, CallPolicy> POLICIES = new ConcurrentHashMap<>();
 
-  /**
-   * Round robin over all instances, leaving out those that say of themselves that they do not
-   * serve: sooner than the registry's probe could know, as when one begins to drain.
-   */
-  private static final Map<String, ?> SERVICE_CONFIG =
-      Map.of(
-          "loadBalancingConfig", List.of(Map.of("round_robin", Map.of())),
-          "healthCheckConfig", Map.of("serviceName", ""));
-
   private final Transport transport;
   private final Consul consul;
   private final Telemetry telemetry;
@@ -66,6 +58,7 @@ final class OutboundStack implements AutoCloseable {
   private final ServiceTokens services;
   private final Optional<MeshTls> tls;
   private final FaultRules faults;
+  private final String zone;
   private final LongSupplier nanoTime = System::nanoTime;
   private final Map<String, Route> unary = new ConcurrentHashMap<>();
   private final Map<String, Route> streams = new ConcurrentHashMap<>();
@@ -86,8 +79,8 @@ final class OutboundStack implements AutoCloseable {
   /** What of a service a circuit is for. */
   private record Guarded(String service, String method) {}
 
-  /** A channel of our own, and what callers get of it. */
-  private record Route(ManagedChannel transport, Channel channel, Target target) {}
+  /** Channels of our own, and what callers get of them. */
+  private record Route(Destinations destinations, Channel channel, Target target) {}
 
   OutboundStack(
       Transport transport,
@@ -96,7 +89,8 @@ final class OutboundStack implements AutoCloseable {
       Timer timer,
       ServiceTokens services,
       Optional<MeshTls> tls,
-      FaultRules faults) {
+      FaultRules faults,
+      String zone) {
     this.transport = transport;
     this.consul = consul;
     this.telemetry = telemetry;
@@ -104,6 +98,8 @@ final class OutboundStack implements AutoCloseable {
     this.services = services;
     this.tls = tls;
     this.faults = faults;
+    this.zone = zone;
+    Balancer.register();
     // What could not connect for want of a certificate would wait before it tries again.
     tls.ifPresent(own -> own.identity().onFirst(this::reconnect));
     measure(telemetry.meter("dev.weft.mesh"));
@@ -266,8 +262,8 @@ final class OutboundStack implements AutoCloseable {
     leaving.removeIf(ManagedChannel::isTerminated);
     if (route != null) {
       targets.remove(route.target);
-      leaving.add(route.transport);
-      route.transport.shutdown();
+      leaving.addAll(route.destinations.channels());
+      route.destinations.shutdown();
     }
   }
 
@@ -277,39 +273,55 @@ final class OutboundStack implements AutoCloseable {
 
   private Route connect(String service, Optional<InstanceSet> some) {
     // The circuits want to reconnect a channel that is only made with their help.
-    List<ManagedChannel> made = new ArrayList<>(1);
+    List<Destinations> made = new ArrayList<>(1);
     Circuits circuits =
-        new Circuits(
-            service,
-            Circuit.Pause.DEFAULT,
-            () -> made.forEach(ManagedChannel::resetConnectBackoff));
+        new Circuits(service, Circuit.Pause.DEFAULT, () -> made.forEach(Destinations::reconnect));
+    Destinations destinations =
+        new Destinations(service, consul, timer, to -> outlet(to, some, circuits::newInstance));
+    made.add(destinations);
+    Target target = target(service, circuits);
+    Channel channel =
+        around(
+            destinations,
+            target,
+            Optional.of(new RoutingInterceptor(destinations, ThreadLocalRandom::current)));
+    if (some.isEmpty()) {
+      destinations.follow();
+    } else {
+      // Whoever says which instances are to be called has chosen.
+      destinations.followNothing();
+    }
+    return new Route(destinations, channel, target);
+  }
+
+  private Choice.Outlet outlet(
+      Destinations.Outside to, Optional<InstanceSet> some, Runnable newInstance) {
+    Pool pool = new Pool(consul, to.service(), to.datacenter(), zone, some);
     ManagedChannel channel =
         open(
-            service,
-            ConsulNameResolverProvider.target(service),
-            builder ->
-                resolved(
-                    builder, new ConsulNameResolverProvider(consul, circuits::newInstance, some)));
-    made.add(channel);
-    Target target = target(service, circuits);
-    return new Route(channel, around(channel, target), target);
+            to.service(),
+            ConsulNameResolverProvider.target(to.service()),
+            builder -> resolved(builder, new ConsulNameResolverProvider(pool, newInstance)));
+    return new Choice.Outlet(pool, channel, proving(channel, to.service()));
   }
 
   // Deprecated in favour of a global registry, which cannot tell the meshes of one process apart.
   @SuppressWarnings("deprecation")
   private static void resolved(
       ManagedChannelBuilder<?> builder, ConsulNameResolverProvider resolvers) {
-    builder
-        .nameResolverFactory(resolvers)
-        .defaultServiceConfig(SERVICE_CONFIG)
-        .disableServiceConfigLookUp();
+    builder.nameResolverFactory(resolvers);
   }
 
   /** All layers over a channel that is somebody else's, and closed by them. */
   Channel channel(String service, ManagedChannel transport) {
     Circuits circuits =
         new Circuits(service, Circuit.Pause.DEFAULT, transport::resetConnectBackoff);
-    return around(transport, target(service, circuits));
+    return around(proving(transport, service), target(service, circuits), Optional.empty());
+  }
+
+  /** Innermost: a route may lead to another service, and each wants a proof that is for it. */
+  private Channel proving(Channel transport, String service) {
+    return ClientInterceptors.intercept(transport, new Credentials(services, service));
   }
 
   private Target target(String service, Circuits circuits) {
@@ -321,29 +333,30 @@ final class OutboundStack implements AutoCloseable {
   }
 
   /** From the caller to the wire. */
-  private Channel around(Channel transport, Target target) {
+  private Channel around(Channel transport, Target target, Optional<RoutingInterceptor> routing) {
     String service = target.service;
-    return ClientInterceptors.interceptForward(
-        transport,
-        // Outermost: one span and one measurement for what the caller sees as one call.
-        telemetry.clientInterceptor(service),
-        // Proves our name, once for all attempts.
-        new Credentials(services, service),
-        // How much the request matters that is being served, so that others may judge, too.
-        new CriticalityInterceptor(),
-        // Once for all attempts, and only where operators ask for it.
-        new MirrorInterceptor(service, faults, this::channel, OutboundStack::percent),
-        // Before the retries: the deadline spans all attempts.
-        new DeadlineInterceptor(),
-        new StreamLimitsInterceptor(service, timer, nanoTime),
-        // Around the retries: what hangs has so much room, and what is refused is not repeated.
-        new BulkheadInterceptor(service),
-        // Retries around the breaker, for what the contract declares repeatable.
-        new ResilientUnaryInterceptor(service, target.circuits, target.budget, timer, nanoTime),
-        // Inside them: whichever of two calls is answered first, it is one attempt.
-        new HedgingInterceptor(target.hedges, target.budget, timer),
-        // Nearest to the service, which it plays.
-        new FaultInterceptor(service, faults, timer, OutboundStack::percent));
+    List<ClientInterceptor> layers = new ArrayList<>();
+    // Outermost: one span and one measurement for what the caller sees as one call.
+    layers.add(telemetry.clientInterceptor(service));
+    // How much the request matters that is being served, so that others may judge, too.
+    layers.add(new CriticalityInterceptor());
+    // Once for all attempts, and only where operators ask for it.
+    layers.add(new MirrorInterceptor(service, faults, this::channel, OutboundStack::percent));
+    // Before the deadline, which a route may say; and once for all attempts.
+    routing.ifPresent(layers::add);
+    // Before the retries: the deadline spans all attempts.
+    layers.add(new DeadlineInterceptor());
+    layers.add(new StreamLimitsInterceptor(service, timer, nanoTime));
+    // Around the retries: what hangs has so much room, and what is refused is not repeated.
+    layers.add(new BulkheadInterceptor(service));
+    // Retries around the breaker, for what the contract declares repeatable.
+    layers.add(
+        new ResilientUnaryInterceptor(service, target.circuits, target.budget, timer, nanoTime));
+    // Inside them: whichever of two calls is answered first, it is one attempt.
+    layers.add(new HedgingInterceptor(target.hedges, target.budget, timer));
+    // Nearest to the service, which it plays.
+    layers.add(new FaultInterceptor(service, faults, timer, OutboundStack::percent));
+    return ClientInterceptors.interceptForward(transport, layers);
   }
 
   private static int percent() {
@@ -374,7 +387,7 @@ final class OutboundStack implements AutoCloseable {
   }
 
   private void reconnect() {
-    routes().forEach(route -> route.transport.resetConnectBackoff());
+    routes().forEach(route -> route.destinations.reconnect());
   }
 
   private List<Route> routes() {
@@ -397,7 +410,12 @@ final class OutboundStack implements AutoCloseable {
   /** Ends all channels; calls that still run are cancelled after {@code within}. */
   void close(long within, TimeUnit unit) {
     List<ManagedChannel> channels = new ArrayList<>(leaving);
-    routes().forEach(route -> channels.add(route.transport));
+    routes()
+        .forEach(
+            route -> {
+              channels.addAll(route.destinations.channels());
+              route.destinations.shutdown();
+            });
     channels.forEach(ManagedChannel::shutdown);
     long end = System.nanoTime() + unit.toNanos(within);
     for (ManagedChannel channel : channels) {

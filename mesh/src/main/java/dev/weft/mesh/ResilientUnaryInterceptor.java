@@ -30,9 +30,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Runs every unary call to one target service through its method's circuit breaker, and retries the
- * calls that the {@code .proto} declares repeatable with {@code idempotency_level}: once, on
- * UNAVAILABLE, after a fully jittered pause, and on RESOURCE_EXHAUSTED if the target says when;
- * within the deadline and the {@link RetryBudget}.
+ * calls that the {@code .proto} declares repeatable with {@code idempotency_level}: once, or as
+ * often as the registry's route says, on UNAVAILABLE, after a fully jittered pause, and on
+ * RESOURCE_EXHAUSTED if the target says when; within the deadline and the {@link RetryBudget}.
  *
  * <p>Breaks the circuit: UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL and UNKNOWN, when the target is
  * to blame. It is not when it passed on what a service behind it answered or says that another one
@@ -57,7 +57,6 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
   static final Metadata.Key<String> PREVIOUS_ATTEMPTS =
       Metadata.Key.of("grpc-previous-rpc-attempts", Metadata.ASCII_STRING_MARSHALLER);
 
-  private static final int RETRIES = 1;
   private static final Duration RETRY_WITHIN = Duration.ofMillis(50);
 
   /** A retry with less time than this left would only add load. */
@@ -83,7 +82,7 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
         RetryPolicy.<Attempt>builder()
             .handleIf((Throwable thrown) -> false)
             .handleResultIf(Attempt::retry)
-            .withMaxRetries(RETRIES)
+            .withMaxRetries(Choice.Repeat.TIMES_MAX)
             .withDelayFn(context -> context.getLastResult().retryAfter())
             .build();
   }
@@ -104,6 +103,8 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
     private final CallOptions options;
     private final Channel next;
     private final CallPolicy policy;
+    private final Choice.Repeat repeat;
+    private final @Nullable Choice choice;
     private final Circuit circuit;
 
     /** A retry starts on another thread, where neither would be found. */
@@ -129,6 +130,8 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
       this.options = options;
       this.next = next;
       this.policy = OutboundStack.policy(method, options);
+      this.choice = options.getOption(Choice.KEY);
+      this.repeat = choice == null ? Choice.Repeat.DEFAULT : choice.repeat();
       this.circuit = circuits.of(method.getFullMethodName());
     }
 
@@ -317,7 +320,7 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
           closed = true;
           running = null;
           last = new Reply<>(status, trailers, replyHeaders, message);
-          mayRetry = cancelled == null && attempts <= RETRIES;
+          mayRetry = cancelled == null && attempts <= repeat.times();
         }
         Attempt attempt =
             new Attempt(
@@ -325,7 +328,7 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
                 trailers,
                 isToBlame(status, trailers, took, departure),
                 took.compareTo(policy.timeout().dividedBy(2)) > 0,
-                mayRetry ? retryAfter(status, trailers) : Attempt.NO_RETRY);
+                mayRetry ? retryAfter(status, trailers, departure.seen) : Attempt.NO_RETRY);
         circuit.ended(attempt);
         done.accept(attempt);
       }
@@ -349,19 +352,24 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
           }
           RemoteError error = RemoteError.of(status, trailers);
           yield !error.metadata().containsKey(ErrorDetails.CAUSED_BY)
-              && (error.domain().isEmpty() || error.domain().equals(ErrorDetails.domain(target)));
+              && (error.domain().isEmpty() || isOfTarget(error.domain()));
         }
         default -> false;
       };
     }
 
-    private Duration retryAfter(Status status, Metadata trailers) {
+    /** A route may lead to another service: then it is that one's answer that is asked for. */
+    private boolean isOfTarget(String domain) {
+      return domain.equals(ErrorDetails.domain(target)) || (choice != null && choice.isFor(domain));
+    }
+
+    private Duration retryAfter(Status status, Metadata trailers, boolean sent) {
       String pushback = trailers.get(RejectionInterceptor.PUSHBACK);
       boolean again =
           switch (status.getCode()) {
-            case UNAVAILABLE -> true;
+            case UNAVAILABLE -> repeat.after(sent);
             // The server has too much to do: only it knows whether another one may have less.
-            case RESOURCE_EXHAUSTED -> pushback != null;
+            case RESOURCE_EXHAUSTED -> pushback != null && repeat.onUnavailable();
             default -> false;
           };
       if (!again || !policy.repeatable()) {

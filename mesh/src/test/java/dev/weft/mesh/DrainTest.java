@@ -148,7 +148,9 @@ class DrainTest {
           NettyChannelBuilder.forTarget(ConsulNameResolverProvider.target("echo-svc"))
               .usePlaintext()
               .nameResolverFactory(
-                  new ConsulNameResolverProvider(consul, () -> {}, Optional.empty()))
+                  new ConsulNameResolverProvider(
+                      new Pool(consul, "echo-svc", "", "", Optional.empty()), () -> {}))
+              .disableServiceConfigLookUp()
               .defaultServiceConfig(
                   Map.of("loadBalancingConfig", List.of(Map.of("round_robin", Map.of()))))
               .build();

@@ -8,11 +8,14 @@ import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.regex.Matcher;
@@ -32,7 +35,16 @@ final class FakeConsul implements AutoCloseable {
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private final Map<String, Instance> instances = new LinkedHashMap<>();
   private final Set<Integer> failing = new HashSet<>();
-  private String defaults = "[]";
+  private String defaults = "";
+  private final Set<Integer> warning = new HashSet<>();
+  private final Map<Integer, Map<String, String>> meta = new HashMap<>();
+  private final Map<Integer, Integer> weights = new HashMap<>();
+
+  /** By kind, then by name. */
+  private final Map<String, Map<String, String>> entries = new HashMap<>();
+
+  private final Map<String, String> chains = new HashMap<>();
+  private final List<String> asked = new CopyOnWriteArrayList<>();
   private long index = 10;
   private boolean away;
   private boolean closed;
@@ -53,6 +65,11 @@ final class FakeConsul implements AutoCloseable {
 
   ConsulConfig config() {
     return ConsulConfig.of("127.0.0.1:" + server.getAddress().getPort(), Optional.empty());
+  }
+
+  /** The paths of all requests so far. */
+  List<String> asked() {
+    return asked;
   }
 
   /** What was registered under this name, as JSON; null if nothing is. */
@@ -87,6 +104,54 @@ final class FakeConsul implements AutoCloseable {
     changed();
   }
 
+  /** From now on the check of the instance at this port warns. */
+  synchronized void warn(int port) {
+    warning.add(port);
+    changed();
+  }
+
+  /** From now on all checks of the instance at this port pass. */
+  synchronized void pass(int port) {
+    failing.remove(port);
+    warning.remove(port);
+    changed();
+  }
+
+  /** Says something about the instance at this port, beside what it registered. */
+  synchronized void meta(int port, String key, String value) {
+    meta.computeIfAbsent(port, _ -> new HashMap<>()).put(key, value);
+    changed();
+  }
+
+  synchronized void weight(int port, int passing) {
+    weights.put(port, passing);
+    changed();
+  }
+
+  /** Writes a config entry. */
+  synchronized void entry(String kind, String name, String fields) {
+    entries
+        .computeIfAbsent(kind, _ -> new LinkedHashMap<>())
+        .put(
+            name,
+            "{\"Kind\":\"%s\",\"Name\":\"%s\",%s\"ModifyIndex\":%d}"
+                .formatted(kind, name, fields, index + 1));
+    changed();
+  }
+
+  /** What it says about the calls of a service, with a service-resolver for it. */
+  synchronized void chain(String service, String chain) {
+    chains.put(service, chain);
+    entry("service-resolver", service, "");
+  }
+
+  /** Nobody says anything about a service any more. */
+  synchronized void noChain(String service) {
+    chains.remove(service);
+    entries.values().forEach(kind -> kind.remove(service));
+    changed();
+  }
+
   /** Answers nothing but errors, or answers again. */
   synchronized void away(boolean isAway) {
     away = isAway;
@@ -108,6 +173,7 @@ final class FakeConsul implements AutoCloseable {
   private void handle(HttpExchange exchange) throws IOException {
     try (exchange) {
       String path = exchange.getRequestURI().getPath();
+      asked.add(path);
       String body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
       String last = path.substring(path.lastIndexOf('/') + 1);
       if (isAway()) {
@@ -135,12 +201,14 @@ final class FakeConsul implements AutoCloseable {
       } else if (path.startsWith("/v1/health/service/")) {
         String answer = health(last, exchange.getRequestURI().getQuery());
         send(exchange, isAway() ? 500 : 200, answer);
-      } else if (path.equals("/v1/config/service-defaults")) {
-        String answer;
-        synchronized (this) {
-          answer = defaults;
-        }
-        send(exchange, 200, answer);
+      } else if (path.startsWith("/v1/config/")) {
+        awaitChange(exchange.getRequestURI().getQuery());
+        String answer = entries(last);
+        send(exchange, isAway() ? 500 : 200, answer);
+      } else if (path.startsWith("/v1/discovery-chain/")) {
+        awaitChange(exchange.getRequestURI().getQuery());
+        Optional<String> chain = chain(last);
+        send(exchange, isAway() ? 500 : chain.isPresent() ? 200 : 404, chain.orElse(""));
       } else if (path.equals("/v1/catalog/nodes")) {
         send(exchange, 200, "[{\"Node\":\"n\"}]");
       } else {
@@ -165,7 +233,19 @@ final class FakeConsul implements AutoCloseable {
     changed();
   }
 
-  private synchronized String health(String name, String query) {
+  private synchronized String entries(String kind) {
+    if (kind.equals("service-defaults") && !defaults.isEmpty()) {
+      return defaults;
+    }
+    return entries.getOrDefault(kind, Map.of()).values().stream()
+        .collect(Collectors.joining(",", "[", "]"));
+  }
+
+  private synchronized Optional<String> chain(String service) {
+    return Optional.ofNullable(chains.get(service));
+  }
+
+  private synchronized void awaitChange(String query) {
     Matcher asked = Pattern.compile("index=(\\d+)").matcher(query == null ? "" : query);
     long seen = asked.find() ? Long.parseLong(asked.group(1)) : 0;
     long before = index;
@@ -177,18 +257,48 @@ final class FakeConsul implements AutoCloseable {
         break;
       }
     }
+  }
+
+  /**
+   * Instances of another datacenter are those of {@code name@datacenter}. Of filters it knows
+   * {@code Service.Meta.key == value}.
+   */
+  private synchronized String health(String name, String query) {
+    awaitChange(query);
+    Matcher elsewhere = Pattern.compile("dc=([^&]+)").matcher(query == null ? "" : query);
+    String asked = elsewhere.find() ? name + "@" + elsewhere.group(1) : name;
+    Matcher filter =
+        Pattern.compile("filter=Service\\.Meta\\.(\\w+) == (\\w+)")
+            .matcher(query == null ? "" : query);
+    boolean filtered = filter.find();
     return instances.values().stream()
-        .filter(instance -> instance.name.equals(name))
-        .map(
-            instance ->
-                "{\"Node\":{\"Node\":\"n\",\"Address\":\"127.0.0.1\",\"Datacenter\":\"dc1\"},"
-                    + "\"Service\":{\"ID\":\"%s\",\"Service\":\"%s\",\"Address\":\"%s\",\"Port\":%d,"
-                        .formatted(instance.id, instance.name, instance.address, instance.port)
-                    + (instance.body.contains(NATIVE) ? NATIVE + "," : "")
-                    + "\"Weights\":{\"Passing\":1,\"Warning\":1}},\"Checks\":[{\"CheckID\":\"c\","
-                    + "\"Status\":\"%s\",\"Output\":\"ok\"}]}"
-                        .formatted(failing.contains(instance.port) ? "critical" : "passing"))
+        .filter(instance -> instance.name.equals(asked))
+        .filter(
+            instance -> !filtered || filter.group(2).equals(metaOf(instance).get(filter.group(1))))
+        .map(instance -> json(instance, name))
         .collect(Collectors.joining(",", "[", "]"));
+  }
+
+  private Map<String, String> metaOf(Instance instance) {
+    return meta.getOrDefault(instance.port, Map.of());
+  }
+
+  private String json(Instance instance, String name) {
+    String status =
+        failing.contains(instance.port)
+            ? "critical"
+            : warning.contains(instance.port) ? "warning" : "passing";
+    String said =
+        metaOf(instance).entrySet().stream()
+            .map(e -> "\"%s\":\"%s\"".formatted(e.getKey(), e.getValue()))
+            .collect(Collectors.joining(",", "{", "}"));
+    return "{\"Node\":{\"Node\":\"n\",\"Address\":\"127.0.0.1\",\"Datacenter\":\"dc1\"},"
+        + "\"Service\":{\"ID\":\"%s\",\"Service\":\"%s\",\"Address\":\"%s\",\"Port\":%d,\"Meta\":%s,"
+            .formatted(instance.id, name, instance.address, instance.port, said)
+        + (instance.body.contains(NATIVE) ? NATIVE + "," : "")
+        + "\"Weights\":{\"Passing\":%d,\"Warning\":1}},\"Checks\":[{\"CheckID\":\"c\","
+            .formatted(weights.getOrDefault(instance.port, 1))
+        + "\"Status\":\"%s\",\"Output\":\"ok\"}]}".formatted(status);
   }
 
   private void send(HttpExchange exchange, int status, String body) throws IOException {

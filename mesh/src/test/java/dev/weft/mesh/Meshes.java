@@ -97,7 +97,8 @@ final class Meshes implements AutoCloseable {
             issuerWait,
             tls),
         TelemetryConfig.local(service, "1.2.3"),
-        drain);
+        drain,
+        "");
   }
 
   @Override

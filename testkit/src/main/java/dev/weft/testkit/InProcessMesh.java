@@ -178,7 +178,8 @@ public final class InProcessMesh implements AutoCloseable, AfterAllCallback {
             Optional.of(ServiceKeys.keyFile(keys, service)).filter(Files::exists),
             Optional.of(ServiceKeys.keysFile(keys))),
         TelemetryConfig.local(service, "test"),
-        MeshConfig.Drain.DEFAULT);
+        MeshConfig.Drain.DEFAULT,
+        "");
   }
 
   private void deleteKeys() {

@@ -1,0 +1,162 @@
+package dev.weft.mesh;
+
+import dev.weft.consul.GoDuration;
+import io.grpc.Metadata;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * How the calls of a service are spread over its instances, as the registry says it.
+ *
+ * @param hashHeader what {@link LoadBalancing#RING_HASH} goes by; null for none
+ * @param hashField the field of the request it goes by, names with points between; empty for none
+ * @param ownZoneFirst whether instances in the caller's zone come before others
+ * @param slowStart how long a new instance takes to get its full share; zero for at once
+ * @param panicPercent with less of the instances fit than this, all are called; 0 for never
+ * @param outliers who is left out for a while because its calls fail
+ */
+record Balancing(
+    LoadBalancing policy,
+    Metadata.@Nullable Key<String> hashHeader,
+    String hashField,
+    boolean ownZoneFirst,
+    Duration slowStart,
+    int panicPercent,
+    Optional<Outliers> outliers) {
+  private static final Logger log = LoggerFactory.getLogger(Balancing.class);
+
+  /** Round robin over all that are fit. */
+  static final Balancing DEFAULT =
+      new Balancing(LoadBalancing.ROUND_ROBIN, null, "", false, Duration.ZERO, 0, Optional.empty());
+
+  private static final Duration LONGEST = Duration.ofHours(1);
+  private static final String HEADER = "header:";
+  private static final String FIELD = "field:";
+
+  /**
+   * Who is left out.
+   *
+   * @param failedPercent whoever fails more of its calls than this, of at least {@value #CALLS_MIN}
+   * @param interval how often they are looked at
+   * @param first how long the first time; longer each time, up to 5 min
+   */
+  record Outliers(int failedPercent, Duration interval, Duration first) {
+    private static final int CALLS_MIN = 20;
+    private static final int HOSTS_MIN = 2;
+    private static final Duration LONGEST_OUT = Duration.ofMinutes(5);
+    private static final int OUT_PERCENT_MAX = 50;
+
+    /** In the words of gRPC, which does it, around this policy. */
+    Map<String, ?> around(String policy) {
+      Duration longest = first.compareTo(LONGEST_OUT) > 0 ? first : LONGEST_OUT;
+      return Map.of(
+          "outlier_detection_experimental",
+          Map.of(
+              "interval", seconds(interval),
+              "baseEjectionTime", seconds(first),
+              "maxEjectionTime", seconds(longest),
+              "maxEjectionPercentage", (double) OUT_PERCENT_MAX,
+              "failurePercentageEjection",
+                  Map.of(
+                      "threshold", (double) failedPercent,
+                      "enforcementPercentage", 100.0,
+                      "minimumHosts", (double) HOSTS_MIN,
+                      "requestVolume", (double) CALLS_MIN),
+              "childPolicy", List.of(Map.of(policy, Map.of()))));
+    }
+
+    private static String seconds(Duration duration) {
+      return duration.toSeconds() + "s";
+    }
+  }
+
+  /**
+   * Reads what the registry says of a service. What makes no sense counts as not said, and is a
+   * WARN: one wrong letter must not stop calls.
+   */
+  static Balancing of(String service, Map<String, String> settings) {
+    Said said = new Said(service, settings);
+    Optional<String> hash =
+        said.value(
+            "weft-lb-hash",
+            text ->
+                text.length() > text.indexOf(':') + 1 && (isHeader(text) || text.startsWith(FIELD))
+                    ? Optional.of(text)
+                    : Optional.empty());
+    return new Balancing(
+        said.value("weft-lb", LoadBalancing::of).orElse(DEFAULT.policy),
+        hash.filter(Balancing::isHeader)
+            .map(text -> key(text.substring(HEADER.length())))
+            .orElse(null),
+        hash.filter(text -> text.startsWith(FIELD))
+            .map(text -> text.substring(FIELD.length()))
+            .orElse(""),
+        said.value(
+                "weft-lb-zone",
+                text ->
+                    switch (text) {
+                      case "first" -> Optional.of(true);
+                      case "any" -> Optional.of(false);
+                      default -> Optional.empty();
+                    })
+            .orElse(DEFAULT.ownZoneFirst),
+        said.duration("weft-lb-slow-start", Duration.ofMillis(1)).orElse(DEFAULT.slowStart),
+        said.percent("weft-lb-panic").orElse(DEFAULT.panicPercent),
+        said.percent("weft-outlier")
+            .filter(percent -> percent > 0)
+            .map(
+                percent ->
+                    new Outliers(
+                        percent,
+                        said.duration("weft-outlier-interval", Duration.ofSeconds(1))
+                            .orElse(Duration.ofSeconds(10)),
+                        said.duration("weft-outlier-time", Duration.ofSeconds(1))
+                            .orElse(Duration.ofSeconds(30)))));
+  }
+
+  private static boolean isHeader(String text) {
+    // Binary headers and those with a colon have no text to go by.
+    return text.matches("header:[0-9A-Za-z_.-]+") && !text.endsWith(Metadata.BINARY_HEADER_SUFFIX);
+  }
+
+  private static Metadata.Key<String> key(String name) {
+    return Metadata.Key.of(name, Metadata.ASCII_STRING_MARSHALLER);
+  }
+
+  private record Said(String service, Map<String, String> settings) {
+    <T> Optional<T> value(String name, Function<String, Optional<T>> read) {
+      String text = settings.get(name);
+      if (text == null) {
+        return Optional.empty();
+      }
+      Optional<T> value = read.apply(text);
+      if (value.isEmpty()) {
+        log.warn("the registry says {} of {}, which means nothing: {}", name, service, text);
+      }
+      return value;
+    }
+
+    Optional<Duration> duration(String name, Duration least) {
+      return value(
+          name,
+          text ->
+              GoDuration.positive(text)
+                  .filter(d -> d.compareTo(least) >= 0 && d.compareTo(LONGEST) <= 0));
+    }
+
+    Optional<Integer> percent(String name) {
+      return value(
+          name,
+          text ->
+              text.matches("\\d{1,3}") && Integer.parseInt(text) <= 100
+                  ? Optional.of(Integer.parseInt(text))
+                  : Optional.empty());
+    }
+  }
+}

@@ -1,0 +1,271 @@
+package dev.weft.mesh;
+
+import dev.weft.consul.Consul;
+import dev.weft.consul.Health;
+import dev.weft.consul.ServiceInstance;
+import dev.weft.consul.ServiceSnapshot;
+import dev.weft.consul.Subscription;
+import io.grpc.Attributes;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The instances of one service in one datacenter as the registry shows them, all of them and those
+ * subsets that calls are routed to. The connections are those of the whole, so that a subset that
+ * comes or changes costs none.
+ *
+ * <p>It follows the registry while somebody uses it, and keeps what it knew last.
+ *
+ * <p>Thread-safe.
+ */
+final class Pool {
+  /** The key of the instance's Meta that says where it is. */
+  static final String ZONE = "zone";
+
+  /**
+   * Some of the instances.
+   *
+   * @param filter in Consul's language; empty for all
+   * @param onlyPassing without those whose checks warn
+   */
+  record Subset(String filter, boolean onlyPassing) {
+    static final Subset ALL = new Subset("", false);
+  }
+
+  /** An instance to call. */
+  record Member(SocketAddress address, int weight, String zone) {}
+
+  /**
+   * Those of a subset.
+   *
+   * @param known false as long as the registry has said nothing about it
+   * @param here how many of them are in the caller's zone, fit to be called or not
+   */
+  record Members(List<Member> list, boolean known, int here) {
+    static final Members UNKNOWN = new Members(List.of(), false, 0);
+
+    Members {
+      list = List.copyOf(list);
+    }
+  }
+
+  /**
+   * What is known at one moment.
+   *
+   * @param zone the caller's own
+   * @param stale the registry cannot be asked, or is not believed
+   */
+  record View(
+      Pool of, Map<Subset, Members> subsets, Balancing balancing, String zone, boolean stale) {
+    static final Attributes.Key<View> KEY = Attributes.Key.create("weft-pool");
+
+    View {
+      subsets = Map.copyOf(subsets);
+    }
+
+    Members all() {
+      return subsets.getOrDefault(Subset.ALL, Members.UNKNOWN);
+    }
+
+    /** Each address once, those of all instances first. */
+    List<SocketAddress> addresses() {
+      return Stream.concat(Stream.of(all()), subsets.values().stream())
+          .flatMap(members -> members.list.stream())
+          .map(Member::address)
+          .distinct()
+          .toList();
+    }
+  }
+
+  private final Consul consul;
+  private final String service;
+  private final String datacenter;
+  private final String zone;
+  private final Optional<InstanceSet> some;
+  private final Runnable changed = this::recompute;
+  private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
+
+  private Set<Subset> wanted = Set.of(Subset.ALL);
+  private int users;
+  private final Map<String, Subscription> watches = new HashMap<>();
+  private final Map<String, ServiceSnapshot> snapshots = new HashMap<>();
+  private @Nullable Subscription settings;
+  private Balancing balancing = Balancing.DEFAULT;
+
+  private volatile View view;
+  private volatile Set<Subset> down = Set.of();
+
+  /**
+   * @param datacenter empty for the agent's own
+   * @param zone the caller's; empty if it is not known
+   * @param some only these of the instances
+   */
+  Pool(Consul consul, String service, String datacenter, String zone, Optional<InstanceSet> some) {
+    this.consul = consul;
+    this.service = service;
+    this.datacenter = datacenter;
+    this.zone = zone;
+    this.some = some;
+    this.view = new View(this, Map.of(Subset.ALL, Members.UNKNOWN), Balancing.DEFAULT, zone, false);
+  }
+
+  String service() {
+    return service;
+  }
+
+  String datacenter() {
+    return datacenter;
+  }
+
+  View view() {
+    return view;
+  }
+
+  /** Calls the listener after each change, on any thread. */
+  void onChange(Runnable listener) {
+    listeners.add(listener);
+  }
+
+  void removeListener(Runnable listener) {
+    listeners.remove(listener);
+  }
+
+  /** Follows the registry until {@link #leave} was called as often as this. */
+  synchronized void use() {
+    if (users++ == 0) {
+      some.ifPresent(set -> set.onChange(changed));
+      settings =
+          consul.configEntries().watchSettings(service, said -> heard(Balancing.of(service, said)));
+      watch();
+    }
+  }
+
+  /** Ends a {@link #use}. */
+  synchronized void leave() {
+    if (--users == 0) {
+      some.ifPresent(set -> set.removeListener(changed));
+      watches.values().forEach(Subscription::close);
+      watches.clear();
+      if (settings != null) {
+        settings.close();
+        settings = null;
+      }
+    }
+  }
+
+  /** From now on these subsets can be called, beside all. */
+  synchronized void want(Set<Subset> subsets) {
+    Set<Subset> all = new HashSet<>(subsets);
+    all.add(Subset.ALL);
+    if (!all.equals(wanted)) {
+      wanted = Set.copyOf(all);
+      if (users > 0) {
+        watch();
+      }
+      recompute();
+    }
+  }
+
+  private void watch() {
+    Set<String> filters = new HashSet<>();
+    wanted.forEach(subset -> filters.add(subset.filter));
+    watches
+        .entrySet()
+        .removeIf(
+            watch -> {
+              boolean gone = !filters.contains(watch.getKey());
+              if (gone) {
+                watch.getValue().close();
+                snapshots.remove(watch.getKey());
+              }
+              return gone;
+            });
+    for (String filter : filters) {
+      watches.computeIfAbsent(
+          filter, f -> consul.watchService(service, datacenter, f, snapshot -> heard(f, snapshot)));
+    }
+  }
+
+  private synchronized void heard(String filter, ServiceSnapshot snapshot) {
+    if (watches.containsKey(filter)) {
+      snapshots.put(filter, snapshot);
+      recompute();
+    }
+  }
+
+  private synchronized void heard(Balancing said) {
+    if (!said.equals(balancing)) {
+      balancing = said;
+      recompute();
+    }
+  }
+
+  private synchronized void recompute() {
+    Map<Subset, Members> subsets = new HashMap<>();
+    boolean stale = false;
+    for (Subset subset : wanted) {
+      ServiceSnapshot snapshot = snapshots.get(subset.filter);
+      subsets.put(subset, snapshot == null ? Members.UNKNOWN : members(snapshot, subset));
+      stale |= snapshot != null && snapshot.stale();
+    }
+    view = new View(this, subsets, balancing, zone, stale);
+    listeners.forEach(Runnable::run);
+  }
+
+  private Members members(ServiceSnapshot snapshot, Subset subset) {
+    List<ServiceInstance> all =
+        snapshot.instances().stream()
+            .filter(instance -> instance.health() != Health.MAINTENANCE)
+            .filter(instance -> some.isEmpty() || some.get().has(instance))
+            .toList();
+    List<ServiceInstance> fit = all.stream().filter(one -> isFit(one, subset)).toList();
+    boolean panic = fit.size() * 100 < all.size() * balancing.panicPercent();
+    List<Member> members = new ArrayList<>();
+    for (ServiceInstance one : panic ? all : fit) {
+      members.add(
+          new Member(
+              new InetSocketAddress(one.host(), one.port()),
+              panic ? one.weights().passing() : one.weight(),
+              one.meta().getOrDefault(ZONE, "")));
+    }
+    int here =
+        (int)
+            all.stream()
+                .filter(one -> !zone.isEmpty() && zone.equals(one.meta().get(ZONE)))
+                .count();
+    return new Members(members, true, here);
+  }
+
+  private static boolean isFit(ServiceInstance instance, Subset subset) {
+    return instance.weight() > 0 && (!subset.onlyPassing || instance.health() == Health.PASSING);
+  }
+
+  /** Those of its subsets that cannot be called although the registry has instances of them. */
+  void down(Set<Subset> subsets) {
+    down = subsets;
+  }
+
+  /** As {@link #down(Set)} said it last. */
+  Set<Subset> downNow() {
+    return down;
+  }
+
+  /**
+   * Whether there is somebody to call, or nobody knows yet: the registry has instances, and not all
+   * of them refuse connections or say that they do not serve.
+   */
+  boolean usable(Subset subset) {
+    Members members = view.subsets.getOrDefault(subset, Members.UNKNOWN);
+    return !members.known || (!members.list.isEmpty() && !down.contains(subset));
+  }
+}

@@ -1,0 +1,415 @@
+package dev.weft.mesh;
+
+import static dev.weft.mesh.Chains.chain;
+import static dev.weft.mesh.Chains.resolver;
+import static dev.weft.mesh.Chains.route;
+import static dev.weft.mesh.Chains.router;
+import static dev.weft.mesh.Chains.splitter;
+import static dev.weft.mesh.Chains.target;
+import static dev.weft.mesh.Chains.version;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
+import static org.awaitility.Awaitility.await;
+
+import dev.weft.mesh.test.EchoRequest;
+import dev.weft.mesh.test.EchoServiceGrpc;
+import dev.weft.mesh.test.EchoServiceGrpc.EchoServiceBlockingStub;
+import io.grpc.CallOptions;
+import io.grpc.Channel;
+import io.grpc.ClientCall;
+import io.grpc.ClientInterceptor;
+import io.grpc.ClientInterceptors;
+import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.stub.MetadataUtils;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Calls that go where the registry says, over real connections. */
+@Timeout(60)
+class RoutingTest {
+  private static final String SERVICE = "echo-svc";
+  private static final EchoRequest REQUEST = EchoRequest.newBuilder().setText("a").build();
+
+  private final Meshes meshes = new Meshes();
+  private @Nullable Mesh caller;
+
+  @AfterEach
+  void close() {
+    meshes.close();
+  }
+
+  private record Instance(MeshServer server, Echo echo) {
+    int calls() {
+      return echo.calls.get();
+    }
+
+    int port() {
+      return server.port();
+    }
+  }
+
+  private Instance instance(String service) {
+    Echo echo = new Echo();
+    MeshServer server = meshes.open(service).server(echo);
+    server.start();
+    return new Instance(server, echo);
+  }
+
+  private Instance instance(String service, String version) {
+    Instance instance = instance(service);
+    meshes.consul.meta(instance.port(), "version", version);
+    return instance;
+  }
+
+  /**
+   * Begins to ask the registry when a test first wants to call, and has said there what it wants.
+   */
+  private Mesh caller() {
+    Mesh mesh = caller;
+    if (mesh == null) {
+      mesh = meshes.open("caller-svc");
+      caller = mesh;
+    }
+    return mesh;
+  }
+
+  private EchoServiceBlockingStub stub() {
+    // Not the second of the contract, which is short for a first call on a busy machine.
+    return EchoServiceGrpc.newBlockingStub(caller().channel(SERVICE))
+        .withDeadlineAfter(50, TimeUnit.SECONDS);
+  }
+
+  private static EchoServiceBlockingStub with(
+      EchoServiceBlockingStub stub, String header, String value) {
+    Metadata headers = new Metadata();
+    headers.put(Metadata.Key.of(header, Metadata.ASCII_STRING_MARSHALLER), value);
+    return stub.withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers));
+  }
+
+  private static void call(EchoServiceBlockingStub stub, int times) {
+    for (int i = 0; i < times; i++) {
+      assertThat(stub.write(REQUEST).getText()).isEqualTo("a");
+    }
+  }
+
+  /** Calls until all of it arrives there. */
+  private void callUntilAt(EchoServiceBlockingStub stub, Instance wanted) {
+    await()
+        .until(
+            () -> {
+              int before = wanted.calls();
+              call(stub, 5);
+              return wanted.calls() == before + 5;
+            });
+  }
+
+  private void toVersion(String version) {
+    meshes.consul.chain(
+        SERVICE, chain("resolver:" + version, List.of(resolver(version)), version(version)));
+  }
+
+  @Test
+  void theVeryFirstCallGoesWhereTheRegistrySays() {
+    Instance v1 = instance(SERVICE, "v1");
+    Instance v2 = instance(SERVICE, "v2");
+    toVersion("v2");
+
+    call(stub(), 20);
+
+    assertThat(v1.calls()).isZero();
+    assertThat(v2.calls()).isEqualTo(20);
+  }
+
+  @Test
+  void aHeaderRoutesAndTheRestIsSplit() {
+    Instance v1 = instance(SERVICE, "v1");
+    Instance v2 = instance(SERVICE, "v2");
+    meshes.consul.chain(
+        SERVICE,
+        chain(
+            "router",
+            List.of(
+                router(
+                    "router",
+                    route(
+                        "\"PathPrefix\":\"/\",\"Header\":[{\"Name\":\"x-canary\",\"Present\":true}]",
+                        "",
+                        "resolver:v2"),
+                    route("\"PathPrefix\":\"/\"", "", "splitter")),
+                splitter("splitter", "v1", 75, "v2", 25),
+                resolver("v1"),
+                resolver("v2")),
+            version("v1"),
+            version("v2")));
+
+    call(with(stub(), "x-canary", "yes"), 20);
+    assertThat(v2.calls()).isEqualTo(20);
+    assertThat(v1.calls()).isZero();
+
+    call(stub(), 400);
+    assertThat(v1.calls()).isBetween(250, 350);
+    assertThat(v1.calls() + v2.calls()).isEqualTo(420);
+  }
+
+  @Test
+  void aRetryGoesToTheVersionThatWasDrawn() {
+    Instance v1 = instance(SERVICE, "v1");
+    Instance v2 = instance(SERVICE, "v2");
+    meshes.consul.chain(
+        SERVICE,
+        chain(
+            "splitter",
+            List.of(splitter("splitter", "v1", 50, "v2", 50), resolver("v1"), resolver("v2")),
+            version("v1"),
+            version("v2")));
+    // A retry for each ten calls: enough for those below.
+    call(stub(), 100);
+    AtomicInteger first = new AtomicInteger();
+    AtomicInteger second = new AtomicInteger();
+    v1.echo.answer = text -> failOnce(first);
+    v2.echo.answer = text -> failOnce(second);
+
+    for (int i = 0; i < 10; i++) {
+      assertThat(stub().read(REQUEST).getText()).isEqualTo("a");
+      // Whoever failed has answered the retry, too.
+      assertThat(first.get() % 2 + second.get() % 2).isZero();
+    }
+  }
+
+  private static String failOnce(AtomicInteger calls) {
+    if (calls.incrementAndGet() % 2 == 1) {
+      throw Rejection.unavailable("BUSY", "not this time", java.time.Duration.ZERO);
+    }
+    return "a";
+  }
+
+  @Test
+  void changesTakeEffectUnderLoadWithoutLosingACall() throws Exception {
+    Instance v1 = instance(SERVICE, "v1");
+    Instance v2 = instance(SERVICE, "v2");
+    Instance other = instance("other-svc");
+    EchoServiceBlockingStub stub = stub();
+    call(stub, 1);
+    List<Throwable> lost = new ArrayList<>();
+    AtomicBoolean over = new AtomicBoolean();
+    Thread load =
+        Thread.ofVirtual()
+            .start(
+                () -> {
+                  while (!over.get()) {
+                    Throwable thrown = catchThrowable(() -> call(stub, 1));
+                    if (thrown != null) {
+                      lost.add(thrown);
+                    }
+                  }
+                });
+
+    for (int i = 0; i < 2; i++) {
+      toVersion("v1");
+      await().until(() -> allArriveAt(stub, List.of(v1), List.of(v2, other)));
+      toVersion("v2");
+      await().until(() -> allArriveAt(stub, List.of(v2), List.of(v1, other)));
+      meshes.consul.chain(
+          SERVICE,
+          chain(
+              "resolver:other",
+              List.of(resolver("other")),
+              target("other", "other-svc", "dc1", "")));
+      await().until(() -> allArriveAt(stub, List.of(other), List.of(v1, v2)));
+      meshes.consul.noChain(SERVICE);
+      await().until(() -> allArriveAt(stub, List.of(v1, v2), List.of(other)));
+    }
+
+    over.set(true);
+    load.join();
+    assertThat(lost).isEmpty();
+  }
+
+  private static boolean allArriveAt(
+      EchoServiceBlockingStub stub, List<Instance> wanted, List<Instance> others) {
+    List<Integer> before = others.stream().map(Instance::calls).toList();
+    wanted.forEach(instance -> instance.echo.calls.set(0));
+    call(stub, 10);
+    return wanted.stream().allMatch(instance -> instance.calls() > 0)
+        && others.stream().map(Instance::calls).toList().equals(before);
+  }
+
+  @Test
+  void failsOverToOtherServicesAndDatacentersAndComesBack() {
+    Instance v1 = instance(SERVICE, "v1");
+    Instance far = instance("far-svc");
+    meshes.consul.put(SERVICE + "@dc2", "127.0.0.1", far.port());
+    Instance other = instance("other-svc");
+    meshes.consul.chain(
+        SERVICE,
+        chain(
+            "resolver:v1",
+            List.of(resolver("v1", "far", "other")),
+            version("v1"),
+            target("far", SERVICE, "dc2", ""),
+            target("other", "other-svc", "dc1", "")));
+    EchoServiceBlockingStub stub = stub();
+    callUntilAt(stub, v1);
+
+    meshes.consul.fail(v1.port());
+    callUntilAt(stub, far);
+    meshes.consul.fail(far.port());
+    callUntilAt(stub, other);
+    meshes.consul.pass(v1.port());
+    callUntilAt(stub, v1);
+  }
+
+  @Test
+  void anInstanceThatIsGoneAlthoughTheRegistryHasItIsNobodyToCall() {
+    Instance v2 = instance(SERVICE, "v2");
+    meshes.consul.put(SERVICE, "127.0.0.1", 1);
+    meshes.consul.meta(1, "version", "v1");
+    meshes.consul.chain(
+        SERVICE,
+        chain(
+            "resolver:v1",
+            List.of(resolver("v1", "v2"), resolver("v2")),
+            version("v1"),
+            version("v2")));
+
+    call(stub(), 20);
+
+    assertThat(v2.calls()).isEqualTo(20);
+  }
+
+  @Test
+  void aRouteGivesACallItsTimeAndNoMoreThanItsCaller() throws Exception {
+    Instance instance = instance(SERVICE);
+    CountDownLatch never = new CountDownLatch(1);
+    instance.echo.answer =
+        text -> {
+          never.await();
+          return text;
+        };
+    meshes.consul.chain(
+        SERVICE,
+        chain(
+            "router",
+            List.of(
+                router(
+                    "router",
+                    route("\"PathPrefix\":\"/\"", "\"RequestTimeout\":\"150ms\"", "resolver:t")),
+                resolver("t")),
+            target("t", SERVICE, "dc1", "")));
+    try {
+      for (var stub : List.of(stub(), EchoServiceGrpc.newBlockingStub(caller().channel(SERVICE)))) {
+        StatusRuntimeException thrown =
+            (StatusRuntimeException) catchThrowable(() -> stub.write(REQUEST));
+        assertThat(thrown.getStatus().getCode()).isEqualTo(Status.Code.DEADLINE_EXCEEDED);
+      }
+    } finally {
+      never.countDown();
+    }
+  }
+
+  @Test
+  void aRouteSaysHowOftenACallIsRepeatedAndTheContractWhether() {
+    Instance instance = instance(SERVICE);
+    meshes.consul.chain(
+        SERVICE,
+        chain(
+            "router",
+            List.of(
+                router(
+                    "router",
+                    route(
+                        "\"PathPrefix\":\"/\"",
+                        "\"NumRetries\":3,\"RetryOnStatusCodes\":[503]",
+                        "resolver:t")),
+                resolver("t")),
+            target("t", SERVICE, "dc1", "")));
+    call(stub(), 1);
+    instance.echo.answer =
+        text -> {
+          throw Rejection.unavailable("BUSY", "never", java.time.Duration.ZERO);
+        };
+    instance.echo.calls.set(0);
+
+    assertThat(catchThrowable(() -> stub().write(REQUEST))).isNotNull();
+    assertThat(instance.calls()).as("it changes something").isEqualTo(1);
+    assertThat(catchThrowable(() -> stub().read(REQUEST))).isNotNull();
+    assertThat(instance.calls()).as("it reads").isEqualTo(1 + 1 + 3);
+  }
+
+  @Test
+  void aRegistryThatIsAwayLeavesTheRoutesAsTheyWere() {
+    Instance v1 = instance(SERVICE, "v1");
+    Instance v2 = instance(SERVICE, "v2");
+    toVersion("v2");
+    EchoServiceBlockingStub stub = stub();
+    call(stub, 5);
+    List<Boolean> stale = new ArrayList<>();
+    var _ = caller().consul().watchService(SERVICE, snapshot -> stale.add(snapshot.stale()));
+
+    meshes.consul.away(true);
+    await().until(() -> !stale.isEmpty() && stale.getLast());
+
+    call(stub, 20);
+    assertThat(v1.calls()).isZero();
+    assertThat(v2.calls()).isEqualTo(25);
+  }
+
+  @Test
+  void aServiceWithoutRoutesIsNotAskedAboutAndItsCallsCarryNothing() {
+    Instance instance = instance(SERVICE);
+    call(stub(), 3);
+    List<CallOptions> seen = new ArrayList<>();
+    ClientInterceptor look =
+        new ClientInterceptor() {
+          @Override
+          public <ReqT, RespT> ClientCall<ReqT, RespT> interceptCall(
+              MethodDescriptor<ReqT, RespT> method, CallOptions options, Channel next) {
+            seen.add(options);
+            return next.newCall(method, options);
+          }
+        };
+    call(
+        EchoServiceGrpc.newBlockingStub(
+            ClientInterceptors.intercept(caller().channel(SERVICE), look)),
+        1);
+
+    assertThat(seen.getFirst().getOption(Choice.KEY)).isNull();
+    assertThat(instance.calls()).isEqualTo(4);
+    assertThat(meshes.consul.asked()).noneMatch(path -> path.startsWith("/v1/discovery-chain/"));
+  }
+
+  @Test
+  void aFieldOfTheRequestKeepsCallsTogether() {
+    List<Instance> instances = List.of(instance(SERVICE), instance(SERVICE), instance(SERVICE));
+    meshes.consul.entry(
+        "service-defaults",
+        SERVICE,
+        "\"Meta\":{\"weft-lb\":\"ring_hash\",\"weft-lb-hash\":\"field:text\"},");
+    EchoServiceBlockingStub stub = stub();
+    // All are connected when different keys reach all of them.
+    await()
+        .until(
+            () -> {
+              for (int i = 0; i < 20; i++) {
+                stub.write(EchoRequest.newBuilder().setText("k" + i).build());
+              }
+              return instances.stream().allMatch(i -> i.calls() > 0);
+            });
+
+    instances.forEach(i -> i.echo.calls.set(0));
+    call(stub, 30);
+
+    assertThat(instances).extracting(Instance::calls).containsOnlyOnce(30).contains(0);
+  }
+}
