@@ -62,8 +62,8 @@ public record MeshConfig(
    * all of them; {@code HOST} or {@code HOST:PORT}), {@code WEFT_VERSION} (dev), {@code
    * CONSUL_HTTP_ADDR} (http://127.0.0.1:8500), {@code CONSUL_HTTP_TOKEN} or {@code
    * CONSUL_HTTP_TOKEN_FILE}, {@code WEFT_SNAPSHOT_DIR} (none), {@code WEFT_DRAIN_WAIT} (PT2S),
-   * {@code WEFT_DRAIN_CALLS} (PT20S), {@code WEFT_ZONE} (none), and what {@link IdentityConfig#from}
-   * and {@link TelemetryConfig#from} read.
+   * {@code WEFT_DRAIN_CALLS} (PT20S), {@code WEFT_ZONE} (none), and what {@link
+   * IdentityConfig#from} and {@link TelemetryConfig#from} read.
    */
   public static MeshConfig from(Env env, String service, int defaultPort) {
     String version = env.or("WEFT_VERSION", "dev");
