@@ -19,7 +19,7 @@ final class ConsoleTest {
     console.line("order-svc", "started, too");
 
     assertThat(out.toString(UTF_8))
-        .containsSubsequence("user-svc      | ", "started", "order-svc     | ", "started, too");
+        .containsSubsequence("user-svc        | ", "started", "order-svc       | ", "started, too");
   }
 
   @Test
