@@ -22,6 +22,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * The public listener: takes connections and gives each its pipeline, as many at once as the limits
@@ -39,6 +40,10 @@ final class HttpListener implements AutoCloseable {
   private final EventLoopGroup acceptors =
       new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
   private final ChannelGroup connections = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
+
+  /** Of these, those that were chosen to make room and are not closed yet. */
+  private final AtomicInteger leaving = new AtomicInteger();
+
   private final Channel server;
 
   /** A connection that has nothing to answer. */
@@ -70,7 +75,7 @@ final class HttpListener implements AutoCloseable {
                     InetSocketAddress peer = channel.remoteAddress();
                     // One that has left already has no address.
                     if (peer == null
-                        || (connections.size() >= limits.connections()
+                        || (connections.size() - leaving.get() >= limits.connections()
                             && !makeRoom(limits.connections()))) {
                       var _ = channel.close();
                       return;
@@ -141,6 +146,7 @@ final class HttpListener implements AutoCloseable {
   private boolean makeRoom(int connectionsMax) {
     List<Idle> longest =
         connections.stream()
+            .filter(connection -> !Waiting.of(connection).isChosen())
             .map(connection -> new Idle(connection, Waiting.of(connection).nanos()))
             .filter(idle -> idle.nanos() >= 0)
             .sorted(Comparator.comparingLong(Idle::nanos).reversed())
@@ -148,17 +154,24 @@ final class HttpListener implements AutoCloseable {
             .toList();
     for (Idle idle : longest) {
       Channel connection = idle.connection();
-      connection.eventLoop().execute(() -> endIfIdle(connection));
+      // Of many that come at once, each makes room of its own: those chosen count no more.
+      if (Waiting.of(connection).choose()) {
+        leaving.incrementAndGet();
+        connection.eventLoop().execute(() -> endIfIdle(connection));
+      }
     }
     return !longest.isEmpty();
   }
 
-  private static void endIfIdle(Channel connection) {
+  private void endIfIdle(Channel connection) {
     Waiting waiting = Waiting.of(connection);
     if (waiting.nanos() >= 0) {
-      // Nobody is to make room twice.
       waiting.over();
+      var _ = connection.closeFuture().addListener(_ -> leaving.decrementAndGet());
       drain(connection);
+    } else {
+      waiting.spare();
+      leaving.decrementAndGet();
     }
   }
 
