@@ -62,7 +62,7 @@ final class IsolatedTest {
     try {
       await("the database")
           .atMost(LIMIT)
-          .until(() -> Files.readString(out).contains("postgres      ready") || !up.isAlive());
+          .until(() -> Files.readString(out).contains("✔ postgres ") || !up.isAlive());
       assertThat(up.isAlive()).as(Files.readString(out)).isTrue();
       Path folder = added();
 

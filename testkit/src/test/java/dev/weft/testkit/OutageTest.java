@@ -89,7 +89,7 @@ class OutageTest {
   }
 
   private Path snapshots(String service) {
-    return folder.resolve("known").resolve(service);
+    return folder.resolve("known-" + service);
   }
 
   private Mesh serve() {

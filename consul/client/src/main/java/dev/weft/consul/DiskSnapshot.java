@@ -92,7 +92,7 @@ final class DiskSnapshot<V> {
   }
 
   /**
-   * @param folder made when it is needed; without one nothing is kept
+   * @param folder made when it is needed, in one that is there; without one nothing is kept
    * @param name of the query, of letters that a file's name may have
    */
   static <V> DiskSnapshot<V> in(
@@ -159,7 +159,10 @@ final class DiskSnapshot<V> {
   }
 
   private static void replace(Path folder, String name, String text) throws IOException {
-    Files.createDirectories(folder, OWNER_FOLDER);
+    if (!Files.exists(folder)) {
+      // Never what it is in: who removes all that a system keeps is not to find a part of it again.
+      Files.createDirectory(folder, OWNER_FOLDER);
+    }
     requireOwnersOnly(folder);
     // Another process may have been given the same folder.
     Path fresh = folder.resolve(name + "." + ProcessHandle.current().pid());

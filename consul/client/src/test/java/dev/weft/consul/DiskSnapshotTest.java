@@ -26,7 +26,7 @@ class DiskSnapshotTest {
   private Instant now = START;
 
   private Path folder() {
-    return temporary.resolve("known/of-this-process");
+    return temporary.resolve("of-this-process");
   }
 
   private Path file() {
