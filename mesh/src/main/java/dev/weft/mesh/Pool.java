@@ -26,7 +26,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>It follows the registry while somebody uses it, and keeps what it knew last.
  *
- * <p>Thread-safe.
+ * <p>Thread-safe. Listeners are called without its lock: they go on into a channel, and from there
+ * to whoever decides what this pool is to follow.
  */
 final class Pool {
   /** The key of the instance's Meta that says where it is. */
@@ -92,7 +93,7 @@ final class Pool {
   private final String datacenter;
   private final String zone;
   private final Optional<InstanceSet> some;
-  private final Runnable changed = this::recompute;
+  private final Runnable changed = this::recomputeAndTell;
   private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
 
   private Set<Subset> wanted = Set.of(Subset.ALL);
@@ -131,7 +132,7 @@ final class Pool {
     return view;
   }
 
-  /** Calls the listener after each change, on any thread. */
+  /** Calls the listener after each change, on any thread; {@link #view} then tells the newest. */
   void onChange(Runnable listener) {
     listeners.add(listener);
   }
@@ -164,16 +165,20 @@ final class Pool {
   }
 
   /** From now on these subsets can be called, beside all. */
-  synchronized void want(Set<Subset> subsets) {
+  void want(Set<Subset> subsets) {
     Set<Subset> all = new HashSet<>(subsets);
     all.add(Subset.ALL);
-    if (!all.equals(wanted)) {
+    synchronized (this) {
+      if (all.equals(wanted)) {
+        return;
+      }
       wanted = Set.copyOf(all);
       if (users > 0) {
         watch();
       }
       recompute();
     }
+    tell();
   }
 
   private void watch() {
@@ -196,18 +201,35 @@ final class Pool {
     }
   }
 
-  private synchronized void heard(String filter, ServiceSnapshot snapshot) {
-    if (watches.containsKey(filter)) {
+  private void heard(String filter, ServiceSnapshot snapshot) {
+    synchronized (this) {
+      if (!watches.containsKey(filter)) {
+        return;
+      }
       snapshots.put(filter, snapshot);
       recompute();
     }
+    tell();
   }
 
-  private synchronized void heard(Balancing said) {
-    if (!said.equals(balancing)) {
+  private void heard(Balancing said) {
+    synchronized (this) {
+      if (said.equals(balancing)) {
+        return;
+      }
       balancing = said;
       recompute();
     }
+    tell();
+  }
+
+  private void recomputeAndTell() {
+    recompute();
+    tell();
+  }
+
+  private void tell() {
+    listeners.forEach(Runnable::run);
   }
 
   private synchronized void recompute() {
@@ -219,7 +241,6 @@ final class Pool {
       stale |= snapshot != null && snapshot.stale();
     }
     view = new View(this, subsets, balancing, zone, stale);
-    listeners.forEach(Runnable::run);
   }
 
   private Members members(ServiceSnapshot snapshot, Subset subset) {
