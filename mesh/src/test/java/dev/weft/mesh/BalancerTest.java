@@ -45,7 +45,7 @@ class BalancerTest {
   private final ManagedChannel nowhere = InProcessChannelBuilder.forName("nowhere").build();
   private final Pool pool = new Pool(consul, "echo-svc", "", "z1", Optional.empty());
   private final SettableClock clock = new SettableClock();
-  private final FakeHelper helper = new FakeHelper();
+  private final FakeBalancedChannel helper = new FakeBalancedChannel();
   private final Random random = new Random(7);
   private final Balancer balancer = new Balancer(helper, clock, () -> random);
 
@@ -102,13 +102,14 @@ class BalancerTest {
   }
 
   private PickResult pick(CallOptions options, Metadata headers) {
-    return helper.pick(new FakeHelper.Call(EchoServiceGrpc.getReadMethod(), options, headers));
+    return helper.pick(
+        new FakeBalancedChannel.Call(EchoServiceGrpc.getReadMethod(), options, headers));
   }
 
   private static int port(PickResult result) {
     assertThat(result.getStatus().isOk()).as(result.toString()).isTrue();
     assertThat(result.getSubchannel()).as("somebody to call").isNotNull();
-    return ((FakeHelper.Connection) result.getSubchannel()).port();
+    return ((FakeBalancedChannel.Connection) result.getSubchannel()).port();
   }
 
   /** Where so many calls go. */
@@ -172,7 +173,9 @@ class BalancerTest {
     accept(
         said("weft-lb", "weighted"), Map.of(Subset.ALL, of(at(2, 5, "z2"), at(3)), NEW, of(at(3))));
 
-    assertThat(helper.made).extracting(FakeHelper.Connection::port).containsExactly(1, 2, 3);
+    assertThat(helper.made)
+        .extracting(FakeBalancedChannel.Connection::port)
+        .containsExactly(1, 2, 3);
     assertThat(helper.made).extracting(c -> c.closed).containsExactly(true, false, false);
   }
 

@@ -27,7 +27,9 @@ class LotTest {
   private Endpoint endpoint(int port) {
     InetSocketAddress address = new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
     return new Endpoint(
-        address, new FakeHelper.Connection(List.of(new EquivalentAddressGroup(address))), clock);
+        address,
+        new FakeBalancedChannel.Connection(List.of(new EquivalentAddressGroup(address))),
+        clock);
   }
 
   private Lot lot(int... weights) {

@@ -19,7 +19,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** A channel as a load balancer sees it, whose connections come and go as a test says. */
-final class FakeHelper extends LoadBalancer.Helper {
+final class FakeBalancedChannel extends LoadBalancer.Helper {
   final List<Connection> made = new ArrayList<>();
   private final SynchronizationContext context =
       new SynchronizationContext(
