@@ -79,8 +79,8 @@ public record RemoteError(
         } else if (detail.is(BadRequest.class)) {
           violations = violations(detail.unpack(BadRequest.class));
         }
-      } catch (InvalidProtocolBufferException e) {
-        // A detail nobody can read says nothing; the code still does.
+      } catch (InvalidProtocolBufferException | ArithmeticException e) {
+        // A detail nobody can read, or no time can be so long: the code still says something.
       }
     }
     String description = status.getDescription();

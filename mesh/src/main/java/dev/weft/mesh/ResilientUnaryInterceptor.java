@@ -436,16 +436,7 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
       Status outcome = declared == null ? status : declared.status;
       Metadata after = declared == null ? trailers : declared.trailers;
       Executor executor = options.getExecutor() == null ? threads : options.getExecutor();
-      executor.execute(
-          () -> {
-            if (told != null && told.headers != null) {
-              to.onHeaders(told.headers);
-            }
-            if (told != null && outcome.isOk() && told.message != null) {
-              to.onMessage(told.message);
-            }
-            to.onClose(outcome, after);
-          });
+      executor.execute(() -> tell(to, told, outcome, after));
     }
 
     /** The reply that the contract has for a call that ended so; mostly none. */
@@ -459,6 +450,28 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
       said.put(CallPolicy.FALLBACK, status.getCode().name());
       return new Reply<>(Status.OK, new Metadata(), said, method.parseResponse(message.newInput()));
     }
+  }
+
+  /** Who fails on the answer hears of an end all the same, as gRPC does it: so do all layers. */
+  private static <RespT> void tell(
+      ClientCall.Listener<RespT> to,
+      @Nullable Reply<RespT> told,
+      Status outcome,
+      Metadata trailers) {
+    try {
+      if (told != null && told.headers != null) {
+        to.onHeaders(told.headers);
+      }
+      if (told != null && outcome.isOk() && told.message != null) {
+        to.onMessage(told.message);
+      }
+    } catch (Throwable t) {
+      to.onClose(
+          Status.CANCELLED.withDescription("the caller failed on the answer").withCause(t),
+          new Metadata());
+      return;
+    }
+    to.onClose(outcome, trailers);
   }
 
   /** Whether this says nothing of the request, but that the service could not be asked. */

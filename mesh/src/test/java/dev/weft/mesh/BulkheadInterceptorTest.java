@@ -16,8 +16,10 @@ import io.grpc.ServerInterceptors;
 import io.grpc.Status;
 import io.grpc.inprocess.InProcessChannelBuilder;
 import io.grpc.inprocess.InProcessServerBuilder;
+import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -121,6 +123,36 @@ class BulkheadInterceptorTest {
       assertThat(Status.fromThrowable(catchThrowable(() -> stub.read(REQUEST))).getCode())
           .isEqualTo(Status.Code.NOT_FOUND);
     }
+  }
+
+  @Test
+  void aCallerThatFailsOnTheAnswerHearsOfTheEndAndGivesRoomBack() throws Exception {
+    CallPolicy one = CallPolicy.DEFAULT.withInFlightMax(1);
+    CompletableFuture<Throwable> told = new CompletableFuture<>();
+
+    EchoServiceGrpc.newStub(channel)
+        .withOption(CallPolicy.KEY, one)
+        .read(
+            REQUEST,
+            new StreamObserver<>() {
+              @Override
+              public void onNext(EchoResponse reply) {
+                throw new IllegalStateException("cannot take it");
+              }
+
+              @Override
+              public void onError(Throwable failure) {
+                told.complete(failure);
+              }
+
+              @Override
+              public void onCompleted() {}
+            });
+
+    Throwable failure = told.get(20, TimeUnit.SECONDS);
+    assertThat(Status.fromThrowable(failure).getCode()).isEqualTo(Status.Code.CANCELLED);
+    assertThat(failure).hasRootCauseMessage("cannot take it");
+    assertThat(stub.withOption(CallPolicy.KEY, one).read(REQUEST).getText()).isEqualTo("a");
   }
 
   @Test

@@ -3,6 +3,8 @@ package dev.weft.mesh;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.protobuf.Any;
+import com.google.rpc.RetryInfo;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import java.time.Duration;
@@ -98,6 +100,25 @@ class RemoteErrorTest {
 
     assertThat(error.code()).isEqualTo(Status.Code.ABORTED);
     assertThat(error.reason()).isEmpty();
+  }
+
+  @Test
+  void aTimeThatIsTooLongForAnyIsNotSaid() {
+    RetryInfo beyond =
+        RetryInfo.newBuilder()
+            .setRetryDelay(
+                com.google.protobuf.Duration.newBuilder()
+                    .setSeconds(Long.MAX_VALUE)
+                    .setNanos(Integer.MAX_VALUE))
+            .build();
+    Metadata trailers =
+        ErrorDetails.trailers(
+            com.google.rpc.Status.newBuilder().addDetails(Any.pack(beyond)).build());
+
+    RemoteError error = RemoteError.of(Status.UNAVAILABLE, trailers);
+
+    assertThat(error.code()).isEqualTo(Status.Code.UNAVAILABLE);
+    assertThat(error.retryAfter()).isEmpty();
   }
 
   @ParameterizedTest
