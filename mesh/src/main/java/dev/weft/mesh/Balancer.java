@@ -62,6 +62,7 @@ final class Balancer extends LoadBalancer {
     if (registry.getProvider(NAME) == null) {
       registry.register(new Provider());
     }
+    OutlierDetection.register(registry);
   }
 
   /** Makes them around a watch of each instance's own word about its health. */

@@ -40,7 +40,7 @@ record Balancing(
   private static final String FIELD = "field:";
 
   /**
-   * Who is left out.
+   * Who is left out; which calls count as failed is said in {@link OutlierDetection}.
    *
    * @param failedPercent whoever fails more of its calls than this, of at least {@value #CALLS_MIN}
    * @param interval how often they are looked at
@@ -56,7 +56,7 @@ record Balancing(
     Map<String, ?> around(String policy) {
       Duration longest = first.compareTo(LONGEST_OUT) > 0 ? first : LONGEST_OUT;
       return Map.of(
-          "outlier_detection_experimental",
+          OutlierDetection.NAME,
           Map.of(
               "interval", seconds(interval),
               "baseEjectionTime", seconds(first),

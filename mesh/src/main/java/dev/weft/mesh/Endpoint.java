@@ -186,7 +186,7 @@ final class Endpoint {
       }
       long now = nanoTime.getAsLong();
       long nanos = now - startedAt;
-      switch (status.getCode()) {
+      switch (OutlierDetection.end(status).getCode()) {
         case UNAVAILABLE, INTERNAL, UNKNOWN, RESOURCE_EXHAUSTED ->
             took(Math.max(nanos, FAILED_NANOS), now);
         case CANCELLED, DEADLINE_EXCEEDED -> {

@@ -412,4 +412,51 @@ class RoutingTest {
 
     assertThat(instances).extracting(Instance::calls).containsOnlyOnce(30).contains(0);
   }
+
+  @Test
+  void anInstanceThatFailsIsLeftOutAndOneThatRefusesIsNot() {
+    Instance well = instance(SERVICE);
+    Instance refuses = instance(SERVICE);
+    Instance fails = instance(SERVICE);
+    meshes.consul.entry(
+        "service-defaults",
+        SERVICE,
+        "\"Meta\":{\"weft-outlier\":\"50\",\"weft-outlier-interval\":\"1s\","
+            + "\"weft-outlier-time\":\"1h\"},");
+    EchoServiceBlockingStub stub = stub();
+    // So that no circuit opens because the one that fails is connected first.
+    await()
+        .until(
+            () -> {
+              call(stub, 6);
+              return well.calls() > 0 && refuses.calls() > 0 && fails.calls() > 0;
+            });
+
+    refuses.echo.answer =
+        text -> {
+          throw Rejection.notFound("NONE_SUCH", "there is none");
+        };
+    fails.echo.answer =
+        text -> {
+          throw Rejection.unavailable("BROKEN", "not here", java.time.Duration.ZERO);
+        };
+    await()
+        .until(
+            () -> {
+              int before = fails.calls();
+              attempt(stub, 90);
+              return fails.calls() == before;
+            });
+
+    // All are judged at the same moment.
+    int before = refuses.calls();
+    attempt(stub, 10);
+    assertThat(refuses.calls()).isGreaterThan(before);
+  }
+
+  private static void attempt(EchoServiceBlockingStub stub, int times) {
+    for (int i = 0; i < times; i++) {
+      var _ = catchThrowable(() -> stub.write(REQUEST));
+    }
+  }
 }
