@@ -82,7 +82,7 @@ final class LimitsTest {
           .contains(401)
           .allMatch(status -> status == 401 || status == 429 || status == 503);
     }
-    // So many that were sent away open the circuit of logins for a moment, and others log in next.
+    // No circuit opens for those that were sent away, only for too many that were too late.
     await().atMost(Duration.ofSeconds(60)).until(() -> login("198.51.100.200") == 401);
   }
 

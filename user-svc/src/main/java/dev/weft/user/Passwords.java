@@ -20,7 +20,7 @@ import java.util.concurrent.TimeUnit;
  * ask for many could stop everything else: at most half of the cores hash at once, on threads of
  * their own, because a virtual thread that computes would keep a carrier from all other calls. At
  * most {@value #WAITING_MAX} wait, for {@value #WAIT_SECONDS} s; the rest is refused with
- * UNAVAILABLE LOGIN_BUSY.
+ * RESOURCE_EXHAUSTED LOGIN_BUSY, 503 at the edge.
  *
  * <p>Passwords are the same after Unicode compatibility normalisation (NIST SP 800-63B), so that a
  * letter typed on another keyboard does not lock its owner out.
@@ -93,8 +93,10 @@ final class Passwords implements AutoCloseable {
     try {
       if (free.getQueueLength() >= WAITING_MAX
           || !free.tryAcquire(wait.toNanos(), TimeUnit.NANOSECONDS)) {
-        throw Rejection.unavailable(
-            "LOGIN_BUSY", "too many passwords are being checked", Duration.ofSeconds(1));
+        // Not UNAVAILABLE: a circuit that opens for it would send everybody away.
+        throw Rejection.tooMany(
+                "LOGIN_BUSY", "too many passwords are being checked", Duration.ofSeconds(1))
+            .with("http_status", "503");
       }
       try {
         if (Context.current().isCancelled()) {

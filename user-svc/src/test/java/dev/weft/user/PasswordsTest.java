@@ -84,7 +84,10 @@ class PasswordsTest {
         .satisfies(
             busy -> {
               assertThat(busy.reason()).isEqualTo("LOGIN_BUSY");
-              assertThat(busy.code()).isEqualTo(Status.Code.UNAVAILABLE);
+              assertThat(busy.code())
+                  .as("no circuit opens for it")
+                  .isEqualTo(Status.Code.RESOURCE_EXHAUSTED);
+              assertThat(busy.metadata()).containsEntry("http_status", "503");
               assertThat(busy.retryAfter()).isPresent();
             });
 
