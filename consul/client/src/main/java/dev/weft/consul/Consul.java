@@ -91,6 +91,7 @@ public final class Consul implements AutoCloseable {
     Semaphore slots = new Semaphore(MAX_BLOCKING_POLLS);
     kv = new Kv(http, slots);
     Optional<Path> snapshots = config.snapshots();
+    snapshots.ifPresent(folder -> DiskSnapshot.sweep(folder, InstantSource.system()));
     ca = new ConnectCa(http, slots, snapshots);
     intentions = new Intentions(http, slots, snapshots);
     configEntries = new ConfigEntries(http, slots);

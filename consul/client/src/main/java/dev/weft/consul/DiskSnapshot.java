@@ -4,9 +4,13 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonParser;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermission;
@@ -19,7 +23,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -29,9 +35,10 @@ import org.slf4j.LoggerFactory;
  * time of the file is when the agent last said so.
  *
  * <p>It holds keys and says whom to trust, so it is its owner's alone: the file is made with mode
- * 0600, and a folder that is open to others is neither written nor read. A file is replaced as a
- * whole. What is older than {@link #MAX_AGE} or cannot be read counts for nothing, and what cannot
- * be written is logged; nothing else suffers from either. Used by one thread.
+ * 0600, and a folder that is open to others, or is another user's, is neither written nor read. A
+ * file is replaced as a whole, also if the machine loses its power. What is older than {@link
+ * #MAX_AGE} or cannot be read counts for nothing, and what cannot be written is logged; nothing
+ * else suffers from either. Used by one thread.
  */
 final class DiskSnapshot<V> {
   /**
@@ -55,6 +62,11 @@ final class DiskSnapshot<V> {
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
   private static final FileAttribute<Set<PosixFilePermission>> OWNER_FILE =
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
+
+  /** Files of this class, half written ones too. */
+  private static final Pattern OURS =
+      Pattern.compile("owner\\d+|(roots|services|(leaf|service|intentions)-.+)\\.json(\\.\\d+)?");
+
   private static final Logger log = LoggerFactory.getLogger(DiskSnapshot.class);
 
   /**
@@ -100,6 +112,31 @@ final class DiskSnapshot<V> {
     return new DiskSnapshot<>(folder.orElse(null), name + ".json", form, clock);
   }
 
+  /**
+   * Takes away what is too old to count: of services that are gone, keys of old certificates, and
+   * what a process that was killed had half written.
+   */
+  static void sweep(Path folder, InstantSource clock) {
+    if (!Files.isDirectory(folder)) {
+      return;
+    }
+    Instant oldest = clock.instant().minus(MAX_AGE);
+    try {
+      requireOwnersOnly(folder);
+      try (Stream<Path> files = Files.list(folder)) {
+        for (Path file : files.toList()) {
+          if (OURS.matcher(folder.relativize(file).toString()).matches()
+              && Files.getLastModifiedTime(file).toInstant().isBefore(oldest)) {
+            Files.deleteIfExists(file);
+            log.info("{} is gone: the registry said it too long ago", file);
+          }
+        }
+      }
+    } catch (IOException | RuntimeException e) {
+      log.warn("{} is left as it is: {}", folder, e.toString());
+    }
+  }
+
   /** What was kept, if it is still good; otherwise nothing. */
   Map<String, V> read() {
     Path own = folder;
@@ -134,26 +171,28 @@ final class DiskSnapshot<V> {
     if (own == null) {
       return;
     }
-    Path to = own.resolve(name);
-    JsonElement json = form.writer.apply(entries);
     Instant now = clock.instant();
     try {
+      JsonElement json = form.writer.apply(entries);
       if (!json.equals(written)) {
         replace(own, name, json.toString());
         written = json;
       } else if (confirmed.plus(CONFIRM_EVERY).isBefore(now)) {
-        Files.setLastModifiedTime(to, FileTime.from(now));
+        Files.setLastModifiedTime(own.resolve(name), FileTime.from(now));
       } else {
         return;
       }
       confirmed = now;
       warned = false;
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) {
       // It may be gone, and is then to be written again.
       written = null;
       if (!warned) {
         warned = true;
-        log.warn("{} cannot be kept, so no process can start from it: {}", to, e.toString());
+        log.warn(
+            "{} cannot be kept, so no process can start from it: {}",
+            own.resolve(name),
+            e.toString());
       }
     }
   }
@@ -167,8 +206,16 @@ final class DiskSnapshot<V> {
     // Another process may have been given the same folder.
     Path fresh = folder.resolve(name + "." + ProcessHandle.current().pid());
     Files.deleteIfExists(fresh);
-    Files.createFile(fresh, OWNER_FILE);
-    Files.writeString(fresh, text);
+    try (FileChannel channel =
+        FileChannel.open(
+            fresh, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), OWNER_FILE)) {
+      ByteBuffer bytes = StandardCharsets.UTF_8.encode(text);
+      while (bytes.hasRemaining()) {
+        channel.write(bytes);
+      }
+      // Before it has its name: the registry and this machine may lose their power together.
+      channel.force(true);
+    }
     Files.move(fresh, folder.resolve(name), StandardCopyOption.ATOMIC_MOVE);
   }
 
@@ -177,6 +224,15 @@ final class DiskSnapshot<V> {
       if (OTHERS.contains(permission)) {
         throw new IOException(folder + " is open to others (expected: rwx------)");
       }
+    }
+    // Permissions do not keep root out of what is another's.
+    Path own = Files.createTempFile(folder, "owner", "", OWNER_FILE);
+    try {
+      if (!Files.getOwner(own).equals(Files.getOwner(folder))) {
+        throw new IOException(folder + " is another user's (expected: this process's own)");
+      }
+    } finally {
+      Files.delete(own);
     }
   }
 }

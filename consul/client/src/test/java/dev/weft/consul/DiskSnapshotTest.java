@@ -1,6 +1,7 @@
 package dev.weft.consul;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.google.gson.Gson;
 import com.google.gson.JsonObject;
@@ -11,6 +12,7 @@ import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -87,6 +89,67 @@ class DiskSnapshotTest {
     assertThat(snapshot().read()).isEmpty();
     snapshot().write(Map.of("c", "three"));
     assertThat(Files.readString(file())).doesNotContain("three");
+  }
+
+  /** Only root can give a folder away, and only root could use it then. */
+  @Test
+  void aFolderOfAnotherUserIsNeitherReadNorWritten() throws IOException {
+    snapshot().write(ENTRIES);
+    writtenAt(START);
+    assumeTrue(isGivenAway(folder()), "this process may not give a folder away");
+
+    assertThat(snapshot().read()).isEmpty();
+    snapshot().write(Map.of("c", "three"));
+    assertThat(Files.readString(file())).doesNotContain("three");
+  }
+
+  private static boolean isGivenAway(Path folder) {
+    try {
+      Files.setOwner(
+          folder,
+          folder.getFileSystem().getUserPrincipalLookupService().lookupPrincipalByName("nobody"));
+      return true;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  @Test
+  void whatCannotBeWrittenIsNobodyElsesTrouble() {
+    DiskSnapshot<String> broken =
+        DiskSnapshot.in(
+            Optional.of(folder()),
+            "what",
+            new DiskSnapshot.Form<>(
+                _ -> {
+                  throw new IllegalStateException("no words for it");
+                },
+                _ -> Map.of(),
+                _ -> Instant.MAX),
+            () -> now);
+
+    broken.write(ENTRIES);
+
+    assertThat(broken.read()).isEmpty();
+  }
+
+  @Test
+  void whatIsTooOldToCountIsTakenAway() throws IOException {
+    snapshot().write(ENTRIES);
+    for (String name : List.of("leaf-web.json", "leaf-web.json.77", "notes.txt", "roots.json")) {
+      Files.writeString(folder().resolve(name), "{}");
+      Files.setLastModifiedTime(folder().resolve(name), FileTime.from(START));
+    }
+    Files.setLastModifiedTime(
+        folder().resolve("roots.json"), FileTime.from(START.plus(Duration.ofHours(2))));
+
+    DiskSnapshot.sweep(folder(), () -> START.plus(DiskSnapshot.MAX_AGE).plusSeconds(1));
+    DiskSnapshot.sweep(folder().resolve("nowhere"), () -> START);
+
+    try (Stream<Path> all = Files.list(folder())) {
+      assertThat(all.map(file -> folder().relativize(file).toString()))
+          .containsExactlyInAnyOrder("what.json", "notes.txt", "roots.json");
+    }
   }
 
   @Test
