@@ -16,13 +16,16 @@ import org.slf4j.LoggerFactory;
 /**
  * The {@link Faults} that operators ask for, of each called service, as they stand under {@code
  * weft/faults/<service>} in the registry at the moment. What cannot be read counts as none, and is
- * logged.
+ * logged; with more than {@value #KEYS_MAX} keys there are none at all.
  *
  * <p>There are none unless {@code WEFT_FAULTS=allowed}, which a process with {@code
  * WEFT_PROFILE=production} does not start with. Thread-safe.
  */
 final class FaultRules implements AutoCloseable {
   static final String PREFIX = "weft/faults/";
+
+  /** A service each; whoever may write keys must not be able to fill this process. */
+  static final int KEYS_MAX = 256;
 
   private static final Logger log = LoggerFactory.getLogger(FaultRules.class);
 
@@ -67,16 +70,31 @@ final class FaultRules implements AutoCloseable {
 
   /** From now on these, JSON by key. */
   void accept(Map<String, String> entries) {
+    if (entries.size() > KEYS_MAX) {
+      log.warn(
+          "{} has {} keys (expected: at most {}): none counts", PREFIX, entries.size(), KEYS_MAX);
+      rules = Map.of();
+      return;
+    }
     Map<String, Faults> now = new HashMap<>();
     entries.forEach(
         (key, json) -> {
           try {
-            now.put(key.substring(PREFIX.length()), Faults.of(JSONObjectUtils.parse(json)));
+            now.put(key.substring(PREFIX.length()), Faults.of(object(json)));
           } catch (ParseException | IllegalArgumentException e) {
             log.warn("{} is not obeyed: {}", key, e.getMessage());
           }
         });
     rules = Map.copyOf(now);
+  }
+
+  private static Map<String, Object> object(String json) throws ParseException {
+    Map<String, Object> object = JSONObjectUtils.parse(json);
+    if (object == null) {
+      // What the parser makes of null.
+      throw new IllegalArgumentException("null (expected: an object)");
+    }
+    return object;
   }
 
   /** What is done to calls of this service now. */

@@ -24,6 +24,7 @@ import io.grpc.inprocess.InProcessServerBuilder;
 import io.grpc.stub.MetadataUtils;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
@@ -194,6 +195,8 @@ class FaultsTest {
   @ValueSource(
       strings = {
         "[]",
+        "null",
+        "",
         "{\"abort\":{\"percent\":100,\"code\":\"INTERNAL\"},\"also\":{}}",
         "{\"abort\":{\"percent\":101,\"code\":\"INTERNAL\"}}",
         "{\"abort\":{\"percent\":\"100\",\"code\":\"INTERNAL\"}}",
@@ -211,6 +214,21 @@ class FaultsTest {
 
     ask(json);
 
+    assertThat(stub.read(REQUEST).getText()).isEqualTo("a");
+  }
+
+  @Test
+  void oneKeyThatIsNothingLeavesTheOthersAndTooManyKeysAreNone() {
+    String abort = "{\"abort\":{\"percent\":100,\"code\":\"INTERNAL\"}}";
+    rules.accept(Map.of("weft/faults/other-svc", "null", "weft/faults/echo-svc", abort));
+    assertThat(catchThrowable(() -> stub.read(REQUEST))).isNotNull();
+
+    Map<String, String> many = new HashMap<>();
+    many.put("weft/faults/echo-svc", abort);
+    for (int i = 0; i < FaultRules.KEYS_MAX; i++) {
+      many.put("weft/faults/svc-" + i, abort);
+    }
+    rules.accept(many);
     assertThat(stub.read(REQUEST).getText()).isEqualTo("a");
   }
 
