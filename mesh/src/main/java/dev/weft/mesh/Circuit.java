@@ -133,15 +133,6 @@ final class Circuit {
     };
   }
 
-  /** Its state as a metric: 0 closed, 1 open, 2 half open. */
-  int number() {
-    return switch (breaker.getState()) {
-      case CLOSED -> 0;
-      case OPEN -> 1;
-      case HALF_OPEN -> 2;
-    };
-  }
-
   /** How often it came to this state. */
   long turnsTo(CircuitBreaker.State state) {
     return Objects.requireNonNull(turns.get(state)).sum();

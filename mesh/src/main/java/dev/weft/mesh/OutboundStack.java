@@ -16,7 +16,6 @@ import io.opentelemetry.api.common.Attributes;
 import io.opentelemetry.api.metrics.Meter;
 import io.opentelemetry.api.metrics.ObservableLongMeasurement;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -31,7 +30,6 @@ import java.util.function.BinaryOperator;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
-import java.util.function.ToLongFunction;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -142,7 +140,10 @@ final class OutboundStack implements AutoCloseable {
   }
 
   private void recordStates(ObservableLongMeasurement out) {
-    recordByMethod(out, circuits(Circuit::number, Math::max));
+    Map<Guarded, Long> numbers = new HashMap<>();
+    circuits(Circuit::state, CircuitState::worse)
+        .forEach((of, state) -> numbers.put(of, (long) state.number()));
+    recordByMethod(out, numbers);
   }
 
   private static void recordByMethod(ObservableLongMeasurement out, Map<Guarded, Long> values) {
@@ -172,14 +173,12 @@ final class OutboundStack implements AutoCloseable {
   }
 
   /** One value for each method, to which there may be several channels. */
-  private Map<Guarded, Long> circuits(
-      ToLongFunction<Circuit> value, BinaryOperator<Long> together) {
-    Map<Guarded, Long> values = new HashMap<>();
+  private <T> Map<Guarded, T> circuits(Function<Circuit, T> value, BinaryOperator<T> together) {
+    Map<Guarded, T> values = new HashMap<>();
     for (Target target : targets) {
       target.circuits.forEach(
           (method, circuit) ->
-              values.merge(
-                  new Guarded(target.service, method), value.applyAsLong(circuit), together));
+              values.merge(new Guarded(target.service, method), value.apply(circuit), together));
     }
     return values;
   }
@@ -223,13 +222,13 @@ final class OutboundStack implements AutoCloseable {
    * call.
    */
   CircuitState circuit(String service, String method) {
-    List<CircuitState> states = new ArrayList<>();
+    CircuitState worst = CircuitState.CLOSED;
     for (Target target : targets) {
       if (target.service.equals(service)) {
-        target.circuits.find(method).map(Circuit::state).ifPresent(states::add);
+        worst = target.circuits.find(method).map(Circuit::state).orElse(worst).worse(worst);
       }
     }
-    return states.stream().max(Comparator.naturalOrder()).orElse(CircuitState.CLOSED);
+    return worst;
   }
 
   private Optional<Channel> toSome(

@@ -22,11 +22,11 @@ class CircuitTest {
       ends(Status.UNAVAILABLE);
     }
     for (int i = 0; i < 10; i++) {
-      assertThat(circuit.number()).isZero();
+      assertThat(circuit.state()).isEqualTo(CircuitState.CLOSED);
       ends(Status.OK);
     }
 
-    assertThat(circuit.number()).isEqualTo(1);
+    assertThat(circuit.state()).isEqualTo(CircuitState.OPEN);
     assertThat(circuit.refusesFor()).isBetween(Duration.ofSeconds(4), Duration.ofSeconds(6));
   }
 
@@ -35,16 +35,28 @@ class CircuitTest {
   void connectsToANewInstanceAtOnceWhetherItIsOpenOrNot() {
     circuit.newInstance();
     assertThat(reconnects).hasValue(1);
-    assertThat(circuit.number()).isZero();
+    assertThat(circuit.state()).isEqualTo(CircuitState.CLOSED);
 
     for (int i = 0; i < 20; i++) {
       ends(Status.UNAVAILABLE);
     }
-    assertThat(circuit.number()).isEqualTo(1);
+    assertThat(circuit.state()).isEqualTo(CircuitState.OPEN);
 
     circuit.newInstance();
     assertThat(reconnects).hasValue(2);
-    assertThat(circuit.number()).isEqualTo(2);
+    assertThat(circuit.state()).isEqualTo(CircuitState.HALF_OPEN);
+  }
+
+  /** A method has a circuit for each channel to its service, and one state in metrics. */
+  @Test
+  void anOpenCircuitIsWorseThanOneThatProbes() {
+    assertThat(CircuitState.HALF_OPEN.worse(CircuitState.OPEN)).isEqualTo(CircuitState.OPEN);
+    assertThat(CircuitState.OPEN.worse(CircuitState.HALF_OPEN)).isEqualTo(CircuitState.OPEN);
+    assertThat(CircuitState.CLOSED.worse(CircuitState.HALF_OPEN)).isEqualTo(CircuitState.HALF_OPEN);
+    assertThat(CircuitState.values())
+        .extracting(CircuitState::number)
+        .as("closed, half open, open")
+        .containsExactly(0, 2, 1);
   }
 
   private void ends(Status status) {
