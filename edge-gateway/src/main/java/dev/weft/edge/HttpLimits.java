@@ -1,6 +1,7 @@
 package dev.weft.edge;
 
 import java.time.Duration;
+import java.util.function.Consumer;
 
 /**
  * What one client may take of the public listener. Everything a stranger can make grow has its
@@ -70,123 +71,92 @@ record HttpLimits(
           Http2Limits.DEFAULT);
 
   HttpLimits withDeadlines(Duration header, Duration body, Duration idleFor) {
-    return new HttpLimits(
-        uriBytes,
-        headerBytes,
-        headerFields,
-        header,
-        body,
-        idleFor,
-        stalled,
-        heartbeat,
-        requestsPerConnection,
-        connections,
-        connectionsPerAddress,
-        handshakes,
-        inFlight,
-        streamsPerPrincipal,
-        streamsPerRoute,
-        http2);
+    return with(
+        values -> {
+          values.headerWithin = header;
+          values.bodyWithin = body;
+          values.idle = idleFor;
+        });
   }
 
   HttpLimits withConnections(int atOnce, int perAddress, int requestsOfEach) {
-    return new HttpLimits(
-        uriBytes,
-        headerBytes,
-        headerFields,
-        headerWithin,
-        bodyWithin,
-        idle,
-        stalled,
-        heartbeat,
-        requestsOfEach,
-        atOnce,
-        perAddress,
-        handshakes,
-        inFlight,
-        streamsPerPrincipal,
-        streamsPerRoute,
-        http2);
+    return with(
+        values -> {
+          values.connections = atOnce;
+          values.connectionsPerAddress = perAddress;
+          values.requestsPerConnection = requestsOfEach;
+        });
   }
 
   HttpLimits withHandshakes(int perAddress) {
-    return new HttpLimits(
-        uriBytes,
-        headerBytes,
-        headerFields,
-        headerWithin,
-        bodyWithin,
-        idle,
-        stalled,
-        heartbeat,
-        requestsPerConnection,
-        connections,
-        connectionsPerAddress,
-        perAddress,
-        inFlight,
-        streamsPerPrincipal,
-        streamsPerRoute,
-        http2);
+    return with(values -> values.handshakes = perAddress);
   }
 
   HttpLimits withStreamsPerPrincipal(int streams) {
-    return new HttpLimits(
-        uriBytes,
-        headerBytes,
-        headerFields,
-        headerWithin,
-        bodyWithin,
-        idle,
-        stalled,
-        heartbeat,
-        requestsPerConnection,
-        connections,
-        connectionsPerAddress,
-        handshakes,
-        inFlight,
-        streams,
-        streamsPerRoute,
-        http2);
+    return with(values -> values.streamsPerPrincipal = streams);
   }
 
   HttpLimits withInFlight(int calls) {
-    return new HttpLimits(
-        uriBytes,
-        headerBytes,
-        headerFields,
-        headerWithin,
-        bodyWithin,
-        idle,
-        stalled,
-        heartbeat,
-        requestsPerConnection,
-        connections,
-        connectionsPerAddress,
-        handshakes,
-        calls,
-        streamsPerPrincipal,
-        streamsPerRoute,
-        http2);
+    return with(values -> values.inFlight = calls);
   }
 
   HttpLimits with(Http2Limits other) {
-    return new HttpLimits(
-        uriBytes,
-        headerBytes,
-        headerFields,
-        headerWithin,
-        bodyWithin,
-        idle,
-        stalled,
-        heartbeat,
-        requestsPerConnection,
-        connections,
-        connectionsPerAddress,
-        handshakes,
-        inFlight,
-        streamsPerPrincipal,
-        streamsPerRoute,
-        other);
+    return with(values -> values.http2 = other);
+  }
+
+  private HttpLimits with(Consumer<Values> change) {
+    Values values = new Values(this);
+    change.accept(values);
+    return values.limits();
+  }
+
+  /** Those that are being changed. */
+  private static final class Values {
+    private final HttpLimits others;
+    private Duration headerWithin;
+    private Duration bodyWithin;
+    private Duration idle;
+    private int requestsPerConnection;
+    private int connections;
+    private int connectionsPerAddress;
+    private int handshakes;
+    private int inFlight;
+    private int streamsPerPrincipal;
+    private Http2Limits http2;
+
+    Values(HttpLimits from) {
+      others = from;
+      headerWithin = from.headerWithin;
+      bodyWithin = from.bodyWithin;
+      idle = from.idle;
+      requestsPerConnection = from.requestsPerConnection;
+      connections = from.connections;
+      connectionsPerAddress = from.connectionsPerAddress;
+      handshakes = from.handshakes;
+      inFlight = from.inFlight;
+      streamsPerPrincipal = from.streamsPerPrincipal;
+      http2 = from.http2;
+    }
+
+    HttpLimits limits() {
+      return new HttpLimits(
+          others.uriBytes,
+          others.headerBytes,
+          others.headerFields,
+          headerWithin,
+          bodyWithin,
+          idle,
+          others.stalled,
+          others.heartbeat,
+          requestsPerConnection,
+          connections,
+          connectionsPerAddress,
+          handshakes,
+          inFlight,
+          streamsPerPrincipal,
+          others.streamsPerRoute,
+          http2);
+    }
   }
 
   /** Unary calls under way to one service, so that one that hangs leaves room for the others. */
