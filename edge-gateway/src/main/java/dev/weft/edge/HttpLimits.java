@@ -70,6 +70,10 @@ record HttpLimits(
           1_000,
           Http2Limits.DEFAULT);
 
+  HttpLimits withHeaderBytes(int bytes) {
+    return with(values -> values.headerBytes = bytes);
+  }
+
   HttpLimits withDeadlines(Duration header, Duration body, Duration idleFor) {
     return with(
         values -> {
@@ -113,6 +117,7 @@ record HttpLimits(
   /** Those that are being changed. */
   private static final class Values {
     private final HttpLimits others;
+    private int headerBytes;
     private Duration headerWithin;
     private Duration bodyWithin;
     private Duration idle;
@@ -126,6 +131,7 @@ record HttpLimits(
 
     Values(HttpLimits from) {
       others = from;
+      headerBytes = from.headerBytes;
       headerWithin = from.headerWithin;
       bodyWithin = from.bodyWithin;
       idle = from.idle;
@@ -141,7 +147,7 @@ record HttpLimits(
     HttpLimits limits() {
       return new HttpLimits(
           others.uriBytes,
-          others.headerBytes,
+          headerBytes,
           others.headerFields,
           headerWithin,
           bodyWithin,

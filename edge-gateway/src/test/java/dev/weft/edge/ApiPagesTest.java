@@ -147,15 +147,9 @@ class ApiPagesTest {
 
   @Test
   void isNotThereWhereItIsTurnedOff(@TempDir Path folder) throws Exception {
-    EdgeServer silent = fixture.another(folder, ApiConfig.OFF);
-    try {
-      await()
-          .atMost(Duration.ofSeconds(10))
-          .until(() -> fixture.status(silent, "/library/books/b1") == 200);
+    try (EdgeServer silent = fixture.silent(folder)) {
       assertThat(fixture.status(silent, "/openapi.json")).isEqualTo(404);
       assertThat(fixture.status(silent, "/docs")).isEqualTo(404);
-    } finally {
-      silent.close();
     }
   }
 }

@@ -335,7 +335,14 @@ final class EdgeFixture implements AutoCloseable {
     return another(cacheFolder, PAGES);
   }
 
-  EdgeServer another(Path cacheFolder, ApiConfig api) {
+  /** One more edge, which shows nothing of itself and serves the library already. */
+  EdgeServer silent(Path cacheFolder) {
+    EdgeServer silent = another(cacheFolder, ApiConfig.OFF);
+    await().atMost(Duration.ofSeconds(10)).until(() -> status(silent, "/library/books/b1") == 200);
+    return silent;
+  }
+
+  private EdgeServer another(Path cacheFolder, ApiConfig api) {
     EventLoops loops = new EventLoops();
     Mesh mesh = Mesh.open(config(EdgeConfig.SERVICE), loops);
     return another(loops, mesh, Optional.of(cacheFolder), api, new TestTokens());

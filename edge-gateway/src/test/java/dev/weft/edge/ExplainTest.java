@@ -443,11 +443,7 @@ class ExplainTest {
 
   @Test
   void isIgnoredWhereItIsOff(@TempDir Path folder) throws Exception {
-    EdgeServer silent = fixture.another(folder, ApiConfig.OFF);
-    try {
-      await()
-          .atMost(Duration.ofSeconds(10))
-          .until(() -> fixture.status(silent, "/library/books/b1") == 200);
+    try (EdgeServer silent = fixture.silent(folder)) {
       HttpResponse<String> answer =
           fixture.client.send(
               HttpRequest.newBuilder(
@@ -456,8 +452,6 @@ class ExplainTest {
                   .build(),
               HttpResponse.BodyHandlers.ofString());
       assertThat(answer.body()).contains("\"bookId\":\"b7\"").doesNotContain("rules");
-    } finally {
-      silent.close();
     }
   }
 }

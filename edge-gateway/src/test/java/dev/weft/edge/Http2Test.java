@@ -218,6 +218,18 @@ class Http2Test {
     }
   }
 
+  /** 8 KiB are what Netty allows where nobody says how much, so it takes another number to tell. */
+  @Test
+  void aHeaderIsAsLongAsTheEdgeSaysItMayBe() throws Exception {
+    HttpLimits wide = HttpLimits.DEFAULT.withHeaderBytes(32 * 1024);
+    try (EdgeFixture other = new EdgeFixture(wide, new Access.Authenticated(Set.of()));
+        RawHttp2 client = new RawHttp2(other.edge.port())) {
+      // Thrice the same three kilobytes, which are sent once and then named by their place.
+      assertThat(client.answerToRepeated(1, 3)).as("12 kB").isIn(404, 503);
+      assertThat(client.answerToRepeated(3, 11)).as("36 kB").isEqualTo(431);
+    }
+  }
+
   @Test
   void endsAConnectionThatIsIdleOrOldAndSaysSo() throws Exception {
     HttpLimits idle =

@@ -526,11 +526,7 @@ class McpTest {
 
   @Test
   void isNotThereUnlessItIsTurnedOn(@TempDir Path folder) throws Exception {
-    EdgeServer silent = fixture.another(folder, ApiConfig.OFF);
-    try {
-      await()
-          .atMost(Duration.ofSeconds(10))
-          .until(() -> fixture.status(silent, "/library/books/b1") == 200);
+    try (EdgeServer silent = fixture.silent(folder)) {
       HttpResponse<String> answer =
           fixture.client.send(
               HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + silent.port() + "/mcp"))
@@ -539,8 +535,6 @@ class McpTest {
                   .build(),
               HttpResponse.BodyHandlers.ofString());
       assertThat(answer.statusCode()).isEqualTo(404);
-    } finally {
-      silent.close();
     }
   }
 }

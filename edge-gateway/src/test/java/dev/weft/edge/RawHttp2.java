@@ -148,6 +148,26 @@ final class RawHttp2 implements AutoCloseable {
     headers(stream, flags, fields);
   }
 
+  /**
+   * The status of a request with a field of 3,000 bytes that is sent once, and meant again so often
+   * by its place in the table.
+   */
+  int answerToRepeated(int stream, int again) throws IOException {
+    ByteArrayOutputStream block = new ByteArrayOutputStream();
+    block.writeBytes(
+        hpack(
+            ":method", "GET", ":scheme", "http", ":authority", "a", ":path", "/library/books/b1"));
+    byte[] kept = hpack("x", "y".repeat(3_000));
+    // With a place in the table, which is the first behind those that are always there.
+    kept[0] = 0x40;
+    block.writeBytes(kept);
+    for (int i = 0; i < again; i++) {
+      block.write(0x80 | 62);
+    }
+    frame(HEADERS, END_STREAM | END_HEADERS, stream, block.toByteArray());
+    return answer(stream).status();
+  }
+
   void data(int stream, int flags, String text) throws IOException {
     frame(DATA, flags, stream, text.getBytes(UTF_8));
   }
@@ -251,6 +271,50 @@ final class RawHttp2 implements AutoCloseable {
     } catch (Http2Exception e) {
       throw new IOException(e);
     }
+  }
+
+  /** How many fields of a header are to be kept for those that come later (RFC 7541, 6.2.1). */
+  static int kept(Frame header) {
+    ByteBuffer block = header.payload.asReadOnlyByteBuffer();
+    int kept = 0;
+    while (block.hasRemaining()) {
+      int first = block.get() & 0xff;
+      if ((first & 0x80) != 0) {
+        var _ = number(block, first, 7); // of a table
+      } else if ((first & 0xe0) == 0x20) {
+        var _ = number(block, first, 5); // a size of the table
+      } else {
+        boolean keeps = (first & 0x40) != 0;
+        kept += keeps ? 1 : 0;
+        if (number(block, first, keeps ? 6 : 4) == 0) {
+          skipText(block);
+        }
+        skipText(block);
+      }
+    }
+    return kept;
+  }
+
+  /** An integer whose first bits are in a byte that was read (RFC 7541, 5.1). */
+  private static long number(ByteBuffer block, int first, int bits) {
+    long most = (1L << bits) - 1;
+    long value = first & most;
+    if (value < most) {
+      return value;
+    }
+    int shift = 0;
+    int next;
+    do {
+      next = block.get();
+      value += (long) (next & 0x7f) << shift;
+      shift += 7;
+    } while (next < 0);
+    return value;
+  }
+
+  private static void skipText(ByteBuffer block) {
+    int length = (int) number(block, block.get(), 7);
+    block.position(block.position() + length);
   }
 
   @Override
