@@ -51,16 +51,19 @@ final class ErrorDetails {
 
   /** The trailers of a status that has a code only, so that every error carries ErrorInfo. */
   static Metadata trailers(String service, io.grpc.Status.Code code, String message) {
+    return trailers(service, code, code.name(), message);
+  }
+
+  /** The trailers of a status that no {@link Rejection} has with this reason. */
+  static Metadata trailers(
+      String service, io.grpc.Status.Code code, String reason, String message) {
     return trailers(
         Status.newBuilder()
             .setCode(code.value())
             .setMessage(shortened(message))
             .addDetails(
                 Any.pack(
-                    ErrorInfo.newBuilder()
-                        .setReason(code.name())
-                        .setDomain(domain(service))
-                        .build()))
+                    ErrorInfo.newBuilder().setReason(reason).setDomain(domain(service)).build()))
             .build());
   }
 

@@ -8,7 +8,6 @@ import io.grpc.ClientInterceptors.CheckedForwardingClientCall;
 import io.grpc.ForwardingClientCall.SimpleForwardingClientCall;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
-import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntSupplier;
 import org.jspecify.annotations.Nullable;
@@ -68,8 +67,7 @@ final class FaultInterceptor implements ClientInterceptor {
             .toStatus()
             .withDescription(text)
             .asRuntimeException(
-                ErrorDetails.trailers(
-                    "mesh", Rejection.unavailable("FAULT_INJECTED", text, Duration.ofSeconds(1))));
+                ErrorDetails.trailers("mesh", abort.code(), "FAULT_INJECTED", text));
       }
       delegate().start(listener, headers);
     }

@@ -19,6 +19,7 @@ import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.ServerInterceptors;
 import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import io.grpc.inprocess.InProcessChannelBuilder;
 import io.grpc.inprocess.InProcessServerBuilder;
 import io.grpc.stub.MetadataUtils;
@@ -27,6 +28,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -127,6 +129,20 @@ class FaultsTest {
     assertThat(echo.calls).hasValue(0);
     drawn.set(30);
     assertThat(stub.read(REQUEST).getText()).isEqualTo("a");
+  }
+
+  /** Clients refuse details whose code is another than that of the call. */
+  @Test
+  void anAbortSaysItsCodeInItsDetailsToo() {
+    ask("{\"abort\":{\"percent\":100,\"code\":\"NOT_FOUND\"}}");
+
+    StatusRuntimeException thrown =
+        (StatusRuntimeException) catchThrowable(() -> stub.read(REQUEST));
+
+    Metadata trailers = Objects.requireNonNull(thrown.getTrailers());
+    com.google.rpc.Status details = Objects.requireNonNull(trailers.get(ErrorDetails.KEY));
+    assertThat(details.getCode()).isEqualTo(Status.Code.NOT_FOUND.value());
+    assertThat(thrown.getStatus().getCode()).isEqualTo(Status.Code.NOT_FOUND);
   }
 
   @Test
