@@ -12,6 +12,7 @@ import io.grpc.MethodDescriptor;
 import io.grpc.stub.ClientCalls;
 import io.grpc.stub.MetadataUtils;
 import io.grpc.stub.StreamObserver;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import java.util.function.IntSupplier;
@@ -50,6 +51,11 @@ final class MirrorInterceptor implements ClientInterceptor {
     this.rules = rules;
     this.channels = channels;
     this.draw = draw;
+  }
+
+  /** How many mirrored calls are under way. */
+  int underWay() {
+    return underWay.get();
   }
 
   @Override
@@ -116,30 +122,40 @@ final class MirrorInterceptor implements ClientInterceptor {
           CallOptions.DEFAULT.withOption(
               CallPolicy.KEY,
               new CallPolicy(policy.timeout(), false, policy.streamIdle(), policy.streamMaxAge()));
+      Forgetting<P> end = new Forgetting<>();
       try {
         Channel channel =
             ClientInterceptors.intercept(
                 channels.apply(mirror.service()), MetadataUtils.newAttachHeadersInterceptor(copy));
-        ClientCalls.asyncUnaryCall(channel.newCall(method, once), message, new Forgetting<>());
+        ClientCalls.asyncUnaryCall(channel.newCall(method, once), message, end);
       } catch (RuntimeException e) {
-        underWay.decrementAndGet();
+        end.giveBack();
         log.debug("a call of {} was not mirrored to {}", target, mirror.service(), e);
       }
     }
   }
 
   private final class Forgetting<P> implements StreamObserver<P> {
+    private final AtomicBoolean over = new AtomicBoolean();
+
+    /** A call that cannot be sent ends and throws. */
+    void giveBack() {
+      if (over.compareAndSet(false, true)) {
+        underWay.decrementAndGet();
+      }
+    }
+
     @Override
     public void onNext(P reply) {}
 
     @Override
     public void onError(Throwable failure) {
-      underWay.decrementAndGet();
+      giveBack();
     }
 
     @Override
     public void onCompleted() {
-      underWay.decrementAndGet();
+      giveBack();
     }
   }
 }

@@ -9,10 +9,13 @@ import com.google.common.util.concurrent.ListenableFuture;
 import dev.weft.mesh.test.EchoRequest;
 import dev.weft.mesh.test.EchoResponse;
 import dev.weft.mesh.test.EchoServiceGrpc;
+import io.grpc.CallOptions;
 import io.grpc.Channel;
+import io.grpc.ClientCall;
 import io.grpc.ClientInterceptors;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
 import io.grpc.Server;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
@@ -34,6 +37,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -205,6 +209,58 @@ class FaultsTest {
               stub.read(REQUEST);
               return shadow.calls.get() > MirrorInterceptor.UNDER_WAY_MAX;
             });
+  }
+
+  @Test
+  void aMirroredCallThatCannotBeSentGivesItsPlaceBackOnce() throws Exception {
+    ask("{\"mirror\":{\"percent\":100,\"service\":\"shadow-svc\"}}");
+    MirrorInterceptor mirror =
+        new MirrorInterceptor("echo-svc", rules, _ -> new Speechless(), drawn::get);
+    var mirrored =
+        EchoServiceGrpc.newBlockingStub(ClientInterceptors.intercept(serve(echo), mirror))
+            .withDeadlineAfter(25, TimeUnit.SECONDS);
+
+    for (int i = 0; i < 5; i++) {
+      assertThat(mirrored.read(REQUEST).getText()).isEqualTo("a");
+    }
+
+    assertThat(mirror.underWay()).isZero();
+  }
+
+  /** To whom no message can be sent. */
+  private static final class Speechless extends Channel {
+    @Override
+    public <Q, P> ClientCall<Q, P> newCall(MethodDescriptor<Q, P> method, CallOptions options) {
+      return new ClientCall<>() {
+        private @Nullable Listener<P> listener;
+
+        @Override
+        public void start(Listener<P> responseListener, Metadata headers) {
+          listener = responseListener;
+        }
+
+        @Override
+        public void request(int messages) {}
+
+        @Override
+        public void sendMessage(Q message) {
+          throw new IllegalStateException("no words for it");
+        }
+
+        @Override
+        public void halfClose() {}
+
+        @Override
+        public void cancel(@Nullable String message, @Nullable Throwable cause) {
+          Objects.requireNonNull(listener).onClose(Status.CANCELLED, new Metadata());
+        }
+      };
+    }
+
+    @Override
+    public String authority() {
+      return "nowhere";
+    }
   }
 
   @ParameterizedTest
