@@ -190,9 +190,12 @@ final class OutboundStack implements AutoCloseable {
       return policy;
     }
     // Only generated descriptors live as long as this map; others would pile up in it.
-    return method.getSchemaDescriptor() == null
-        ? CallPolicy.of(method)
-        : POLICIES.computeIfAbsent(method, CallPolicy::of);
+    if (method.getSchemaDescriptor() == null) {
+      return CallPolicy.of(method);
+    }
+    // Which does not lock; each call comes here several times.
+    CallPolicy known = POLICIES.get(method);
+    return known == null ? POLICIES.computeIfAbsent(method, CallPolicy::of) : known;
   }
 
   /** For unary calls; streams are let through with their limits. */

@@ -115,7 +115,7 @@ final class OverloadInterceptor implements ServerInterceptor {
   @Override
   public <Q, P> ServerCall.Listener<Q> interceptCall(
       ServerCall<Q, P> call, Metadata headers, ServerCallHandler<Q, P> next) {
-    Known method = known.computeIfAbsent(call.getMethodDescriptor(), Known::of);
+    Known method = known(call.getMethodDescriptor());
     if (method.alwaysServed) {
       return next.startCall(call, headers);
     }
@@ -130,6 +130,12 @@ final class OverloadInterceptor implements ServerInterceptor {
     }
     Work<Q, P> work = new Work<>(call, kind, method.pace);
     return new Begin<>(next.startCall(work, headers), work, again);
+  }
+
+  private Known known(MethodDescriptor<?, ?> method) {
+    // Which does not lock.
+    Known before = known.get(method);
+    return before == null ? known.computeIfAbsent(method, Known::of) : before;
   }
 
   private static boolean isTrusted(ServerCall<?, ?> call) {
