@@ -11,10 +11,12 @@ import io.grpc.Context;
 import io.grpc.Deadline;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
+import io.grpc.Status;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
@@ -92,12 +94,30 @@ final class RoutingInterceptor implements ClientInterceptor {
           // What it takes from the thread of its caller must be found on the other one, too.
           Context context = Context.current();
           var trace = io.opentelemetry.context.Context.current();
-          destinations.whenKnown(() -> context.run(trace.wrap(() -> go(to, request))));
+          destinations.whenKnown(() -> context.run(trace.wrap(() -> goElsewhere(to, request))));
         }
       }
     }
 
     private void go(Listener<RespT> to, @Nullable ReqT request) {
+      run(made(request), to);
+    }
+
+    /** A call that cannot be made is told so; on its caller's thread that would be thrown. */
+    private void goElsewhere(Listener<RespT> to, @Nullable ReqT request) {
+      ClientCall<ReqT, RespT> made;
+      try {
+        made = made(request);
+      } catch (RuntimeException e) {
+        // Blocking stubs wait on this executor.
+        Executor executor = options.getExecutor() == null ? Runnable::run : options.getExecutor();
+        executor.execute(() -> to.onClose(Status.fromThrowable(e), new Metadata()));
+        return;
+      }
+      run(made, to);
+    }
+
+    private ClientCall<ReqT, RespT> made(@Nullable ReqT request) {
       RouteTable table = destinations.table();
       Optional<Choice> choice =
           table == null
@@ -111,10 +131,13 @@ final class RoutingInterceptor implements ClientInterceptor {
       if (choice.isPresent()) {
         routed = in(choice.get(), routed.withOption(Choice.KEY, choice.get()));
       }
-      ClientCall<ReqT, RespT> routedCall = next.newCall(method, routed);
-      routedCall.start(to, headers);
-      for (var steps = take(routedCall); !steps.isEmpty(); steps = take(routedCall)) {
-        steps.forEach(step -> step.accept(routedCall));
+      return next.newCall(method, routed);
+    }
+
+    private void run(ClientCall<ReqT, RespT> made, Listener<RespT> to) {
+      made.start(to, headers);
+      for (var steps = take(made); !steps.isEmpty(); steps = take(made)) {
+        steps.forEach(step -> step.accept(made));
       }
     }
 

@@ -216,12 +216,12 @@ class FaultsTest {
     ask("{\"mirror\":{\"percent\":100,\"service\":\"shadow-svc\"}}");
     MirrorInterceptor mirror =
         new MirrorInterceptor("echo-svc", rules, _ -> new Speechless(), drawn::get);
-    var mirrored =
+    var over =
         EchoServiceGrpc.newBlockingStub(ClientInterceptors.intercept(serve(echo), mirror))
             .withDeadlineAfter(25, TimeUnit.SECONDS);
 
     for (int i = 0; i < 5; i++) {
-      assertThat(mirrored.read(REQUEST).getText()).isEqualTo("a");
+      assertThat(over.read(REQUEST).getText()).isEqualTo("a");
     }
 
     assertThat(mirror.underWay()).isZero();
