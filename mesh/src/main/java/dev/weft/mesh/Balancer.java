@@ -342,14 +342,25 @@ final class Balancer extends LoadBalancer {
     private Group group(Choice choice) {
       Group first = null;
       for (Choice.Place place : choice.places()) {
-        // A subset that is not there any more was named before the registry changed.
-        Group group = place.outlet().pool() == pool ? groups.get(place.subset()) : null;
+        Group group = place.outlet().pool() == pool ? group(place.subset()) : null;
         if (group != null && !group.isDown()) {
           return group;
         }
         first = first == null ? group : first;
       }
       return first == null ? all : first;
+    }
+
+    /** Null for a subset that is not there any more: it was named before the registry changed. */
+    private @Nullable Group group(Subset subset) {
+      Group group = groups.get(subset);
+      if (group != null) {
+        return group;
+      }
+      // One that has just come to be there waits for the picker that knows it. (Of what is stale
+      // there may be none.)
+      Pool.View newest = pool.view();
+      return newest.subsets().containsKey(subset) && !newest.stale() ? Group.waiting() : null;
     }
 
     private @Nullable String key(PickSubchannelArgs call) {

@@ -29,6 +29,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -207,6 +208,19 @@ class BalancerTest {
     all(Balancing.DEFAULT, at(1));
 
     assertThat(calls(1, to(NEW))).isEqualTo(Map.of(1, 1));
+  }
+
+  /** The chain counts from the next call on, whenever the channel hears of its instances. */
+  @Test
+  void aSubsetThatHasJustComeIsNotTakenForOneThatIsNoMore() {
+    all(Balancing.DEFAULT, at(1), at(2));
+    ready(1, 2);
+
+    pool.want(Set.of(NEW));
+    assertThat(pick(to(NEW))).isEqualTo(PickResult.withNoResult());
+
+    accept(Balancing.DEFAULT, Map.of(Subset.ALL, of(at(1), at(2)), NEW, of(at(2))));
+    assertThat(calls(4, to(NEW))).isEqualTo(Map.of(2, 4));
   }
 
   @Test
