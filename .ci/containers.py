@@ -18,6 +18,9 @@ def breaches(project):
     services = project["services"]
     staged = pathlib.Path("weft").read_text().split("modules=(")[1].split(")")[0].split()
     version = re.search("<version>(.+?)</version>", pathlib.Path("pom.xml").read_text())[1]
+    # Without it no service has a certificate, and none becomes ready.
+    if not re.search(r"\bconnect\s*\{\s*enabled\s*=\s*true", pathlib.Path("consul/config/server.hcl").read_text()):
+        yield "consul", "gives no certificates: its Connect is not enabled"
     if set(services) != MODULES | BACKING | ONE_SHOT:
         yield "services", f"are {sorted(services)}"
     for name, service in services.items():
@@ -56,6 +59,8 @@ def breaches(project):
         for key, value in (service.get("environment") or {}).items():
             if re.search("PASS|SECRET|TOKEN|URL$", key) and not key.endswith("_FILE") and "@" in str(value):
                 yield name, f"{key} holds a secret"
+            if key == "WEFT_TLS" and value != "strict":
+                yield name, "calls and is called in plain text"
             if re.search("PASSWORD", key) and not key.endswith("_FILE"):
                 yield name, f"{key} holds a secret"
         for port in service.get("ports", []):

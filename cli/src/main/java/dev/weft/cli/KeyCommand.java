@@ -53,6 +53,9 @@ final class KeyCommand implements Callable<Integer> {
     if (registry != null && !registry.equals(USUAL_REGISTRY)) {
       export("CONSUL_HTTP_ADDR", registry);
     }
+    if (running.plaintext()) {
+      export("WEFT_TLS", "off");
+    }
     export("WEFT_SERVICE_KEY_FILE", keys.privateKey(service).toString());
     export("WEFT_SERVICE_KEYS_FILE", keys.set().toString());
     return 0;

@@ -49,6 +49,7 @@ final class Programs {
   private static final String UNCOUNTED = "WEFT_UNCOUNTED_ADDRESSES";
   private static final String UNHARDENED = "WEFT_UNHARDENED";
   private static final String BIND_PUBLIC = "WEFT_BIND_PUBLIC";
+  private static final String TLS = "WEFT_TLS";
   private static final String LOOPBACK = "127.0.0.1";
   private static final int HEAP_MEGABYTES = 96;
 
@@ -191,6 +192,11 @@ final class Programs {
   /** Whether they take longer to end this time. */
   boolean writeArchives() {
     return build.writesArchives();
+  }
+
+  /** Whether services call each other without TLS, because {@code WEFT_TLS} says {@code off}. */
+  boolean plaintext() {
+    return given.getOrDefault(TLS, "").equals("off");
   }
 
   int port(String process) {

@@ -143,7 +143,12 @@ final class Supervisor implements AutoCloseable {
               child.restarts()));
     }
     return new SystemState(
-        self(), ready && !closing, programs.writeArchives(), running, programs.urls());
+        self(),
+        ready && !closing,
+        programs.writeArchives(),
+        programs.plaintext(),
+        running,
+        programs.urls());
   }
 
   /**

@@ -18,6 +18,7 @@ import java.util.Optional;
  *
  * @param ready whether everything answered once and the demo data is there
  * @param writesArchives whether processes write class archives when they end, which takes seconds
+ * @param plaintext whether services call each other without TLS, as whoever joins them then has to
  * @param urls where to go: {@code edge}, {@code registry}, …
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -25,6 +26,7 @@ record SystemState(
     Running supervisor,
     boolean ready,
     boolean writesArchives,
+    boolean plaintext,
     List<Running> processes,
     Map<String, String> urls) {
   private static final ObjectMapper JSON =

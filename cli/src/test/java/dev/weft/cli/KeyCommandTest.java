@@ -68,13 +68,31 @@ class KeyCommandTest {
     assertThat(run("key").exitCode()).isEqualTo(2);
   }
 
+  @Test
+  void whoJoinsASystemWithoutTlsIsToldToDoWithoutToo() {
+    StateDir dir = new StateDir(temporary).create();
+    running(dir, REGISTRY);
+    assertThat(run("key", "greeter-svc", "--state", dir.path().toString()).out())
+        .doesNotContain("WEFT_TLS");
+
+    running(dir, REGISTRY, true);
+
+    assertThat(run("key", "greeter-svc", "--state", dir.path().toString()).out())
+        .contains("export WEFT_TLS='off'\n");
+  }
+
   private static void running(StateDir dir, String registry) {
+    running(dir, registry, false);
+  }
+
+  private static void running(StateDir dir, String registry, boolean plaintext) {
     ProcessHandle self = ProcessHandle.current();
     long started = self.info().startInstant().orElseThrow().toEpochMilli();
     new SystemState(
             new SystemState.Running("supervisor", self.pid(), started, "ready", 0, 0, 0),
             true,
             false,
+            plaintext,
             List.of(),
             Map.of("registry", registry))
         .write(dir);

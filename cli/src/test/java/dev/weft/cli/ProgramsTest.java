@@ -184,6 +184,13 @@ class ProgramsTest {
   }
 
   @Test
+  void onlyWhoSaysSoHasServicesWithoutTls() {
+    assertThat(programs(Map.of()).plaintext()).isFalse();
+    assertThat(programs(Map.of("WEFT_TLS", "strict")).plaintext()).isFalse();
+    assertThat(programs(Map.of("WEFT_TLS", "off")).plaintext()).isTrue();
+  }
+
+  @Test
   void anAddressThatIsNoneIsRefusedInOneLine() {
     assertThatThrownBy(() -> programs(Map.of("WEFT_BIND", "256.1.1.1")))
         .isInstanceOf(Trouble.class)

@@ -15,7 +15,7 @@ class SystemStateTest {
   @Test
   void aSystemIsLiveWhileItsSupervisorIs() {
     var stateDir = new StateDir(dir);
-    new SystemState(self(0), true, false, List.of(), Map.of("edge", "http://localhost"))
+    new SystemState(self(0), true, false, false, List.of(), Map.of("edge", "http://localhost"))
         .write(stateDir);
 
     assertThat(SystemState.live(stateDir)).isPresent();
@@ -24,7 +24,7 @@ class SystemStateTest {
   @Test
   void aPidThatBelongsToALaterProcessIsNotTheSupervisor() {
     var stateDir = new StateDir(dir);
-    new SystemState(self(-5000), true, false, List.of(), Map.of()).write(stateDir);
+    new SystemState(self(-5000), true, false, false, List.of(), Map.of()).write(stateDir);
 
     assertThat(SystemState.read(stateDir)).isPresent();
     assertThat(SystemState.live(stateDir)).isEmpty();

@@ -25,7 +25,7 @@ final class Command {
   private static final Duration LIMIT = Duration.ofMinutes(4);
 
   /** Would change what a system is made of or where it is. */
-  private static final List<String> NOT_INHERITED =
+  static final List<String> NOT_INHERITED =
       List.of(
           "CONSUL_HTTP_ADDR",
           "CONSUL_HTTP_TOKEN",
@@ -33,6 +33,8 @@ final class Command {
           "WEFT_STATE_DIR",
           "WEFT_SERVICE_KEY_FILE",
           "WEFT_SERVICE_KEYS_FILE",
+          "WEFT_TLS",
+          "WEFT_INTENTIONS",
           "PORT");
 
   /** What a run came to. */

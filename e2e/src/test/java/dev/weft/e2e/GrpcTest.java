@@ -3,9 +3,6 @@ package dev.weft.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
-import com.google.protobuf.InvalidProtocolBufferException;
-import com.google.rpc.ErrorInfo;
-import com.google.rpc.Status;
 import dev.weft.shop.inventory.v1.InventoryServiceGrpc;
 import dev.weft.shop.inventory.v1.ListProductsRequest;
 import dev.weft.shop.order.v1.Address;
@@ -21,11 +18,11 @@ import dev.weft.shop.payment.v1.Payment;
 import dev.weft.shop.payment.v1.PaymentServiceGrpc;
 import dev.weft.shop.user.v1.GetMeRequest;
 import dev.weft.shop.user.v1.UserServiceGrpc;
+import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.health.v1.HealthCheckRequest;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.health.v1.HealthGrpc;
-import io.grpc.protobuf.StatusProto;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -33,7 +30,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Generated stubs, straight to the port of each service. */
+/** Generated stubs, straight to the port of each service, with certificates. */
 @ExtendWith(SharedWeft.class)
 final class GrpcTest {
   private static final int SECONDS = 10;
@@ -135,8 +132,8 @@ final class GrpcTest {
               StatusRuntimeException.class,
               () -> orders.withDeadlineAfter(SECONDS, TimeUnit.SECONDS).getOrder(request));
 
-      assertThat(refused.getStatus().getCode()).isEqualTo(io.grpc.Status.Code.UNAUTHENTICATED);
-      assertThat(errorInfo(refused).getReason()).isEqualTo("TOKEN_MISSING");
+      assertThat(refused.getStatus().getCode()).isEqualTo(Status.Code.UNAUTHENTICATED);
+      assertThat(ServicePort.errorInfo(refused).getReason()).isEqualTo("TOKEN_MISSING");
     }
   }
 
@@ -155,17 +152,7 @@ final class GrpcTest {
               StatusRuntimeException.class,
               () -> payments.withDeadlineAfter(SECONDS, TimeUnit.SECONDS).capture(request));
 
-      assertThat(errorInfo(refused).getReason()).isEqualTo("SERVICE_TOKEN_MISSING");
-    }
-  }
-
-  private static ErrorInfo errorInfo(StatusRuntimeException refused) {
-    try {
-      Status status = StatusProto.fromThrowable(refused);
-      assertThat(status).isNotNull();
-      return status.getDetails(0).unpack(ErrorInfo.class);
-    } catch (InvalidProtocolBufferException e) {
-      throw new AssertionError(refused.toString(), e);
+      assertThat(ServicePort.errorInfo(refused).getReason()).isEqualTo("SERVICE_TOKEN_MISSING");
     }
   }
 }

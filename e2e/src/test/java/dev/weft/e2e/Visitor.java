@@ -141,6 +141,18 @@ final class Visitor {
     return send(HttpRequest.newBuilder(URI.create(url)).timeout(TIMEOUT).build());
   }
 
+  /** Any request to one, such as to the registry; fails unless the answer is 200. */
+  static Answer ask(String method, String url, String body) {
+    Answer answer =
+        send(
+            HttpRequest.newBuilder(URI.create(url))
+                .timeout(TIMEOUT)
+                .method(method, BodyPublishers.ofString(body))
+                .build());
+    assertThat(answer.status()).as("%s %s: %s", method, url, answer).isEqualTo(200);
+    return answer;
+  }
+
   /** A valid access token. */
   synchronized String token() {
     if (account == null) {

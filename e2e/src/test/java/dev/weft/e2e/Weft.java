@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.weft.e2e.Command.Outcome;
+import dev.weft.prove.Certificate;
 import dev.weft.prove.StateFolder;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -142,6 +143,11 @@ final class Weft implements AutoCloseable {
 
   void resume(String process) {
     signal(process, "CONT");
+  }
+
+  /** What proves a service's name to the others, from the registry. */
+  Certificate certificate(String service) {
+    return Certificate.of(folder, service);
   }
 
   /** The accounts and products that {@code ./weft up} made. */

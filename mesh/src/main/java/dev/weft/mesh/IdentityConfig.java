@@ -29,14 +29,14 @@ public record IdentityConfig(
 
   private static final Duration ISSUER_WAIT = Duration.ofSeconds(10);
 
-  /** As the other one, without TLS, for servers that register without waiting for the issuer. */
-  public IdentityConfig(
+  /** Of a process that does without TLS and registers without waiting for the issuer. */
+  public static IdentityConfig withoutTls(
       String issuer,
       String audience,
       String issuerService,
       Optional<Path> serviceKeyFile,
       Optional<Path> serviceKeysFile) {
-    this(
+    return new IdentityConfig(
         issuer,
         audience,
         issuerService,

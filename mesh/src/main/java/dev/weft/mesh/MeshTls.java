@@ -149,8 +149,8 @@ final class MeshTls implements AutoCloseable {
   void await(Duration atMost) {
     if (!identity.awaitFirst(atMost)) {
       log.warn(
-          "{} has no certificate after {} ms: until the registry gives one, calls fail and it is"
-              + " not registered",
+          "{} has no certificate after {} ms: until the registry gives one, for which its Connect"
+              + " has to be enabled, calls fail and it is not registered",
           service,
           atMost.toMillis());
     }

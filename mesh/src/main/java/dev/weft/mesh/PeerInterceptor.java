@@ -25,7 +25,7 @@ final class PeerInterceptor implements ServerInterceptor {
       throw Rejection.unauthenticated(
           "TLS_REQUIRED",
           service
-              + " is called over TLS only: a service of the mesh does so with WEFT_TLS=strict, and"
+              + " is called over TLS only: a service of the mesh does so without WEFT_TLS=off, and"
               + " for tools ./weft cert writes a certificate");
     }
     if (PeerFilter.peer(call).isEmpty()) {

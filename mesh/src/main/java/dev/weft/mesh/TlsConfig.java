@@ -35,14 +35,14 @@ public record TlsConfig(
   }
 
   /**
-   * Reads {@code WEFT_TLS} ({@code strict} or {@code off}, the default). With {@code strict} also
-   * {@code WEFT_PLAINTEXT_UPSTREAMS} (names with commas between; none), {@code WEFT_INTENTIONS}
-   * ({@code enforce}, the default, {@code shadow}, {@code learn} or {@code off}) and {@code
-   * WEFT_TLS_WAIT} (PT5S). Without TLS {@code WEFT_INTENTIONS} must not ask for anything: somebody
-   * would count on what does not happen.
+   * Reads {@code WEFT_TLS} ({@code strict}, the default, or {@code off}, for experiments). With
+   * {@code strict} also {@code WEFT_PLAINTEXT_UPSTREAMS} (names with commas between; none), {@code
+   * WEFT_INTENTIONS} ({@code enforce}, the default, {@code shadow}, {@code learn} or {@code off})
+   * and {@code WEFT_TLS_WAIT} (PT5S). Without TLS {@code WEFT_INTENTIONS} must not ask for
+   * anything: somebody would count on what does not happen.
    */
   public static TlsConfig from(Env env) {
-    boolean strict = env.optional("WEFT_TLS", TlsConfig::strict).orElse(false);
+    boolean strict = env.optional("WEFT_TLS", TlsConfig::strict).orElse(true);
     Set<String> plaintext =
         env.optional("WEFT_PLAINTEXT_UPSTREAMS").map(TlsConfig::names).orElse(Set.of());
     IntentionMode intentions =
@@ -52,7 +52,7 @@ public record TlsConfig(
       throw ConfigException.wrong(
           "WEFT_INTENTIONS",
           intentions.name().toLowerCase(Locale.ROOT),
-          "off, or WEFT_TLS=strict beside it");
+          "off, or no WEFT_TLS=off beside it");
     }
     return new TlsConfig(
         strict, strict ? plaintext : Set.of(), intentions, env.duration("WEFT_TLS_WAIT", WAIT));

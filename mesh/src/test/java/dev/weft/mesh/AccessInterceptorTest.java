@@ -92,7 +92,7 @@ class AccessInterceptorTest {
   private ServiceTokens tokensOf(String service) {
     return ServiceTokens.open(
         service,
-        new IdentityConfig(
+        IdentityConfig.withoutTls(
             "https://weft.example",
             "weft",
             "user-svc",

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -47,36 +48,32 @@ class MeshConfigTest {
   }
 
   @Test
-  void speaksTlsWhenToldTo() {
-    assertThat(tls(Map.of()).strict()).isFalse();
+  void speaksTlsUnlessToldNotTo() {
+    assertThat(tls(Map.of("WEFT_TLS", "off", "WEFT_TLS_WAIT", "PT1S")))
+        .isEqualTo(new TlsConfig(false, Set.of(), IntentionMode.OFF, Duration.ofSeconds(1)));
+    assertThat(tls(Map.of("WEFT_TLS", "strict"))).isEqualTo(tls(Map.of()));
     assertThat(
-            tls(
-                Map.of(
-                    "WEFT_TLS",
-                    "strict",
-                    "WEFT_PLAINTEXT_UPSTREAMS",
-                    "legacy-svc, old-svc",
-                    "WEFT_TLS_WAIT",
-                    "PT1S")))
+            tls(Map.of("WEFT_PLAINTEXT_UPSTREAMS", "legacy-svc, old-svc", "WEFT_TLS_WAIT", "PT1S")))
         .isEqualTo(
             new TlsConfig(
                 true,
                 Set.of("legacy-svc", "old-svc"),
                 IntentionMode.ENFORCE,
                 Duration.ofSeconds(1)));
-    assertThat(tls(Map.of("WEFT_TLS", "strict", "WEFT_INTENTIONS", "learn")).intentions())
-        .isEqualTo(IntentionMode.LEARN);
+    assertThat(tls(Map.of("WEFT_INTENTIONS", "learn")).intentions()).isEqualTo(IntentionMode.LEARN);
   }
 
   @ParameterizedTest
   @CsvSource({
-    "WEFT_TLS, on",
-    "WEFT_TLS, STRICT",
-    "WEFT_INTENTIONS, enforce",
-    "WEFT_INTENTIONS, maybe"
+    "WEFT_TLS, on, strict",
+    "WEFT_TLS, STRICT, strict",
+    "WEFT_INTENTIONS, enforce, off",
+    "WEFT_INTENTIONS, maybe, strict"
   })
-  void refusesTlsThatNobodyCouldCountOn(String variable, String value) {
-    assertThatThrownBy(() -> tls(Map.of(variable, value)))
+  void refusesTlsThatNobodyCouldCountOn(String variable, String value, String mode) {
+    Map<String, String> variables = new HashMap<>(Map.of("WEFT_TLS", mode));
+    variables.put(variable, value);
+    assertThatThrownBy(() -> tls(variables))
         .isInstanceOf(ConfigException.class)
         .hasMessageStartingWith(variable + "=");
   }

@@ -38,7 +38,7 @@ class ServiceTokensTest {
   private ServiceTokens open(String service, Optional<Path> key, Optional<Path> keys) {
     return ServiceTokens.open(
         service,
-        new IdentityConfig("https://weft.example", "weft", "user-svc", key, keys),
+        IdentityConfig.withoutTls("https://weft.example", "weft", "user-svc", key, keys),
         clock,
         clock);
   }

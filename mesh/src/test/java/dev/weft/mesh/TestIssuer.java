@@ -19,7 +19,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 /** An issuer that signs whatever a test wants, with keys that verifiers can fetch from it. */
 final class TestIssuer implements KeySource {
   static final IdentityConfig CONFIG =
-      new IdentityConfig(
+      IdentityConfig.withoutTls(
           "https://weft.example", "weft", "user-svc", Optional.empty(), Optional.empty());
 
   final Map<String, KeyPair> keys = new ConcurrentHashMap<>();

@@ -16,9 +16,15 @@ import java.util.Optional;
  * @param tokenFile what holds it, if it is not said
  * @param key the operator's private key
  * @param keys the public keys of all who can prove their names
+ * @param plaintext whether its services are known to do without TLS
  */
 record Installation(
-    String registry, Optional<String> token, Optional<Path> tokenFile, Path key, Path keys) {
+    String registry,
+    Optional<String> token,
+    Optional<Path> tokenFile,
+    Path key,
+    Path keys,
+    boolean plaintext) {
   private static final String REGISTRY = "CONSUL_HTTP_ADDR";
   private static final String KEY = "WEFT_SERVICE_KEY_FILE";
   private static final String KEYS = "WEFT_SERVICE_KEYS_FILE";
@@ -49,7 +55,8 @@ record Installation(
         token(environment),
         tokenFile(environment),
         file(environment, KEY),
-        file(environment, KEYS));
+        file(environment, KEYS),
+        false);
   }
 
   /**
@@ -101,7 +108,8 @@ record Installation(
             token(environment),
             tokenFile(environment),
             key,
-            identity.resolve("services.jwks.json")));
+            identity.resolve("services.jwks.json"),
+            system.path("plaintext").asBoolean()));
   }
 
   /** A pid alone may be somebody else's by now. */

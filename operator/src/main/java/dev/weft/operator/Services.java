@@ -44,6 +44,10 @@ final class Services implements AutoCloseable {
           CallPolicy.DEFAULT.streamIdle(),
           CallPolicy.DEFAULT.streamMaxAge());
 
+  private static final String TLS = "WEFT_TLS";
+  private static final List<String> MORE_OF_TLS =
+      List.of("WEFT_TLS_WAIT", "WEFT_PLAINTEXT_UPSTREAMS");
+
   private final Supplier<Set<String>> registered;
   private final Function<String, Channel> channels;
   private final Runnable closing;
@@ -57,18 +61,16 @@ final class Services implements AutoCloseable {
     this.closing = closing;
   }
 
-  /** As the services of the installation are told. */
-  private static final List<String> OF_TLS =
-      List.of("WEFT_TLS", "WEFT_TLS_WAIT", "WEFT_PLAINTEXT_UPSTREAMS");
-
   /**
    * Those of an installation.
    *
-   * @param given what the operator says of TLS, if it is not the default
+   * @param given what the operator says of TLS, if it is not what the installation does
    */
   static Services of(Installation installation, Map<String, String> given) {
     Map<String, String> environment = new HashMap<>();
-    for (String variable : OF_TLS) {
+    String said = given.getOrDefault(TLS, "");
+    environment.put(TLS, said.isEmpty() && installation.plaintext() ? "off" : said);
+    for (String variable : MORE_OF_TLS) {
       environment.put(variable, given.getOrDefault(variable, ""));
     }
     environment.put("CONSUL_HTTP_ADDR", installation.registry());

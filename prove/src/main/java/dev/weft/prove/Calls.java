@@ -32,8 +32,10 @@ final class Calls implements AutoCloseable {
     Metadata credentials = new Metadata();
     credentials.put(SERVICE_TOKEN, ServiceToken.of(shop.folder().path(), caller, service));
     return new Calls(
-        NettyChannelBuilder.forAddress("127.0.0.1", shop.folder().port(service))
-            .usePlaintext()
+        NettyChannelBuilder.forAddress(
+                "127.0.0.1",
+                shop.folder().port(service),
+                Certificate.of(shop.folder(), caller).calling())
             .build(),
         credentials);
   }

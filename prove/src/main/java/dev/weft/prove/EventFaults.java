@@ -41,7 +41,7 @@ final class EventFaults {
         () -> {
           Map<String, Shuffler> shufflers = new LinkedHashMap<>();
           for (String source : Tap.SOURCES) {
-            Shuffler shuffler = new Shuffler(shop.folder().port(source), seed);
+            Shuffler shuffler = new Shuffler(shop.folder(), source, seed);
             shufflers.put(source, shuffler);
             lines.divert(source, shuffler.port());
           }

@@ -19,8 +19,8 @@ final class NetworkFaults {
   /** How PostgreSQL says that a transaction is committed. */
   private static final String COMMITTED = "C\0\0\0\013COMMIT\0";
 
-  /** Past the greetings of HTTP/2, in the midst of answers. */
-  private static final long SOME_BYTES = 900;
+  /** Past the handshake of TLS and the greetings of HTTP/2, in the midst of answers. */
+  private static final long SOME_BYTES = 6_000;
 
   private static final Mischief LATE =
       new Mischief.Slow(Duration.ofMillis(700), Duration.ofMillis(100));

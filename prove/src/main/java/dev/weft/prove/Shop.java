@@ -146,6 +146,8 @@ final class Shop implements AutoCloseable {
     builder.environment().put("WEFT_RUN", run.toString());
     builder.environment().put("WEFT_FAIL_POINTS", failPoints().toString());
     builder.environment().put("WEFT_EVENTS_URL", broker);
+    // As it is when nobody says otherwise: what is proved calls with certificates.
+    builder.environment().remove("WEFT_TLS");
     builder.redirectOutput(ProcessBuilder.Redirect.DISCARD);
     builder.redirectError(
         arguments[0].equals("up")

@@ -6,6 +6,7 @@ import dev.weft.event.v1.EventLogServiceGrpc;
 import dev.weft.event.v1.SubscribeResponse;
 import io.grpc.CallOptions;
 import io.grpc.ClientCall;
+import io.grpc.Grpc;
 import io.grpc.HandlerRegistry;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
@@ -23,18 +24,24 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
+import javax.net.ssl.SSLPeerUnverifiedException;
+import javax.net.ssl.SSLSession;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Stands before a service, on a port of loopback, and carries every call as it is but one: whoever
- * subscribes to events gets each of them three times, shuffled with those around it.
+ * Stands before a service, on a port of loopback, with certificates of that service and of each
+ * that calls it, and carries every call as it is but one: whoever subscribes to events gets each of
+ * them three times, shuffled with those around it. Who has no certificate is carried without.
  *
  * <p>Thread-safe. Closing it ends the calls.
  */
@@ -45,19 +52,27 @@ final class Shuffler implements AutoCloseable {
   /** What comes within it is shuffled. */
   private static final Duration WINDOW = Duration.ofMillis(700);
 
-  private final ManagedChannel target;
+  private final StateFolder system;
+  private final String service;
+  private final Map<String, ManagedChannel> targets = new ConcurrentHashMap<>(); // by caller
   private final Server server;
   private final Random random;
   private final ScheduledExecutorService windows =
       Executors.newSingleThreadScheduledExecutor(Thread.ofVirtual().name("shuffler").factory());
   private final LongAdder deliveries = new LongAdder();
 
-  Shuffler(int targetPort, long seed) {
+  /**
+   * @param service before which it stands
+   */
+  Shuffler(StateFolder system, String service, long seed) {
+    this.system = system;
+    this.service = service;
     random = new Random(seed);
-    target = NettyChannelBuilder.forAddress("127.0.0.1", targetPort).usePlaintext().build();
     try {
       server =
-          NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
+          NettyServerBuilder.forAddress(
+                  new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
+                  Certificate.of(system, service).serving())
               .fallbackHandlerRegistry(new Everything())
               .build()
               .start();
@@ -79,7 +94,31 @@ final class Shuffler implements AutoCloseable {
   public void close() {
     windows.shutdownNow();
     server.shutdownNow();
-    target.shutdownNow();
+    targets.values().forEach(ManagedChannel::shutdownNow);
+  }
+
+  private ManagedChannel target(String caller) {
+    return targets.computeIfAbsent(
+        caller,
+        name ->
+            NettyChannelBuilder.forAddress(
+                    "127.0.0.1",
+                    system.port(service),
+                    name.isEmpty() ? Certificate.none() : Certificate.of(system, name).calling())
+                .build());
+  }
+
+  /** The name of who calls; empty for somebody without a certificate. */
+  private static String caller(ServerCall<?, ?> call) {
+    SSLSession session = call.getAttributes().get(Grpc.TRANSPORT_ATTR_SSL_SESSION);
+    if (session == null) {
+      throw new IllegalStateException("a call that came without TLS");
+    }
+    try {
+      return Certificate.service((X509Certificate) session.getPeerCertificates()[0]);
+    } catch (SSLPeerUnverifiedException e) {
+      return "";
+    }
   }
 
   /** All methods there are. */
@@ -101,7 +140,7 @@ final class Shuffler implements AutoCloseable {
     public ServerCall.Listener<byte[]> startCall(
         ServerCall<byte[], byte[]> call, Metadata headers) {
       ClientCall<byte[], byte[]> carried =
-          target.newCall(call.getMethodDescriptor(), CallOptions.DEFAULT);
+          target(caller(call)).newCall(call.getMethodDescriptor(), CallOptions.DEFAULT);
       boolean events = call.getMethodDescriptor().getFullMethodName().equals(SUBSCRIBE);
       carried.start(events ? new Shuffled(call, carried) : new Answers(call, carried), headers);
       call.request(1);

@@ -82,7 +82,7 @@ final class Tap implements AutoCloseable {
     TailEventsResponse page;
     try {
       page = page(shop, source, Math.max(0, reached(source) - again));
-    } catch (StatusRuntimeException e) {
+    } catch (StatusRuntimeException | ProofException e) {
       return; // nothing is seen through a fault
     }
     synchronized (this) {

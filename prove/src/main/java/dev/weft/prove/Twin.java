@@ -36,6 +36,8 @@ final class Twin implements AutoCloseable {
     environment.put("PORT", Integer.toString(freePort()));
     // It is reached where it listens, whatever stands before the first one.
     environment.remove("WEFT_ADVERTISE");
+    // A folder of the first one alone.
+    environment.remove("WEFT_SNAPSHOT_DIR");
     environment.put("WEFT_MANAGEMENT_PORT", Integer.toString(management));
     ProcessBuilder builder = new ProcessBuilder(split(pid, "cmdline"));
     builder.environment().clear();

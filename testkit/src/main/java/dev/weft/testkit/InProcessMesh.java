@@ -171,7 +171,8 @@ public final class InProcessMesh implements AutoCloseable, AfterAllCallback {
         0,
         // Nothing in here asks the registry.
         ConsulConfig.of("http://127.0.0.1:1", Optional.empty()),
-        new IdentityConfig(
+        // What never leaves the process needs none.
+        IdentityConfig.withoutTls(
             TestIdentity.ISSUER,
             TestIdentity.AUDIENCE,
             "user-svc",

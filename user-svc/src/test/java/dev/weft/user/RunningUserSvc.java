@@ -132,7 +132,7 @@ final class RunningUserSvc implements AutoCloseable {
   /** The stub of a service that proves its name. */
   <S extends AbstractStub<S>> S asService(S stub, String service) {
     IdentityConfig identity =
-        new IdentityConfig(
+        IdentityConfig.withoutTls(
             "https://weft.example",
             "weft",
             "user-svc",

@@ -2,6 +2,7 @@ package dev.weft.consul.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -19,6 +20,8 @@ import org.junit.jupiter.api.Test;
  * </ul>
  */
 interface ConfigContract extends Contract {
+  String LIST = "/v1/config/service-defaults";
+
   private static String defaults(String name, String protocol) {
     return """
     {"Kind":"service-defaults","Name":"%s","Protocol":"%s","Meta":{"weft-tls":"required"}}\
@@ -86,14 +89,36 @@ interface ConfigContract extends Contract {
   @Test
   default void wakesForAnEntryThatIsWrittenOrDeleted() throws Exception {
     String name = unique("woken");
-    Api.Pending written = api().after(path(name), api().get(path(name)).index());
+    long before = api().get(path(name)).index();
+    Api.Pending written = api().after(path(name), before);
     api().put("/v1/config", defaults(name, "grpc")).isOk();
-    written.wakes();
-    Api.Answer entry = api().get(path(name)).isOk();
-    Api.Pending deleted = api().after(path(name), entry.index());
+    Api.Answer entry = woken(written, path(name), before, answer -> answer.status() == 200);
+    assertThat(entry.at("Name")).isEqualTo(name);
+    assertThat(entry.at("Protocol")).isEqualTo("grpc");
+    Api.Pending changed = api().after(path(name), entry.index());
+    api().put("/v1/config", defaults(name, "http")).isOk();
+    entry = woken(changed, path(name), entry.index(), one -> "http".equals(one.at("Protocol")));
+    long index = entry.index();
+    Api.Pending deleted = api().after(path(name), index);
+    Api.Pending listed = api().after(LIST, index);
     api().delete(path(name)).isOk();
-    assertThat(deleted.wakes().index()).isGreaterThan(entry.index());
-    assertThat(api().get("/v1/config/service-defaults").body()).doesNotContain(name);
+    assertThat(deleted.wakes().index()).isGreaterThan(index);
+    woken(listed, LIST, index, answer -> !answer.body().contains(name));
+    assertThat(api().get(path(name)).status()).isEqualTo(404);
+  }
+
+  /**
+   * What a blocking query comes to. Entries of other tests may wake it, too, and each time its
+   * index has to be a greater one.
+   */
+  private Api.Answer woken(
+      Api.Pending pending, String path, long index, Predicate<Api.Answer> expected)
+      throws Exception {
+    Api.Answer answer = pending.wakes();
+    assertThat(answer.index()).as(answer.body()).isGreaterThan(index);
+    return expected.test(answer)
+        ? answer
+        : woken(api().after(path, answer.index()), path, answer.index(), expected);
   }
 
   @Test

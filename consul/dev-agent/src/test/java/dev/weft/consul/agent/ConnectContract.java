@@ -27,6 +27,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -78,6 +79,14 @@ interface ConnectContract extends Contract {
 
   private static X509Certificate certificate(Map<?, ?> root) {
     return certificates(String.valueOf(root.get("RootCert"))).getFirst();
+  }
+
+  /** Itself, and what leads from it to an older one. */
+  private static Stream<X509Certificate> withIntermediates(Map<?, ?> root) {
+    List<?> more = root.get("IntermediateCerts") instanceof List<?> some ? some : List.of();
+    return Stream.concat(
+        Stream.of(certificate(root)),
+        more.stream().flatMap(pem -> certificates(String.valueOf(pem)).stream()));
   }
 
   /** Verifies as a TLS library does, with these roots and what is presented. */
@@ -133,8 +142,16 @@ interface ConnectContract extends Contract {
             "CreateIndex",
             "ModifyIndex");
     assertThat(root.get("ID")).isEqualTo(answer.at("ActiveRootID"));
+    assertThat(answer.rows("Roots"))
+        .filteredOn(one -> Boolean.TRUE.equals(((Map<?, ?>) one).get("Active")))
+        .hasSize(1);
     assertThat(root.get("Name")).isEqualTo("Consul CA Root Cert");
+    assertThat(root.get("ExternalTrustDomain") + ".consul").isEqualTo(trustDomain);
     X509Certificate certificate = certificate(root);
+    long serial = certificate.getSerialNumber().longValue();
+    assertThat(root.get("SerialNumber"))
+        .isEqualTo(serial < 0 ? Json.Decimal.unsigned(serial) : (Object) serial);
+    assertThat(root.get("NotBefore")).isEqualTo(certificate.getNotBefore().toInstant().toString());
     assertThat(root.get("ID"))
         .isEqualTo(hex(MessageDigest.getInstance("SHA-1").digest(certificate.getEncoded())));
     assertThat(root.get("SigningKeyID"))
@@ -164,7 +181,12 @@ interface ConnectContract extends Contract {
     assertThat(json.at("ActiveRootID")).isEqualTo(api().get(ROOTS).at("ActiveRootID"));
     Api.Answer pem = api().get("/v1/connect/ca/roots?pem=true").isOk();
     assertThat(pem.header("Content-Type")).isEqualTo("application/pem-certificate-chain");
-    assertThat(certificates(pem.body())).contains(certificate(active(json)));
+    assertThat(certificates(pem.body()))
+        .containsExactlyInAnyOrderElementsOf(
+            json.rows("Roots").stream()
+                .flatMap(root -> withIntermediates((Map<?, ?>) root))
+                .toList());
+    assertThat(api().get("/v1/connect/ca/roots?pem=false").isOk().json()).isEqualTo(json.json());
     Api.Answer neither = api().get("/v1/connect/ca/roots?pem=x");
     assertThat(neither.status()).isEqualTo(400);
     assertThat(neither.body())
