@@ -9,14 +9,21 @@ import java.util.Map;
  * number: {@code order-svc}, {@code order-svc-2}.
  *
  * @param counts by service, 1 to {@value #MAX}; those that are not named have one
+ * @param versions what instances call their version; those that are not named have their build's
  */
-record Instances(Map<String, Integer> counts) {
+record Instances(Map<String, Integer> counts, Map<String, String> versions) {
   static final int MAX = 5;
   static final Instances SINGLE = new Instances(Map.of());
 
-  /** Throws {@link Trouble} if there is no such service, or it is too many. */
+  /** All of the version of their build. */
+  Instances(Map<String, Integer> counts) {
+    this(counts, Map.of());
+  }
+
+  /** Throws {@link Trouble} if there is no such service or instance, or it is too many. */
   Instances {
     counts = Map.copyOf(counts);
+    versions = Map.copyOf(versions);
     counts.forEach(
         (service, count) -> {
           if (!Programs.SERVICES.contains(service)) {
@@ -33,10 +40,32 @@ record Instances(Map<String, Integer> counts) {
                 2, "--instances " + service + "=" + count + " (expected: 1 to " + MAX + ")");
           }
         });
+    List<String> all = all(counts);
+    versions.forEach(
+        (instance, version) -> {
+          if (!all.contains(instance)) {
+            throw new Trouble(
+                2,
+                "--version-of "
+                    + instance
+                    + ": no such instance (expected: "
+                    + String.join(", ", all)
+                    + ")");
+          }
+          if (!version.matches("[A-Za-z0-9][A-Za-z0-9._+-]{0,62}")) {
+            throw new Trouble(
+                2,
+                "--version-of " + instance + "=" + version + " (expected: such as v2 or 1.4.0)");
+          }
+        });
   }
 
   /** The names of all, the first of each service first. */
   List<String> all() {
+    return all(counts);
+  }
+
+  private static List<String> all(Map<String, Integer> counts) {
     List<String> all = new ArrayList<>(Programs.SERVICES);
     for (String service : Programs.SERVICES) {
       for (int i = 2; i <= counts.getOrDefault(service, 1); i++) {

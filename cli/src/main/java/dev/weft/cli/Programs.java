@@ -148,6 +148,10 @@ final class Programs {
     Map<String, String> environment = onTheMesh(instance, keys);
     environment.put("DATABASE_URL", via(service, DATABASE, databaseUrl));
     environment.putAll(given(EVENTS_URL));
+    String version = instances.versions().get(instance);
+    if (version != null) {
+      environment.put("WEFT_VERSION", version);
+    }
     if (service.equals(INVENTORY)) {
       environment.putAll(given(REDIS_URL));
     }

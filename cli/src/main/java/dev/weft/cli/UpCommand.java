@@ -59,6 +59,14 @@ final class UpCommand implements Callable<Integer> {
   private Map<String, Integer> instances = new LinkedHashMap<>();
 
   @Option(
+      names = "--version-of",
+      paramLabel = "INSTANCE=VERSION",
+      description =
+          "What an instance calls its version, such as order-svc-2=v2, for ./weft split (default:"
+              + " its build's); may be repeated.")
+  private Map<String, String> versions = new LinkedHashMap<>();
+
+  @Option(
       names = "--state",
       paramLabel = "DIR",
       defaultValue = "${env:WEFT_STATE_DIR}",
@@ -75,7 +83,7 @@ final class UpCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    Instances all = new Instances(instances);
+    Instances all = new Instances(instances, versions);
     boolean generated = isolated && state == null;
     StateDir dir = (generated ? StateDir.of(fresh()) : StateDir.of(state)).create();
     if (detach) {
@@ -171,6 +179,9 @@ final class UpCommand implements Callable<Integer> {
     }
     instances.forEach(
         (service, count) -> command.addAll(List.of("--instances", service + "=" + count)));
+    versions.forEach(
+        (instance, version) ->
+            command.addAll(List.of("--version-of", instance + "=" + version)));
     if (detours != null) {
       command.addAll(List.of("--detours", detours.toAbsolutePath().toString()));
     }

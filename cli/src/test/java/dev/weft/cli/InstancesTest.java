@@ -53,4 +53,18 @@ class InstancesTest {
         .hasMessage("--instances order-svc=6 (expected: 1 to 5)");
     assertThatThrownBy(() -> new Instances(Map.of("order-svc", 0))).isInstanceOf(Trouble.class);
   }
+
+  @Test
+  void onlyInstancesThatThereAreHaveVersions() {
+    Instances canary =
+        new Instances(Map.of("order-svc", 2), Map.of("order-svc", "v1", "order-svc-2", "v2"));
+    assertThat(canary.versions()).containsEntry("order-svc-2", "v2");
+    assertThatThrownBy(() -> new Instances(Map.of(), Map.of("order-svc-2", "v2")))
+        .isInstanceOf(Trouble.class)
+        .hasMessage(
+            "--version-of order-svc-2: no such instance (expected: user-svc, order-svc,"
+                + " payment-svc, inventory-svc)");
+    assertThatThrownBy(() -> new Instances(Map.of(), Map.of("order-svc", "v 2")))
+        .hasMessage("--version-of order-svc=v 2 (expected: such as v2 or 1.4.0)");
+  }
 }

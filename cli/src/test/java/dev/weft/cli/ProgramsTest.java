@@ -191,6 +191,22 @@ class ProgramsTest {
   }
 
   @Test
+  void anInstanceIsOfTheVersionThatItIsToldAndTheOthersOfTheirBuild() {
+    Programs programs =
+        new Programs(
+            dir,
+            Ports.fixed(),
+            new RegistryChoice(null, null),
+            build,
+            Detours.NONE,
+            new Instances(Map.of(), Map.of(Programs.USER, "v2")),
+            Map.of());
+
+    assertThat(service(programs, Programs.USER)).containsEntry("WEFT_VERSION", "v2");
+    assertThat(service(programs, Programs.PAYMENT)).doesNotContainKey("WEFT_VERSION");
+  }
+
+  @Test
   void anAddressThatIsNoneIsRefusedInOneLine() {
     assertThatThrownBy(() -> programs(Map.of("WEFT_BIND", "256.1.1.1")))
         .isInstanceOf(Trouble.class)

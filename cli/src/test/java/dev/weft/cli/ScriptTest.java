@@ -256,7 +256,8 @@ class ScriptTest {
   @Test
   void whatWasNeverBuiltDoesNotRun() throws Exception {
     jdk("good", "25.0.3");
-    for (String command : List.of("status", "down", "key", "events", "dlq")) {
+    for (String command :
+        List.of("status", "down", "key", "events", "dlq", "routes", "breaker", "split")) {
       assertThat(words(3, command).err()).isEqualTo("weft: not running: start it with ./weft up\n");
     }
     assertThat(root.resolve(".weft")).doesNotExist();

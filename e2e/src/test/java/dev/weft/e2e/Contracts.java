@@ -26,7 +26,10 @@ final class Contracts {
 
   /** Served beside each service's own, by all of them. */
   private static final Set<String> BY_ALL =
-      Set.of("weft.admin.v1.EventAdminService", "weft.event.v1.EventLogService");
+      Set.of(
+          "weft.admin.v1.AdminService",
+          "weft.admin.v1.EventAdminService",
+          "weft.event.v1.EventLogService");
 
   private static final String BY_THE_ISSUER = "weft.identity.v1.IdentityService";
 

@@ -175,7 +175,8 @@ record EdgeConfig(
         mesh.identity(),
         mesh.telemetry(),
         mesh.drain(),
-        mesh.zone());
+        mesh.zone(),
+        mesh.admin());
   }
 
   private static Access access(String value) {

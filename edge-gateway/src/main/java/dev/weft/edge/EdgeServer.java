@@ -5,6 +5,7 @@ import dev.weft.consul.Health;
 import dev.weft.consul.Registration;
 import dev.weft.consul.ServiceRegistration;
 import dev.weft.consul.Weights;
+import dev.weft.mesh.AdminServer;
 import dev.weft.mesh.ConfigException;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshProcess;
@@ -193,8 +194,10 @@ public final class EdgeServer implements RunningProcess {
             certificates);
     listener = open;
     log.info("listening on {}:{}", config.bindPublic(), open.port());
+    Optional<AdminServer> admin = mesh.adminServer();
     synchronized (this) {
-      registering = Thread.ofVirtual().name("register").start(() -> registerWhenReady(open.port()));
+      registering =
+          Thread.ofVirtual().name("register").start(() -> registerWhenReady(open.port(), admin));
     }
   }
 
@@ -208,7 +211,7 @@ public final class EdgeServer implements RunningProcess {
     return caughtUp;
   }
 
-  private void registerWhenReady(int port) {
+  private void registerWhenReady(int port, Optional<AdminServer> admin) {
     try {
       while (!ready()) {
         Thread.sleep(READY_POLL);
@@ -220,7 +223,13 @@ public final class EdgeServer implements RunningProcess {
     }
     synchronized (this) {
       if (!closing) {
-        registration = mesh.consul().register(registration(port));
+        ServiceRegistration plain = registration(port);
+        registration =
+            mesh.consul()
+                .register(
+                    admin
+                        .map(server -> plain.withMeta(AdminServer.META_PORT, "" + server.port()))
+                        .orElse(plain));
       }
     }
   }

@@ -1,5 +1,6 @@
 package dev.weft.mesh;
 
+import dev.weft.admin.v1.AdminServiceGrpc;
 import io.grpc.Context;
 import io.grpc.Contexts;
 import io.grpc.Metadata;
@@ -10,6 +11,7 @@ import io.grpc.ServerInterceptor;
 import java.util.Iterator;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
@@ -31,7 +33,8 @@ import org.jspecify.annotations.Nullable;
  * service's.
  *
  * <p>On a public method a token that is not good counts as none; so does a service token wherever
- * none is required. Health and reflection are open to all.
+ * none is required. Health and reflection are open to all. The contract of {@code
+ * weft.admin.v1.AdminService} names nobody: its callers are those that this process names.
  */
 final class AccessInterceptor implements ServerInterceptor {
   static final Metadata.Key<String> AUTHORIZATION =
@@ -41,11 +44,22 @@ final class AccessInterceptor implements ServerInterceptor {
 
   private final TokenVerifier users;
   private final ServiceTokens services;
+  private final Access.Services admins;
   private final Map<MethodDescriptor<?, ?>, Access> known = new ConcurrentHashMap<>();
 
+  /** One that lets nobody call {@code weft.admin.v1.AdminService}. */
   AccessInterceptor(TokenVerifier users, ServiceTokens services) {
+    this(users, services, Set.of());
+  }
+
+  /**
+   * @param admins who may call {@code weft.admin.v1.AdminService}, whose contract leaves that to
+   *     each process
+   */
+  AccessInterceptor(TokenVerifier users, ServiceTokens services, Set<String> admins) {
     this.users = users;
     this.services = services;
+    this.admins = new Access.Services(admins);
   }
 
   @Override
@@ -57,8 +71,14 @@ final class AccessInterceptor implements ServerInterceptor {
     }
     // Methods of this server, so as many as it has.
     Caller caller =
-        admit(known.computeIfAbsent(method, Access::of), headers, PeerFilter.peer(call));
+        admit(known.computeIfAbsent(method, this::access), headers, PeerFilter.peer(call));
     return Contexts.interceptCall(caller.in(Context.current()), call, headers, next);
+  }
+
+  private Access access(MethodDescriptor<?, ?> method) {
+    return AdminServiceGrpc.SERVICE_NAME.equals(method.getServiceName())
+        ? admins
+        : Access.of(method);
   }
 
   private static boolean open(@Nullable String service) {

@@ -40,6 +40,12 @@ import org.jspecify.annotations.Nullable;
  * {@link Picker} it makes.
  */
 final class Balancer extends LoadBalancer {
+  /**
+   * As Envoy's overprovisioning: as long as seven of ten instances of a zone are well, it takes all
+   * of its calls; then a part of them goes elsewhere.
+   */
+  private static final double SPARE = 1.4;
+
   /** Its name in a channel's configuration. */
   static final String NAME = "weft_balancer";
 
@@ -161,6 +167,7 @@ final class Balancer extends LoadBalancer {
     if (view != null) {
       // Nobody tries to connect any more, so nobody knows.
       view.of().down(Set.of());
+      view.of().disconnected(this);
     }
   }
 
@@ -181,6 +188,7 @@ final class Balancer extends LoadBalancer {
               }
             });
     now.of().down(Set.copyOf(down));
+    now.of().connected(this, List.copyOf(endpoints.values()));
     helper.updateBalancingState(state(), new Picker(now, Map.copyOf(groups), nanoTime, random));
   }
 
@@ -230,15 +238,23 @@ final class Balancer extends LoadBalancer {
         "the registry has no instance of " + now.of().service() + " to call");
   }
 
+  /**
+   * The share of calls that stays near, from 0 to 1.
+   *
+   * @param near how many can be called in the caller's zone
+   * @param far how many elsewhere
+   * @param here how many there are in the caller's zone, fit to be called or not
+   */
+  static double nearShare(int near, int far, int here) {
+    if (near == 0) {
+      return 0;
+    }
+    return far == 0 ? 1 : here == 0 ? 0 : Math.min(1, SPARE * near / here);
+  }
+
   /** The endpoints of a subset that can be called now, or what becomes of calls without any. */
   private static final class Group {
     private static final Lot NOBODY = new Lot(List.of(), new AtomicInteger());
-
-    /**
-     * As Envoy's overprovisioning: as long as seven of ten instances of a zone are well, it takes
-     * all of its calls; then a part of them goes elsewhere.
-     */
-    private static final double SPARE = 1.4;
 
     private final Lot near;
     private final Lot far;
@@ -261,8 +277,8 @@ final class Balancer extends LoadBalancer {
     }
 
     static Group of(Lot near, Lot far, int here) {
-      double share = far.size() == 0 ? 1 : here == 0 ? 0 : Math.min(1, SPARE * near.size() / here);
-      return new Group(near, far, near.size() == 0 ? 0 : share, PickResult.withNoResult());
+      return new Group(
+          near, far, nearShare(near.size(), far.size(), here), PickResult.withNoResult());
     }
 
     boolean isEmpty() {

@@ -56,6 +56,12 @@ final class BulkheadInterceptor implements ClientInterceptor {
     return inFlight.computeIfAbsent(name, _ -> new AtomicInteger());
   }
 
+  /** How many calls of a method are under way that it counts. */
+  int inFlight(String method) {
+    AtomicInteger calls = inFlight.get(method);
+    return calls == null ? 0 : calls.get();
+  }
+
   private StatusRuntimeException refusal(String method, int max) {
     Rejection refusal =
         Rejection.tooMany(

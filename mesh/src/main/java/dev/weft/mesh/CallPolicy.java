@@ -60,6 +60,9 @@ public record CallPolicy(
   /** Says the policy of one call, instead of its method's descriptor. */
   public static final CallOptions.Key<CallPolicy> KEY = CallOptions.Key.create("weft-call-policy");
 
+  /** What the contract says, where {@link #KEY} says what a route made of it. */
+  static final CallOptions.Key<CallPolicy> STATED = CallOptions.Key.create("weft-stated-policy");
+
   /** With 64 calls under way, no hedges, and no reply for when the service cannot be asked. */
   public CallPolicy(
       Duration timeout, boolean repeatable, Duration streamIdle, Duration streamMaxAge) {

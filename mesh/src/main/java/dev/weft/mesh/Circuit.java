@@ -4,9 +4,11 @@ import dev.failsafe.CircuitBreaker;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -47,6 +49,7 @@ final class Circuit {
   private final CircuitBreaker<Attempt> slowness;
   private final AtomicInteger openings = new AtomicInteger();
   private final LongAdder fallbacks = new LongAdder();
+  private volatile @Nullable CallPolicy policy;
   private final Map<CircuitBreaker.State, LongAdder> turns =
       Map.of(
           CircuitBreaker.State.OPEN, new LongAdder(),
@@ -117,6 +120,36 @@ final class Circuit {
 
   boolean isOpen() {
     return breaker.isOpen();
+  }
+
+  /** Closes it at once, whatever is known of the service. */
+  void reset() {
+    breaker.close();
+  }
+
+  /** A call is made by this policy, which is what its contract says. */
+  void called(CallPolicy by) {
+    policy = by;
+  }
+
+  /** The policy of the last call; empty before the first one. */
+  Optional<CallPolicy> policy() {
+    return Optional.ofNullable(policy);
+  }
+
+  /** How often it opened. */
+  long openings() {
+    return turnsTo(CircuitBreaker.State.OPEN);
+  }
+
+  /** How many of the attempts in the window failed, in percent. */
+  int failedPercent() {
+    return breaker.getFailureRate();
+  }
+
+  /** How many attempts there are in the window. */
+  int attempts() {
+    return breaker.getExecutionCount();
   }
 
   /** How long calls will still be refused, as a guess while probes are under way. */

@@ -54,6 +54,11 @@ final class Circuits {
         known == null && byMethod.size() >= METHODS_MAX ? byMethod.get(OTHERS) : known);
   }
 
+  /** Whether the method was called, and has a circuit of its own. */
+  boolean has(String method) {
+    return byMethod.containsKey(method);
+  }
+
   /** There is an instance that was not there before: see {@link Circuit#newInstance()}. */
   void newInstance() {
     List<Circuit> open = byMethod.values().stream().filter(Circuit::isOpen).toList();

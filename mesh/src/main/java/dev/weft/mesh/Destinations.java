@@ -99,6 +99,11 @@ final class Destinations extends Channel {
     goOn();
   }
 
+  /** All instances of the service itself: where calls go about which nothing is decided. */
+  Place ownPlace() {
+    return new Place(own, Subset.ALL);
+  }
+
   /** What is decided about calls; null until the registry has said it, a second at most. */
   @Nullable RouteTable table() {
     return table;

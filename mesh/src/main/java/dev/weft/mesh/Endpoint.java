@@ -7,6 +7,8 @@ import io.grpc.LoadBalancer.Subchannel;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import java.net.SocketAddress;
+import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
@@ -14,8 +16,8 @@ import java.util.function.LongSupplier;
 /**
  * One address of a service with its connection, and how its calls go.
  *
- * <p>The state of the connection belongs to the channel's SynchronizationContext; how calls go may
- * be told and asked from anywhere.
+ * <p>The state of the connection is told in the channel's SynchronizationContext only, how calls go
+ * from anywhere; both may be asked from anywhere.
  */
 final class Endpoint {
   /** After so long without a call, what was known of its speed counts a third. */
@@ -35,8 +37,8 @@ final class Endpoint {
   private final PickResult counted;
   private final PickResult timed;
 
-  private ConnectivityState state = ConnectivityState.IDLE;
-  private Status failure = Status.UNAVAILABLE;
+  private volatile ConnectivityState state = ConnectivityState.IDLE;
+  private volatile Status failure = Status.UNAVAILABLE;
   private volatile long readySince;
   private boolean fresh = true;
 
@@ -128,6 +130,17 @@ final class Endpoint {
 
   int running() {
     return running.get();
+  }
+
+  /**
+   * What a call takes there, as far as {@link #load} goes by it: what is long ago counts less.
+   * Empty before the first one, and where only calls are counted or nothing is.
+   */
+  Optional<Duration> latency(long now) {
+    return told
+        ? Optional.of(
+            Duration.ofNanos((long) (tookNanos * Math.exp(-(now - toldAt) / FORGETTING_NANOS))))
+        : Optional.empty();
   }
 
   /**

@@ -7,10 +7,13 @@ import io.grpc.ServerInterceptor;
 import io.grpc.ServerInterceptors;
 import io.grpc.ServerServiceDefinition;
 import io.grpc.protobuf.ProtoMethodDescriptorSupplier;
+import io.grpc.protobuf.services.ProtoReflectionService;
+import io.grpc.protobuf.services.ProtoReflectionServiceV1;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * The path of a call into a service, from the wire to its code.
@@ -63,13 +66,21 @@ final class InboundStack {
   }
 
   /**
-   * Reflection, which every service of the mesh may ask, also one that may call nothing: intentions
-   * by path would keep the edge from knowing the paths.
+   * Reflection, both versions, which every service of the mesh may ask, also one that may call
+   * nothing: intentions by path would keep the edge from knowing the paths.
    */
-  ServerServiceDefinition aroundReflection(BindableService service, StreamDrain streams) {
+  List<ServerServiceDefinition> reflection(StreamDrain streams) {
     List<ServerInterceptor> all = new ArrayList<>(certified);
     all.add(streams);
-    return ServerInterceptors.interceptForward(service, all);
+    return Stream.of(ProtoReflectionServiceV1.newInstance(), reflectionAlpha())
+        .map(service -> ServerInterceptors.interceptForward(service, all))
+        .toList();
+  }
+
+  // The only version that many tools of today know.
+  @SuppressWarnings("deprecation")
+  private static BindableService reflectionAlpha() {
+    return ProtoReflectionService.newInstance();
   }
 
   /**

@@ -4,12 +4,14 @@ import dev.weft.consul.Consul;
 import io.grpc.BindableService;
 import io.grpc.Channel;
 import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
 import io.grpc.ServerServiceDefinition;
 import io.grpc.Status;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -42,6 +44,8 @@ public final class Mesh implements AutoCloseable {
   private final OutboundStack outbound;
   private final TokenVerifier users;
   private final InboundStack inbound;
+  private final Explainer explainer;
+  private final List<AdminServer> adminServers = new CopyOnWriteArrayList<>();
   private final List<MeshServer> servers = new CopyOnWriteArrayList<>();
 
   private Mesh(MeshConfig config, @Nullable KeySource ownKeys, Transport transport) {
@@ -92,7 +96,8 @@ public final class Mesh implements AutoCloseable {
             config.service(),
             telemetry,
             tls.map(MeshTls::intentions),
-            new AccessInterceptor(users, services));
+            new AccessInterceptor(users, services, config.admin().callers()));
+    this.explainer = new Explainer(config.service(), consul, tls.isPresent(), System::nanoTime);
     management.degradation("identity", users::ready);
     tls.ifPresent(own -> own.show(management));
   }
@@ -191,6 +196,32 @@ public final class Mesh implements AutoCloseable {
   }
 
   /**
+   * What would become of a call to another service, and why: for operators. Sends nothing; opens
+   * the {@link #channel(String)} to the service if there is none, of which then little is known
+   * yet. May take 5 s if the registry does not answer.
+   *
+   * @param method its full name, {@code package.Service/Method}
+   * @param headers of the call
+   */
+  public Explanation explain(String service, String method, Metadata headers) {
+    return explain(new Explanation.Question(service, method, headers, "", OptionalDouble.empty()));
+  }
+
+  /** As {@link #explain(String, String, Metadata)}, of a call of which more is known. */
+  public Explanation explain(Explanation.Question call) {
+    return outbound.explain(call, explainer);
+  }
+
+  /**
+   * The circuit breakers of all methods that were called, by service and method.
+   *
+   * @param service to this one alone; empty for all
+   */
+  public List<CircuitReport> circuits(String service) {
+    return outbound.circuits(service);
+  }
+
+  /**
    * A plain channel to one instance of a service, such as to ask it for its contracts; without
    * deadlines, retries, tokens and telemetry, but over TLS as its other channels. The caller closes
    * it.
@@ -217,9 +248,33 @@ public final class Mesh implements AutoCloseable {
   MeshServer server(Duration lookEvery, BindableService... services) {
     MeshServer server =
         new MeshServer(
-            config, List.of(services), inbound, tls, timer, consul, management, users, lookEvery);
+            config,
+            List.of(services),
+            new AdminService(outbound, explainer),
+            inbound,
+            tls,
+            timer,
+            consul,
+            management,
+            users,
+            lookEvery);
     servers.add(server);
     return server;
+  }
+
+  /**
+   * Serves {@code weft.admin.v1.AdminService}, which a {@link MeshServer} has anyway, on a port of
+   * its own, for a process without one. Empty if nobody may call it. Closed with this.
+   */
+  public Optional<AdminServer> adminServer() {
+    if (config.admin().callers().isEmpty()) {
+      return Optional.empty();
+    }
+    AdminServer server =
+        AdminServer.start(
+            config, new AdminService(outbound, explainer), inbound, tls, timer, management);
+    adminServers.add(server);
+    return Optional.of(server);
   }
 
   /**
@@ -275,6 +330,7 @@ public final class Mesh implements AutoCloseable {
   @Override
   public void close() {
     servers.forEach(MeshServer::close);
+    adminServers.forEach(AdminServer::close);
     users.close();
     outbound.close();
     tls.ifPresent(MeshTls::close);

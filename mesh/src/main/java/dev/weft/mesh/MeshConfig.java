@@ -22,6 +22,7 @@ import java.time.Duration;
  * @param telemetry what it measures and where it sends that
  * @param drain how it stops
  * @param zone where it runs, for those who would rather call what is near; empty if nobody says
+ * @param admin who may ask it what it decides
  */
 public record MeshConfig(
     String service,
@@ -34,7 +35,8 @@ public record MeshConfig(
     IdentityConfig identity,
     TelemetryConfig telemetry,
     Drain drain,
-    String zone) {
+    String zone,
+    AdminConfig admin) {
 
   /** Added to the gRPC port for the management port, when nothing else is said. */
   private static final int MANAGEMENT_OFFSET = 1_000;
@@ -51,6 +53,51 @@ public record MeshConfig(
     public static final Drain DEFAULT = new Drain(Duration.ofSeconds(2), Duration.ofSeconds(20));
   }
 
+  /** One that tells nobody what it decides. */
+  public MeshConfig(
+      String service,
+      String version,
+      String bind,
+      String advertise,
+      int port,
+      int managementPort,
+      ConsulConfig consul,
+      IdentityConfig identity,
+      TelemetryConfig telemetry,
+      Drain drain,
+      String zone) {
+    this(
+        service,
+        version,
+        bind,
+        advertise,
+        port,
+        managementPort,
+        consul,
+        identity,
+        telemetry,
+        drain,
+        zone,
+        AdminConfig.NOBODY);
+  }
+
+  /** The same for others who may ask what it decides. */
+  public MeshConfig withAdmin(AdminConfig other) {
+    return new MeshConfig(
+        service,
+        version,
+        bind,
+        advertise,
+        port,
+        managementPort,
+        consul,
+        identity,
+        telemetry,
+        drain,
+        zone,
+        other);
+  }
+
   /** As {@link #from(Env, String, int)}, with any free port. */
   public static MeshConfig from(Env env, String service) {
     return from(env, service, 0);
@@ -63,7 +110,7 @@ public record MeshConfig(
    * CONSUL_HTTP_ADDR} (http://127.0.0.1:8500), {@code CONSUL_HTTP_TOKEN} or {@code
    * CONSUL_HTTP_TOKEN_FILE}, {@code WEFT_SNAPSHOT_DIR} (none), {@code WEFT_DRAIN_WAIT} (PT2S),
    * {@code WEFT_DRAIN_CALLS} (PT20S), {@code WEFT_ZONE} (none), and what {@link
-   * IdentityConfig#from} and {@link TelemetryConfig#from} read.
+   * IdentityConfig#from}, {@link TelemetryConfig#from} and {@link AdminConfig#from} read.
    */
   public static MeshConfig from(Env env, String service, int defaultPort) {
     String version = env.or("WEFT_VERSION", "dev");
@@ -85,7 +132,8 @@ public record MeshConfig(
         new Drain(
             env.duration("WEFT_DRAIN_WAIT", Drain.DEFAULT.watchers),
             env.duration("WEFT_DRAIN_CALLS", Drain.DEFAULT.calls)),
-        env.or("WEFT_ZONE", ""));
+        env.or("WEFT_ZONE", ""),
+        AdminConfig.from(env));
   }
 
   private static ConsulConfig consul(Env env, String address) {

@@ -11,8 +11,6 @@ import io.grpc.ServerServiceDefinition;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.protobuf.services.HealthStatusManager;
-import io.grpc.protobuf.services.ProtoReflectionService;
-import io.grpc.protobuf.services.ProtoReflectionServiceV1;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
@@ -26,9 +24,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The gRPC server of a service, on virtual threads: with health per service name, reflection,
- * limits, and a place in the registry from the moment it is ready and knows the issuer's keys, so
- * that nobody is sent here whose token it cannot decide on yet. An issuer that does not answer
- * keeps it out for {@link IdentityConfig#issuerWait} at most.
+ * limits, {@code weft.admin.v1.AdminService}, and a place in the registry from the moment it is
+ * ready and knows the issuer's keys, so that nobody is sent here whose token it cannot decide on
+ * yet. An issuer that does not answer keeps it out for {@link IdentityConfig#issuerWait} at most.
  *
  * <p>Its gRPC health, which the registry probes and callers watch, follows the critical checks of
  * {@link Management#readiness}: they run once a second; three failures in a row take it to
@@ -78,6 +76,7 @@ public final class MeshServer implements AutoCloseable {
   MeshServer(
       MeshConfig config,
       List<BindableService> services,
+      BindableService admin,
       InboundStack inbound,
       Optional<MeshTls> tls,
       Timer timer,
@@ -103,9 +102,9 @@ public final class MeshServer implements AutoCloseable {
         limited(builder)
             .executor(timer.threads())
             .addServices(this.services)
+            .addService(inbound.around(admin, streams))
             .addService(inbound.aroundHealth(health.getHealthService(), streams))
-            .addService(inbound.aroundReflection(ProtoReflectionServiceV1.newInstance(), streams))
-            .addService(inbound.aroundReflection(reflectionAlpha(), streams))
+            .addServices(inbound.reflection(streams))
             .build();
     management.readiness("grpc", this::serves);
     tls.ifPresent(own -> own.serve(management));
@@ -247,12 +246,6 @@ public final class MeshServer implements AutoCloseable {
       // Whoever is in such a hurry loses calls.
       Thread.currentThread().interrupt();
     }
-  }
-
-  // The only version that many tools of today know.
-  @SuppressWarnings("deprecation")
-  private static BindableService reflectionAlpha() {
-    return ProtoReflectionService.newInstance();
   }
 
   private boolean serves() {

@@ -71,8 +71,12 @@ final class OutboundStack implements AutoCloseable {
   private final Set<ManagedChannel> leaving = ConcurrentHashMap.newKeySet();
 
   /** What is known of a service from calling it. */
-  private record Target(
-      String service, Circuits circuits, RetryBudget budget, RetryBudget hedges) {}
+  record Target(
+      String service,
+      Circuits circuits,
+      RetryBudget budget,
+      RetryBudget hedges,
+      BulkheadInterceptor bulkhead) {}
 
   /** What of a service a circuit is for. */
   private record Guarded(String service, String method) {}
@@ -234,6 +238,89 @@ final class OutboundStack implements AutoCloseable {
     return worst;
   }
 
+  /**
+   * What would become of a call; the channel to its service is made if there is none yet.
+   *
+   * <p>Channels to some of the instances follow no routes, and are not asked.
+   */
+  Explanation explain(Explanation.Question call, Explainer explainer) {
+    Route route = unary.computeIfAbsent(call.service(), this::connect);
+    Circuits circuits = route.target.circuits;
+    Optional<CallPolicy> contract =
+        ofGenerated(call.method())
+            .or(
+                () ->
+                    circuits.has(call.method())
+                        ? circuits.of(call.method()).policy()
+                        : Optional.empty());
+    return explainer.explain(call, route.destinations, route.target, contract);
+  }
+
+  /** The policy of a method with generated code that was called, by whomever in this process. */
+  private static Optional<CallPolicy> ofGenerated(String method) {
+    for (Map.Entry<MethodDescriptor<?, ?>, CallPolicy> known : POLICIES.entrySet()) {
+      if (known.getKey().getFullMethodName().equals(method)) {
+        return Optional.of(known.getValue());
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** Whether there is a channel to all instances of a service. */
+  boolean knows(String service) {
+    return unary.containsKey(service);
+  }
+
+  /** The service of which this method was called; the first by name, if several have it. */
+  Optional<String> serviceOf(String method) {
+    return unary.values().stream()
+        .map(Route::target)
+        .filter(target -> target.circuits.has(method))
+        .map(Target::service)
+        .min(Comparator.naturalOrder());
+  }
+
+  /**
+   * The circuits to a service, by service and method; of several channels to it the worst each.
+   *
+   * @param service empty for all
+   */
+  List<CircuitReport> circuits(String service) {
+    Map<Guarded, CircuitReport> worst = new HashMap<>();
+    for (Target target : targets) {
+      if (service.isEmpty() || service.equals(target.service)) {
+        target.circuits.forEach(
+            (method, circuit) ->
+                worst.merge(
+                    new Guarded(target.service, method),
+                    Explainer.report(target.service, method, circuit),
+                    (a, b) -> a.state().compareTo(b.state()) < 0 ? b : a));
+      }
+    }
+    return worst.values().stream()
+        .sorted(Comparator.comparing(CircuitReport::service).thenComparing(CircuitReport::method))
+        .toList();
+  }
+
+  /**
+   * Closes the circuits to a service that are not closed.
+   *
+   * @param method of this one alone; empty for all
+   */
+  void reset(String service, String method) {
+    for (Target target : targets) {
+      if (target.service.equals(service)) {
+        target.circuits.forEach(
+            (name, circuit) -> {
+              if ((method.isEmpty() || method.equals(name))
+                  && circuit.state() != CircuitState.CLOSED) {
+                circuit.reset();
+              }
+            });
+      }
+    }
+  }
+
   private Optional<Channel> toSome(
       Map<InstanceSet, Route> routes, String service, InstanceSet some) {
     if (some.released()) {
@@ -329,7 +416,13 @@ final class OutboundStack implements AutoCloseable {
   private Target target(String service, Circuits circuits) {
     RetryBudget hedges =
         new RetryBudget(nanoTime, HedgingInterceptor.PER_CALL, HedgingInterceptor.SAVED_MAX, 0);
-    Target target = new Target(service, circuits, new RetryBudget(nanoTime), hedges);
+    Target target =
+        new Target(
+            service,
+            circuits,
+            new RetryBudget(nanoTime),
+            hedges,
+            new BulkheadInterceptor(service));
     targets.add(target);
     return target;
   }
@@ -350,7 +443,7 @@ final class OutboundStack implements AutoCloseable {
     layers.add(new DeadlineInterceptor());
     layers.add(new StreamLimitsInterceptor(service, timer, nanoTime));
     // Around the retries: what hangs has so much room, and what is refused is not repeated.
-    layers.add(new BulkheadInterceptor(service));
+    layers.add(target.bulkhead);
     // Retries around the breaker, for what the contract declares repeatable.
     layers.add(
         new ResilientUnaryInterceptor(service, target.circuits, target.budget, timer, nanoTime));

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -88,6 +89,19 @@ final class Pool {
     }
   }
 
+  /**
+   * An instance in the registry.
+   *
+   * @param whyNot why it is not among the {@link Members}; empty if it is
+   * @param weight its share of the calls
+   */
+  record Shown(ServiceInstance instance, SocketAddress address, String whyNot, int weight) {}
+
+  /** Who holds connections, and which. */
+  private record Connections(Object holder, List<Endpoint> endpoints) {
+    static final Connections NONE = new Connections(new Object(), List.of());
+  }
+
   private final Consul consul;
   private final String service;
   private final String datacenter;
@@ -105,6 +119,8 @@ final class Pool {
 
   private volatile View view;
   private volatile Set<Subset> down = Set.of();
+  private final AtomicReference<Connections> connections =
+      new AtomicReference<>(Connections.NONE);
 
   /**
    * @param datacenter empty for the agent's own
@@ -244,20 +260,13 @@ final class Pool {
   }
 
   private Members members(ServiceSnapshot snapshot, Subset subset) {
-    List<ServiceInstance> all =
-        snapshot.instances().stream()
-            .filter(instance -> instance.health() != Health.MAINTENANCE)
-            .filter(instance -> some.isEmpty() || some.get().has(instance))
-            .toList();
+    List<ServiceInstance> all = possible(snapshot);
     List<ServiceInstance> fit = all.stream().filter(one -> isFit(one, subset)).toList();
-    boolean panic = fit.size() * 100 < all.size() * balancing.panicPercent();
+    boolean panic = isPanic(fit, all);
     List<Member> members = new ArrayList<>();
     for (ServiceInstance one : panic ? all : fit) {
       members.add(
-          new Member(
-              new InetSocketAddress(one.host(), one.port()),
-              panic ? one.weights().passing() : one.weight(),
-              one.meta().getOrDefault(ZONE, "")));
+          new Member(address(one), weight(one, panic), one.meta().getOrDefault(ZONE, "")));
     }
     int here =
         (int)
@@ -265,6 +274,72 @@ final class Pool {
                 .filter(one -> !zone.isEmpty() && zone.equals(one.meta().get(ZONE)))
                 .count();
     return new Members(members, true, here);
+  }
+
+  private List<ServiceInstance> possible(ServiceSnapshot snapshot) {
+    return snapshot.instances().stream()
+        .filter(instance -> instance.health() != Health.MAINTENANCE)
+        .filter(instance -> some.isEmpty() || some.get().has(instance))
+        .toList();
+  }
+
+  private boolean isPanic(List<ServiceInstance> fit, List<ServiceInstance> all) {
+    return fit.size() * 100 < all.size() * balancing.panicPercent();
+  }
+
+  private static SocketAddress address(ServiceInstance instance) {
+    return new InetSocketAddress(instance.host(), instance.port());
+  }
+
+  private static int weight(ServiceInstance instance, boolean panic) {
+    return panic ? instance.weights().passing() : instance.weight();
+  }
+
+  /**
+   * All instances that the registry has, and why those are left out that a subset is without. Empty
+   * as long as the registry has said nothing about it.
+   */
+  synchronized List<Shown> shown(Subset subset) {
+    ServiceSnapshot all = snapshots.get(Subset.ALL.filter);
+    ServiceSnapshot filtered = snapshots.get(subset.filter);
+    if (all == null || filtered == null) {
+      return List.of();
+    }
+    List<ServiceInstance> possible = possible(filtered);
+    boolean panic =
+        isPanic(possible.stream().filter(one -> isFit(one, subset)).toList(), possible);
+    Set<String> matching = new HashSet<>();
+    filtered.instances().forEach(one -> matching.add(one.key()));
+    return all.instances().stream()
+        .map(
+            one ->
+                new Shown(
+                    one,
+                    address(one),
+                    whyNot(one, subset, matching.contains(one.key()), panic),
+                    weight(one, panic)))
+        .toList();
+  }
+
+  private String whyNot(ServiceInstance one, Subset subset, boolean matches, boolean panic) {
+    if (!matches) {
+      return "the filter does not match it";
+    }
+    if (one.health() == Health.MAINTENANCE) {
+      return "it is in maintenance";
+    }
+    if (some.isPresent() && !some.get().has(one)) {
+      return "this channel is to others of the instances";
+    }
+    if (panic || isFit(one, subset)) {
+      return "";
+    }
+    if (one.health() == Health.CRITICAL) {
+      return "its checks fail";
+    }
+    return one.weight() > 0
+        ? "its checks warn, and only those that pass are wanted"
+        : "its checks warn, and its weight is 0 then";
   }
 
   private static boolean isFit(ServiceInstance instance, Subset subset) {
@@ -279,6 +354,21 @@ final class Pool {
   /** As {@link #down(Set)} said it last. */
   Set<Subset> downNow() {
     return down;
+  }
+
+  /** Somebody holds connections to these from now on. */
+  void connected(Object holder, List<Endpoint> endpoints) {
+    connections.set(new Connections(holder, endpoints));
+  }
+
+  /** Somebody ended its connections; those of whoever holds them now stay. */
+  void disconnected(Object holder) {
+    connections.updateAndGet(now -> now.holder == holder ? Connections.NONE : now);
+  }
+
+  /** The connections there are, whatever their state. */
+  List<Endpoint> endpoints() {
+    return connections.get().endpoints;
   }
 
   /**

@@ -133,6 +133,8 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
       this.choice = options.getOption(Choice.KEY);
       this.repeat = choice == null ? Choice.Repeat.DEFAULT : choice.repeat();
       this.circuit = circuits.of(method.getFullMethodName());
+      CallPolicy stated = options.getOption(CallPolicy.STATED);
+      circuit.called(stated == null ? policy : stated);
     }
 
     @Override

@@ -61,6 +61,12 @@ final class RetryBudget {
     return true;
   }
 
+  /** How many it would grant now. */
+  synchronized double left() {
+    long now = nanoTime.getAsLong();
+    return saved + Math.min(perSecond, reserve + (now - refilledAt) * perSecond / 1e9);
+  }
+
   /** How many it has granted so far. */
   synchronized long granted() {
     return granted;

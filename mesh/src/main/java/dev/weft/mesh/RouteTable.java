@@ -38,7 +38,7 @@ import org.slf4j.LoggerFactory;
  */
 final class RouteTable {
   /** To all instances of the service itself, as the contract has it. */
-  static final RouteTable PLAIN = new RouteTable(null);
+  static final RouteTable PLAIN = new RouteTable(null, "");
 
   /** Ways through the chain; Consul's own interface shows a few dozen at most. */
   private static final int WAYS_MAX = 1_000;
@@ -49,14 +49,48 @@ final class RouteTable {
   private static final Logger log = LoggerFactory.getLogger(RouteTable.class);
 
   private final @Nullable Step start;
+  private final String protocol;
 
-  private RouteTable(@Nullable Step start) {
+  private RouteTable(@Nullable Step start, String protocol) {
     this.start = start;
+    this.protocol = protocol;
+  }
+
+  /**
+   * The way of a call through the chain.
+   *
+   * @param steps what was asked, in order
+   * @param choice as {@link #choose} has it
+   */
+  record Way(List<Explanation.Step> steps, Optional<Choice> choice) {
+    Way {
+      steps = List.copyOf(steps);
+    }
   }
 
   private sealed interface Step permits Rules, Shares, End {}
 
-  private record Rules(List<Rule> rules) implements Step {}
+  /**
+   * @param rules those that some call can match
+   * @param said all that the chain has, for explanations
+   */
+  private record Rules(List<Rule> rules, List<Said> said) implements Step {
+    /** Why each has the call, or has not. */
+    Explanation.Routes explain(String path, Metadata headers) {
+      List<Explanation.Route> routes = new ArrayList<>();
+      boolean found = false;
+      for (Said one : said) {
+        String whyNot = one.whyNot(path, headers);
+        boolean taken = whyNot.isEmpty() && !found;
+        if (whyNot.isEmpty() && found) {
+          whyNot = "a route before it has the call";
+        }
+        found |= taken;
+        routes.add(new Explanation.Route(MatchText.of(one.match), taken, whyNot));
+      }
+      return new Explanation.Routes(routes);
+    }
+  }
 
   private record Rule(Predicate<String> path, List<Predicate<Metadata>> headers, Step next) {
     boolean matches(String called, Metadata metadata) {
@@ -73,17 +107,57 @@ final class RouteTable {
   }
 
   /**
-   * @param upTo for each, the sum of its weight and those before it
+   * A route as the chain has it.
+   *
+   * @param rule what became of it; null if no call can match it
    */
-  private record Shares(List<Double> upTo, List<Step> steps) implements Step {
-    Step draw(RandomGenerator random) {
-      double drawn = random.nextDouble() * upTo.getLast();
-      for (int i = 0; i < steps.size() - 1; i++) {
-        if (drawn < upTo.get(i)) {
-          return steps.get(i);
+  private record Said(Match match, @Nullable Rule rule) {
+    /** Empty if it matches. */
+    String whyNot(String path, Metadata headers) {
+      if (rule == null) {
+        return match.byQuery()
+            ? "a call of gRPC has no parameters in its URL"
+            : "a call of gRPC is a POST";
+      }
+      if (!rule.path.test(path)) {
+        return "the path is " + path;
+      }
+      for (int i = 0; i < rule.headers.size(); i++) {
+        if (!rule.headers.get(i).test(headers)) {
+          return "not so: " + MatchText.header(match.headers().get(i));
         }
       }
-      return steps.getLast();
+      return "";
+    }
+  }
+
+  /**
+   * @param upTo for each, the sum of its weight and those before it
+   * @param nodes for each, its name in the chain
+   */
+  private record Shares(List<Double> upTo, List<Step> steps, List<String> nodes) implements Step {
+    /**
+     * @param drawn from 0 to less than 1
+     */
+    int at(double drawn) {
+      double place = drawn * upTo.getLast();
+      for (int i = 0; i < steps.size() - 1; i++) {
+        if (place < upTo.get(i)) {
+          return i;
+        }
+      }
+      return steps.size() - 1;
+    }
+
+    Explanation.Shares explain(double drawn) {
+      List<Explanation.Share> shares = new ArrayList<>();
+      double before = 0;
+      for (int i = 0; i < steps.size(); i++) {
+        double percent = (upTo.get(i) - before) * 100 / upTo.getLast();
+        shares.add(new Explanation.Share(percent, nodes.get(i), i == at(drawn)));
+        before = upTo.get(i);
+      }
+      return new Explanation.Shares(shares, drawn * 100);
     }
   }
 
@@ -101,7 +175,8 @@ final class RouteTable {
         ? PLAIN
         : new RouteTable(
             new Compiler(chain, places)
-                .step(chain.start(), Optional.empty(), Repeat.DEFAULT, new LinkedHashSet<>()));
+                .step(chain.start(), Optional.empty(), Repeat.DEFAULT, new LinkedHashSet<>()),
+            chain.protocol());
   }
 
   private static boolean isPlain(DiscoveryChain chain) {
@@ -134,13 +209,44 @@ final class RouteTable {
     while (step != null) {
       switch (step) {
         case Rules rules -> step = first(rules, path, headers);
-        case Shares shares -> step = shares.draw(random);
+        case Shares shares -> step = shares.steps.get(shares.at(random.nextDouble()));
         case End end -> {
           return Optional.of(end.choice);
         }
       }
     }
     return Optional.empty();
+  }
+
+  /** Of the chain; empty if there is nothing to decide. */
+  String protocol() {
+    return protocol;
+  }
+
+  /**
+   * What {@link #choose} decides about a call, step by step.
+   *
+   * @param drawn what every splitter draws, from 0 to less than 1
+   */
+  Way explain(String path, Metadata headers, double drawn) {
+    List<Explanation.Step> steps = new ArrayList<>();
+    Step step = start;
+    while (step != null) {
+      switch (step) {
+        case Rules rules -> {
+          steps.add(rules.explain(path, headers));
+          step = first(rules, path, headers);
+        }
+        case Shares shares -> {
+          steps.add(shares.explain(drawn));
+          step = shares.steps.get(shares.at(drawn));
+        }
+        case End end -> {
+          return new Way(steps, Optional.of(end.choice));
+        }
+      }
+    }
+    return new Way(steps, Optional.empty());
   }
 
   private static @Nullable Step first(Rules rules, String path, Metadata headers) {
@@ -194,6 +300,7 @@ final class RouteTable {
 
     private Rules rules(Router router, Set<String> before) {
       List<Rule> rules = new ArrayList<>();
+      List<Said> said = new ArrayList<>();
       for (DiscoveryChain.Route route : router.routes()) {
         if (!route.prefixRewrite().isEmpty()) {
           log.warn(
@@ -201,18 +308,21 @@ final class RouteTable {
               chain.service(),
               route.prefixRewrite());
         }
+        Rule rule = null;
         if (isPossible(route.match())) {
-          rules.add(
+          rule =
               new Rule(
                   path(route.match()),
                   route.match().headers().stream().map(IntentionRules::header).toList(),
-                  step(route.next(), route.timeout(), Repeat.of(route.retries()), before)));
+                  step(route.next(), route.timeout(), Repeat.of(route.retries()), before));
+          rules.add(rule);
         }
+        said.add(new Said(route.match(), rule));
       }
       if (rules.isEmpty()) {
         throw new IllegalArgumentException("it has no route for any call");
       }
-      return new Rules(List.copyOf(rules));
+      return new Rules(List.copyOf(rules), List.copyOf(said));
     }
 
     private static boolean isPossible(Match match) {
@@ -238,18 +348,20 @@ final class RouteTable {
         Splitter splitter, Optional<Duration> timeout, Repeat repeat, Set<String> before) {
       List<Double> upTo = new ArrayList<>();
       List<Step> steps = new ArrayList<>();
+      List<String> nodes = new ArrayList<>();
       double sum = 0;
       for (Split split : splitter.splits()) {
         if (split.weight() > 0) {
           sum += split.weight();
           upTo.add(sum);
           steps.add(step(split.next(), timeout, repeat, before));
+          nodes.add(split.next());
         }
       }
       if (steps.isEmpty()) {
         throw new IllegalArgumentException("a splitter has no shares");
       }
-      return new Shares(List.copyOf(upTo), List.copyOf(steps));
+      return new Shares(List.copyOf(upTo), List.copyOf(steps), List.copyOf(nodes));
     }
 
     private List<Place> places(Resolver resolver) {

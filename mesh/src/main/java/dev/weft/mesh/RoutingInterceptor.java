@@ -159,11 +159,14 @@ final class RoutingInterceptor implements ClientInterceptor {
       }
       Duration timeout = choice.timeout().get();
       Deadline own = before.getDeadline();
-      return own == null
-          ? before.withOption(
-              CallPolicy.KEY, OutboundStack.policy(method, before).withTimeout(timeout))
-          : before.withDeadline(
-              own.minimum(Deadline.after(timeout.toNanos(), TimeUnit.NANOSECONDS)));
+      if (own == null) {
+        CallPolicy stated = OutboundStack.policy(method, before);
+        return before
+            .withOption(CallPolicy.STATED, stated)
+            .withOption(CallPolicy.KEY, stated.withTimeout(timeout));
+      }
+      return before.withDeadline(
+          own.minimum(Deadline.after(timeout.toNanos(), TimeUnit.NANOSECONDS)));
     }
 
     private void then(Consumer<ClientCall<ReqT, RespT>> step) {

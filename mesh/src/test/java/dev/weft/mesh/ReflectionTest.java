@@ -72,6 +72,7 @@ class ReflectionTest {
         .contains(
             "weft.test.v1.EchoService",
             "grpc.health.v1.Health",
+            "weft.admin.v1.AdminService",
             "grpc.reflection.v1.ServerReflection",
             "grpc.reflection.v1alpha.ServerReflection");
   }

@@ -9,10 +9,13 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IParameterExceptionHandler;
 
-/** The entry point behind {@code ./weft events}, {@code ./weft dlq} and {@code ./weft cert}. */
+/**
+ * The entry point behind {@code ./weft events}, {@code dlq}, {@code cert}, {@code routes}, {@code
+ * breaker} and {@code split}.
+ */
 @Command(
     name = "weft",
-    description = "What services said, and what could not be taken in.",
+    description = "What services said and decided, and what could not be taken in.",
     mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "COMMAND")
 final class Operator {
@@ -24,16 +27,20 @@ final class Operator {
     System.exit(
         commandLine(
                 state -> Services.of(Installation.find(state, System.getenv()), System.getenv()),
-                state -> Installation.registry(state, System.getenv()))
+                state -> Installation.registry(state, System.getenv()),
+                state -> Processes.of(Installation.find(state, System.getenv()), System.getenv()))
             .execute(args));
   }
 
   /**
    * @param open the services of the system whose folder the user names, or of the usual one
    * @param registry its registry alone
+   * @param processes each process of it by itself
    */
   static CommandLine commandLine(
-      Function<Optional<Path>, Services> open, Function<Optional<Path>, ConsulConfig> registry) {
+      Function<Optional<Path>, Services> open,
+      Function<Optional<Path>, ConsulConfig> registry,
+      Function<Optional<Path>, Processes> processes) {
     CommandLine events =
         new CommandLine(new EventsCommand())
             .addSubcommand(new EventsTail(open))
@@ -49,6 +56,9 @@ final class Operator {
         .addSubcommand(events)
         .addSubcommand(dlq)
         .addSubcommand(new CertCommand(registry))
+        .addSubcommand(new RoutesCommand(processes))
+        .addSubcommand(new BreakerCommand(processes))
+        .addSubcommand(new SplitCommand(registry))
         .setExecutionExceptionHandler(
             (e, command, parsed) -> {
               command.getErr().println("weft: " + (e instanceof Trouble ? e.getMessage() : e));

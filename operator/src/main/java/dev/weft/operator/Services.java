@@ -67,6 +67,16 @@ final class Services implements AutoCloseable {
    * @param given what the operator says of TLS, if it is not what the installation does
    */
   static Services of(Installation installation, Map<String, String> given) {
+    Mesh mesh = mesh(installation, given);
+    return new Services(() -> grpcServices(mesh), mesh::channel, mesh::close);
+  }
+
+  /**
+   * The operator's own place on the mesh of an installation.
+   *
+   * @param given as for {@link #of}
+   */
+  static Mesh mesh(Installation installation, Map<String, String> given) {
     Map<String, String> environment = new HashMap<>();
     String said = given.getOrDefault(TLS, "");
     environment.put(TLS, said.isEmpty() && installation.plaintext() ? "off" : said);
@@ -83,8 +93,7 @@ final class Services implements AutoCloseable {
     // Nobody collects from a command.
     environment.put("OTEL_SDK_DISABLED", "true");
     try {
-      Mesh mesh = Mesh.open(MeshConfig.from(Env.of(environment), OPERATOR));
-      return new Services(() -> grpcServices(mesh), mesh::channel, mesh::close);
+      return Mesh.open(MeshConfig.from(Env.of(environment), OPERATOR));
     } catch (ConfigException e) {
       throw new Trouble(Trouble.USAGE, String.valueOf(e.getMessage()));
     }

@@ -53,7 +53,10 @@ class CertCommandTest {
                 _ -> {
                   throw new AssertionError("no service is asked");
                 },
-                _ -> ConsulConfig.of(agent.url().toString(), Optional.empty()))
+                _ -> ConsulConfig.of(agent.url().toString(), Optional.empty()),
+                _ -> {
+                  throw new AssertionError("no process is asked");
+                })
             .setOut(new PrintWriter(out, true))
             .setErr(new PrintWriter(err, true));
     List<String> all = new ArrayList<>(List.of("cert"));

@@ -238,6 +238,9 @@ class OperatorTest {
                 state -> new Services(() -> REGISTERED, to -> mesh.channel(caller, to), () -> {}),
                 _ -> {
                   throw new AssertionError("no command here asks the registry itself");
+                },
+                _ -> {
+                  throw new AssertionError("no command here asks processes by themselves");
                 })
             .setOut(new PrintWriter(out, true))
             .setErr(new PrintWriter(err, true));

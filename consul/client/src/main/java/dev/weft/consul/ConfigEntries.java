@@ -60,6 +60,33 @@ public final class ConfigEntries {
     http.put("/v1/config", json).require(200);
   }
 
+  /**
+   * Writes an entry, if that of its kind and name was not written since.
+   *
+   * @param json with its {@code Kind} and {@code Name}
+   * @param modifyIndex of the entry that was read; 0 writes only if there is none
+   * @return whether it was written
+   * @throws ConsulException with status 400 or 500 if the agent refuses the entry as such
+   */
+  public boolean cas(String json, long modifyIndex) {
+    return http.put("/v1/config?cas=" + Long.toUnsignedString(modifyIndex), json)
+        .require(200)
+        .read(JsonElement::getAsBoolean);
+  }
+
+  /**
+   * Removes the entry, if it was not written since. Consul before 1.11 removes it whatever was
+   * written.
+   *
+   * @param modifyIndex of the entry that was read
+   * @return whether it is gone
+   */
+  public boolean deleteCas(String kind, String name, long modifyIndex) {
+    return http.delete(path(kind, name) + "?cas=" + Long.toUnsignedString(modifyIndex))
+        .require(200)
+        .read(body -> !body.isJsonPrimitive() || body.getAsBoolean());
+  }
+
   /** Removes the entry if it is there. */
   public void delete(String kind, String name) {
     http.delete(path(kind, name)).require(200);

@@ -89,6 +89,24 @@ class ConfigEntriesTest {
   }
 
   @Test
+  void writesAndDeletesOnlyWhatNobodyWroteMeanwhile() {
+    agent.reply("/v1/config", Reply.ok("true"));
+    assertThat(consul.configEntries().cas("{\"Kind\":\"k\"}", 0)).isTrue();
+    assertThat(agent.request("/v1/config", 1).query()).isEqualTo("cas=0");
+    agent.reply("/v1/config", Reply.ok("false"));
+    assertThat(consul.configEntries().cas("{\"Kind\":\"k\"}", 7)).isFalse();
+    assertThat(agent.request("/v1/config", 2).query()).isEqualTo("cas=7");
+
+    agent.reply(WEB, Reply.ok("false"));
+    assertThat(consul.configEntries().deleteCas("service-defaults", "web", 7)).isFalse();
+    assertThat(agent.request(WEB, 1).query()).isEqualTo("cas=7");
+    agent.reply(WEB, Reply.ok("{}"));
+    assertThat(consul.configEntries().deleteCas("service-defaults", "web", 7))
+        .as("of Consul before 1.11")
+        .isTrue();
+  }
+
+  @Test
   void tellsWhatIsSaidInOurOwnWordsTheMostExactLast() {
     Seen<Map<String, String>> seen = new Seen<>();
     agent.reply(
