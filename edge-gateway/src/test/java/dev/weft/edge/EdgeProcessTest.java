@@ -4,6 +4,9 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.weft.admin.v1.AdminServiceGrpc;
+import dev.weft.admin.v1.CallExplanation;
+import dev.weft.admin.v1.ExplainCallRequest;
 import dev.weft.consul.Consul;
 import dev.weft.consul.ConsulConfig;
 import dev.weft.consul.agent.DevAgent;
@@ -14,7 +17,12 @@ import dev.weft.identity.v1.ListKeysRequest;
 import dev.weft.identity.v1.ListKeysResponse;
 import dev.weft.identity.v1.WatchRevocationsRequest;
 import dev.weft.identity.v1.WatchRevocationsResponse;
+import dev.weft.mesh.AdminServer;
+import dev.weft.mesh.Env;
+import dev.weft.mesh.Mesh;
+import dev.weft.mesh.MeshConfig;
 import dev.weft.mesh.ServiceKeys;
+import io.grpc.ManagedChannel;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -122,6 +130,63 @@ class EdgeProcessTest {
   }
 
   @Test
+  void tellsTheServiceThatItsConfigurationNamesWhereItsCallsGo() throws Exception {
+    Path keys = Files.createDirectory(directory.resolve("keys"));
+    ServiceKeys.generate(keys, List.of(EdgeConfig.SERVICE, "operator"));
+    start(
+        Map.of(
+            "WEFT_ADMIN_CALLERS",
+            "operator",
+            "WEFT_SERVICE_KEY_FILE",
+            ServiceKeys.keyFile(keys, EdgeConfig.SERVICE).toString(),
+            "WEFT_SERVICE_KEYS_FILE",
+            ServiceKeys.keysFile(keys).toString()));
+    assertThat(get(port, "/library/books/b1").statusCode()).isEqualTo(200);
+    await().atMost(START_MAX).until(() -> !consul.instances(EdgeConfig.SERVICE).isEmpty());
+    String admin =
+        consul
+            .instances(EdgeConfig.SERVICE)
+            .getFirst()
+            .meta()
+            .getOrDefault(AdminServer.META_PORT, "");
+
+    try (Mesh operator =
+        Mesh.open(
+            MeshConfig.from(
+                Env.of(
+                    Map.of(
+                        "PORT",
+                        "0",
+                        "WEFT_MANAGEMENT_PORT",
+                        "0",
+                        "CONSUL_HTTP_ADDR",
+                        registryAddress(),
+                        "WEFT_SERVICE_KEY_FILE",
+                        ServiceKeys.keyFile(keys, "operator").toString(),
+                        "WEFT_SERVICE_KEYS_FILE",
+                        ServiceKeys.keysFile(keys).toString(),
+                        "WEFT_TLS",
+                        "off")),
+                "operator"))) {
+      ManagedChannel transport =
+          operator.instanceChannel(EdgeConfig.SERVICE, "127.0.0.1", Integer.parseInt(admin));
+      try {
+        CallExplanation explanation =
+            AdminServiceGrpc.newBlockingStub(operator.channel(EdgeConfig.SERVICE, transport))
+                .withDeadlineAfter(START_MAX)
+                .explainCall(
+                    ExplainCallRequest.newBuilder().setMethod("library.v1.Library/GetBook").build())
+                .getExplanation();
+        assertThat(explanation.getService()).isEqualTo("library");
+        assertThat(explanation.hasTreatment()).as("of a contract that it read").isTrue();
+        assertThat(explanation.getPlaces(0).getEndpointsCount()).isEqualTo(1);
+      } finally {
+        transport.shutdownNow();
+      }
+    }
+  }
+
+  @Test
   void saysWhichPortItCannotHaveAndExits1() throws Exception {
     try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       Process process =
@@ -175,9 +240,16 @@ class EdgeProcessTest {
   }
 
   private Process start() throws Exception {
+    return start(Map.of());
+  }
+
+  private Process start(Map<String, String> more) throws Exception {
     port = LocalPorts.free();
     management = LocalPorts.free();
-    Process process = launch(Map.of("PORT", "" + port, "WEFT_MANAGEMENT_PORT", "" + management));
+    Map<String, String> variables = new HashMap<>(more);
+    variables.put("PORT", "" + port);
+    variables.put("WEFT_MANAGEMENT_PORT", "" + management);
+    Process process = launch(variables);
     await()
         .atMost(START_MAX)
         .ignoreExceptionsInstanceOf(IOException.class)

@@ -81,23 +81,6 @@ public record MeshConfig(
         AdminConfig.NOBODY);
   }
 
-  /** The same for others who may ask what it decides. */
-  public MeshConfig withAdmin(AdminConfig other) {
-    return new MeshConfig(
-        service,
-        version,
-        bind,
-        advertise,
-        port,
-        managementPort,
-        consul,
-        identity,
-        telemetry,
-        drain,
-        zone,
-        other);
-  }
-
   /** As {@link #from(Env, String, int)}, with any free port. */
   public static MeshConfig from(Env env, String service) {
     return from(env, service, 0);
