@@ -171,6 +171,34 @@ class RouteTableTest {
   }
 
   @Test
+  void explainsWhatItChooses() {
+    RouteTable table =
+        table(
+            "first",
+            Map.of(
+                "first",
+                new Router(
+                    List.of(route(header(EXACT, "v", false), "a"), route(Match.ALL, "shares"))),
+                "shares",
+                new Splitter(List.of(new Split(30, "a"), new Split(70, "b"))),
+                "a",
+                to("a"),
+                "b",
+                to("b")));
+    for (int i = 0; i < 1_000; i++) {
+      Metadata headers = new Metadata();
+      if (i % 3 == 0) {
+        headers.put(Metadata.Key.of("x-h", Metadata.ASCII_STRING_MARSHALLER), "v");
+      }
+      long bits = random.nextLong();
+      RandomGenerator drawing = () -> bits;
+
+      assertThat(table.explain(PATH, headers, drawing.nextDouble()).choice())
+          .isEqualTo(table.choose(PATH, headers, drawing));
+    }
+  }
+
+  @Test
   void aShareOfNothingIsNeverDrawn() {
     RouteTable table =
         table("first", ab(new Splitter(List.of(new Split(0, "a"), new Split(100, "b")))));
