@@ -60,24 +60,35 @@ final class Catalog {
     }
   }
 
-  private static final int SERVICES_MAX = 1_024;
-  private static final int CHECKS_MAX = 4_096;
+  private static final int CHECKS_PER_SERVICE = 4;
 
   private final Ledger ledger;
   private final InstantSource clock;
   private final Prober prober;
+  private final int servicesMax;
+  private final int checksMax;
   private final Map<String, Entry> services = new TreeMap<>();
   private final Map<String, Check> checks = new TreeMap<>();
+
+  /** The same by the id of their service, those of the node by the empty one. */
+  private final Map<String, Map<String, Check>> checksOf = new HashMap<>();
+
   private final Map<String, Long> serviceIndexes = new HashMap<>();
   private long servicesIndex;
   private long checksIndex;
   private long extinctionIndex;
 
-  /** An empty catalog whose tables were last touched at the ledger's index. */
-  Catalog(Ledger ledger, InstantSource clock, Prober prober) {
+  /**
+   * An empty catalog whose tables were last touched at the ledger's index.
+   *
+   * @param instances how many it holds at most, and four times as many checks
+   */
+  Catalog(Ledger ledger, InstantSource clock, Prober prober, int instances) {
     this.ledger = ledger;
     this.clock = clock;
     this.prober = prober;
+    this.servicesMax = instances;
+    this.checksMax = CHECKS_PER_SERVICE * instances;
     servicesIndex = ledger.index();
     checksIndex = ledger.index();
     extinctionIndex = ledger.index();
@@ -124,18 +135,39 @@ final class Catalog {
   }
 
   private Instance instance(Entry entry) {
-    List<Check> own = new ArrayList<>(nodeChecks());
-    for (Check check : checks.values()) {
-      if (check.serviceId().equals(entry.service().id())) {
-        own.add(check);
-      }
-    }
+    List<Check> all = new ArrayList<>(nodeChecks());
+    all.addAll(checksOf(entry.service().id()));
     return new Instance(
-        entry.service(), entry.createIndex(), entry.modifyIndex(), List.copyOf(own));
+        entry.service(), entry.createIndex(), entry.modifyIndex(), List.copyOf(all));
   }
 
   List<Check> nodeChecks() {
-    return checks.values().stream().filter(check -> check.serviceId().isEmpty()).toList();
+    return checksOf("");
+  }
+
+  /** By their ids. */
+  private List<Check> checksOf(String serviceId) {
+    return List.copyOf(checksOf.getOrDefault(serviceId, Map.of()).values());
+  }
+
+  private void keep(Check check) {
+    forget(check.id());
+    checks.put(check.id(), check);
+    checksOf.computeIfAbsent(check.serviceId(), _ -> new TreeMap<>()).put(check.id(), check);
+  }
+
+  /** Returns the check that was there under this id. */
+  private @Nullable Check forget(String checkId) {
+    Check gone = checks.remove(checkId);
+    if (gone != null) {
+      checksOf.computeIfPresent(
+          gone.serviceId(),
+          (_, left) -> {
+            left.remove(checkId);
+            return left.isEmpty() ? null : left;
+          });
+    }
+    return gone;
   }
 
   /** Moves when an instance of {@code name} or its health changes; an unknown name has one too. */
@@ -162,8 +194,8 @@ final class Catalog {
   void register(Service.Registration registration, boolean replaceChecks) {
     Service service = registration.service();
     Entry old = services.get(service.id());
-    if (old == null && services.size() >= SERVICES_MAX) {
-      throw new ApiError(429, "this agent holds at most " + SERVICES_MAX + " service instances");
+    if (old == null && services.size() >= servicesMax) {
+      throw new ApiError(429, "this agent holds at most " + servicesMax + " service instances");
     }
     if (old != null && !old.service().name().equals(service.name())) {
       remove(service.id());
@@ -181,8 +213,8 @@ final class Catalog {
       put(spec, service);
       named.add(spec.id());
     }
-    for (Check check : List.copyOf(checks.values())) {
-      if (check.serviceId().equals(service.id()) && !named.contains(check.id())) {
+    for (Check check : checksOf(service.id())) {
+      if (!named.contains(check.id())) {
         if (replaceChecks && !check.maintenance()) {
           removeCheck(check.id());
         } else if (!check.serviceTags().equals(service.tags())) {
@@ -203,8 +235,8 @@ final class Catalog {
 
   private void put(CheckSpec spec, @Nullable Service service) {
     Check old = checks.get(spec.id());
-    if (old == null && checks.size() >= CHECKS_MAX) {
-      throw new ApiError(429, "this agent holds at most " + CHECKS_MAX + " checks");
+    if (old == null && checks.size() >= checksMax) {
+      throw new ApiError(429, "this agent holds at most " + checksMax + " checks");
     }
     Instant now = clock.instant();
     Check fresh =
@@ -237,12 +269,12 @@ final class Catalog {
 
   private void store(@Nullable Check old, Check fresh) {
     if (old != null && old.sameInCatalog(fresh)) {
-      checks.put(fresh.id(), fresh.at(old.createIndex(), old.modifyIndex()));
+      keep(fresh.at(old.createIndex(), old.modifyIndex()));
       ledger.touch();
       return;
     }
     long index = ledger.advance();
-    checks.put(fresh.id(), fresh.at(old == null ? index : old.createIndex(), index));
+    keep(fresh.at(old == null ? index : old.createIndex(), index));
     changed(fresh, index);
   }
 
@@ -263,10 +295,8 @@ final class Catalog {
   }
 
   private void remove(String serviceId) {
-    for (Check check : List.copyOf(checks.values())) {
-      if (check.serviceId().equals(serviceId)) {
-        removeCheck(check.id());
-      }
+    for (Check check : checksOf(serviceId)) {
+      removeCheck(check.id());
     }
     Entry removed = services.remove(serviceId);
     if (removed != null) {
@@ -284,7 +314,7 @@ final class Catalog {
 
   /** Removes the check; an unknown id is no error. */
   void removeCheck(String checkId) {
-    Check removed = checks.remove(checkId);
+    Check removed = forget(checkId);
     if (removed != null) {
       prober.stop(checkId);
       changed(removed, ledger.advance());
@@ -383,7 +413,7 @@ final class Catalog {
     }
     for (Object saved : savedChecks) {
       Check check = Check.restore(saved, this::service, clock.instant());
-      checks.put(check.id(), check);
+      keep(check);
     }
     checks.values().forEach(prober::start);
   }

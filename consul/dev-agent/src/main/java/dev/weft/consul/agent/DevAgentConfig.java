@@ -15,13 +15,15 @@ import java.util.Optional;
  * @param dataDir where the state is kept; empty to forget it on close
  * @param clock decides how long a check has been critical and a certificate counts
  * @param intentions what holds between two services that no intention is about
+ * @param instances how many it holds at most, 1 to 65,536; and four times as many checks
  */
 public record DevAgentConfig(
     InetAddress bind,
     int port,
     Optional<Path> dataDir,
     InstantSource clock,
-    DefaultPolicy intentions) {
+    DefaultPolicy intentions,
+    int instances) {
   /** Whether a call passes that nobody said anything about. */
   public enum DefaultPolicy {
     /** As a Consul without ACLs. */
@@ -34,6 +36,10 @@ public record DevAgentConfig(
     }
   }
 
+  /** As many as a laptop has with room to spare. */
+  static final int INSTANCES_DEFAULT = 1_024;
+
+  private static final int INSTANCES_MAX = 65_536;
   private static final int PORT_DEFAULT = 8500;
 
   /** Refuses what a development agent must not do. */
@@ -47,56 +53,72 @@ public record DevAgentConfig(
     if (port < 0 || port > 65_535) {
       throw new IllegalArgumentException("PORT: " + port + " (expected: 0 to 65535)");
     }
+    if (instances < 1 || instances > INSTANCES_MAX) {
+      throw new IllegalArgumentException(
+          "WEFT_INSTANCES_MAX: " + instances + " (expected: 1 to " + INSTANCES_MAX + ")");
+    }
   }
 
   /** On a free port of 127.0.0.1, keeping nothing. */
   public static DevAgentConfig inMemory() {
     return new DevAgentConfig(
-        loopback(), 0, Optional.empty(), InstantSource.system(), DefaultPolicy.ALLOW);
+        loopback(),
+        0,
+        Optional.empty(),
+        InstantSource.system(),
+        DefaultPolicy.ALLOW,
+        INSTANCES_DEFAULT);
   }
 
   /** This configuration on another port. */
   public DevAgentConfig withPort(int newPort) {
-    return new DevAgentConfig(bind, newPort, dataDir, clock, intentions);
+    return new DevAgentConfig(bind, newPort, dataDir, clock, intentions, instances);
   }
 
   /** This configuration with its state kept in {@code directory}. */
   public DevAgentConfig withDataDir(Path directory) {
-    return new DevAgentConfig(bind, port, Optional.of(directory), clock, intentions);
+    return new DevAgentConfig(bind, port, Optional.of(directory), clock, intentions, instances);
   }
 
   /** This configuration with another clock. */
   public DevAgentConfig withClock(InstantSource newClock) {
-    return new DevAgentConfig(bind, port, dataDir, newClock, intentions);
+    return new DevAgentConfig(bind, port, dataDir, newClock, intentions, instances);
   }
 
   /** This configuration with another default for calls that no intention is about. */
   public DevAgentConfig withIntentions(DefaultPolicy newDefault) {
-    return new DevAgentConfig(bind, port, dataDir, clock, newDefault);
+    return new DevAgentConfig(bind, port, dataDir, clock, newDefault, instances);
   }
 
   /**
-   * Reads {@code PORT} (8500), {@code WEFT_BIND} (127.0.0.1), {@code WEFT_DATA_DIR} (none) and
-   * {@code WEFT_INTENTIONS_DEFAULT} (allow).
+   * Reads {@code PORT} (8500), {@code WEFT_BIND} (127.0.0.1), {@code WEFT_DATA_DIR} (none), {@code
+   * WEFT_INTENTIONS_DEFAULT} (allow) and {@code WEFT_INSTANCES_MAX} (1024).
    *
    * @throws IllegalArgumentException that names the variable and its value
    */
   static DevAgentConfig from(Map<String, String> env) {
-    String port = env.getOrDefault("PORT", String.valueOf(PORT_DEFAULT));
     String bind = env.getOrDefault("WEFT_BIND", "127.0.0.1");
     Optional<Path> dataDir =
         Optional.ofNullable(env.get("WEFT_DATA_DIR")).filter(dir -> !dir.isBlank()).map(Path::of);
     try {
       return new DevAgentConfig(
           InetAddress.getByName(bind),
-          Integer.parseInt(port),
+          number(env, "PORT", PORT_DEFAULT, "0 to 65535"),
           dataDir,
           InstantSource.system(),
-          defaultPolicy(env.getOrDefault("WEFT_INTENTIONS_DEFAULT", "allow")));
-    } catch (NumberFormatException e) {
-      throw new IllegalArgumentException("PORT: " + port + " (expected: 0 to 65535)", e);
+          defaultPolicy(env.getOrDefault("WEFT_INTENTIONS_DEFAULT", "allow")),
+          number(env, "WEFT_INSTANCES_MAX", INSTANCES_DEFAULT, "1 to " + INSTANCES_MAX));
     } catch (UnknownHostException e) {
       throw new IllegalArgumentException("WEFT_BIND: " + bind + " (expected: an address)", e);
+    }
+  }
+
+  private static int number(Map<String, String> env, String name, int usual, String expected) {
+    String value = env.getOrDefault(name, String.valueOf(usual));
+    try {
+      return Integer.parseInt(value);
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException(name + ": " + value + " (expected: " + expected + ")", e);
     }
   }
 

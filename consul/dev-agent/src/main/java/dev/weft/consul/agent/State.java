@@ -26,7 +26,7 @@ record State(
     Ledger ledger = new Ledger(saved.index());
     Reports reports = new Reports(ledger);
     Checks checks = new Checks(new Probes(), reports);
-    Catalog catalog = new Catalog(ledger, config.clock(), checks);
+    Catalog catalog = new Catalog(ledger, config.clock(), checks, config.instances());
     reports.catalog = catalog;
     KeyValues keys = new KeyValues(ledger);
     ConfigEntries configEntries = new ConfigEntries(ledger);

@@ -1,5 +1,6 @@
 package dev.weft.consul.agent;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.time.InstantSource;
@@ -21,7 +22,8 @@ final class BoundsTest {
 
           @Override
           public void stop(String checkId) {}
-        });
+        },
+        DevAgentConfig.INSTANCES_DEFAULT);
   }
 
   @Test
@@ -37,6 +39,17 @@ final class BoundsTest {
               .hasMessage("this agent holds at most 1024 service instances");
           catalog.register(Service.parse(Map.of("Name", "s7", "Port", 8L)), false);
         });
+  }
+
+  @Test
+  void holdsAsManyServicesAsItIsTold() {
+    assertThat(DevAgentConfig.from(Map.of("WEFT_INSTANCES_MAX", "20000")).instances())
+        .isEqualTo(20_000);
+    for (String wrong : List.of("0", "65537", "many")) {
+      assertThatThrownBy(() -> DevAgentConfig.from(Map.of("WEFT_INSTANCES_MAX", wrong)))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage("WEFT_INSTANCES_MAX: " + wrong + " (expected: 1 to 65536)");
+    }
   }
 
   @Test

@@ -100,7 +100,8 @@ final class DoorTest {
                     0,
                     Optional.empty(),
                     InstantSource.system(),
-                    DevAgentConfig.DefaultPolicy.ALLOW))
+                    DevAgentConfig.DefaultPolicy.ALLOW,
+                    DevAgentConfig.INSTANCES_DEFAULT))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("WEFT_BIND: 0.0.0.0 (expected: a loopback address");
   }
@@ -115,7 +116,8 @@ final class DoorTest {
             0,
             Optional.empty(),
             InstantSource.system(),
-            DevAgentConfig.DefaultPolicy.ALLOW);
+            DevAgentConfig.DefaultPolicy.ALLOW,
+            DevAgentConfig.INSTANCES_DEFAULT);
     try (DevAgent six = DevAgent.start(config);
         Api there = new Api(six.url())) {
       assertThat(there.get("/v1/status/leader").isOk().json()).isEqualTo(six.url().getAuthority());
