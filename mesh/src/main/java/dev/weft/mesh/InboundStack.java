@@ -89,16 +89,26 @@ final class InboundStack {
    * @throws IllegalStateException if its contract has a validation rule that is not implemented
    */
   ServerServiceDefinition around(BindableService service, StreamDrain streams) {
+    ServerServiceDefinition definition = ReadableInterceptor.prepare(service.bindService());
+    return ServerInterceptors.interceptForward(definition, layers(definition, streams));
+  }
+
+  /**
+   * All layers around a service whose messages are {@link ReadableInterceptor#prepare prepared},
+   * from the wire to its code.
+   *
+   * @throws IllegalStateException as {@link #around} says
+   */
+  List<ServerInterceptor> layers(ServerServiceDefinition definition, StreamDrain streams) {
     List<ServerInterceptor> all = new ArrayList<>(layers);
     // Inside the errors: there, a call may be closed while the service still uses it.
     all.add(streams);
-    ServerServiceDefinition definition = ReadableInterceptor.prepare(service.bindService());
     // Innermost: only who may call is told what is wrong with the request.
     all.add(new ValidationInterceptor(Validation.of(requests(definition), InstantSource.system())));
     if (FailPoint.permitted()) {
       all.add(new FailPointInterceptor());
     }
-    return ServerInterceptors.interceptForward(definition, all);
+    return all;
   }
 
   private static List<Descriptors.Descriptor> requests(ServerServiceDefinition definition) {

@@ -326,6 +326,16 @@ public final class Mesh implements AutoCloseable {
     return tls;
   }
 
+  /** The path of its calls, for those who measure the parts of it. */
+  OutboundStack outbound() {
+    return outbound;
+  }
+
+  /** The path of calls to it, for those who measure the parts of it. */
+  InboundStack inbound() {
+    return inbound;
+  }
+
   /** Drains the servers, then ends the channels and everything else. */
   @Override
   public void close() {

@@ -369,11 +369,9 @@ final class OutboundStack implements AutoCloseable {
         new Destinations(service, consul, timer, to -> outlet(to, some, circuits::newInstance));
     made.add(destinations);
     Target target = target(service, circuits);
+    RoutingInterceptor routing = new RoutingInterceptor(destinations, ThreadLocalRandom::current);
     Channel channel =
-        around(
-            destinations,
-            target,
-            Optional.of(new RoutingInterceptor(destinations, ThreadLocalRandom::current)));
+        ClientInterceptors.interceptForward(destinations, layers(target, Optional.of(routing)));
     if (some.isEmpty()) {
       destinations.follow();
     } else {
@@ -403,9 +401,15 @@ final class OutboundStack implements AutoCloseable {
 
   /** All layers over a channel that is somebody else's, and closed by them. */
   Channel channel(String service, ManagedChannel transport) {
+    return ClientInterceptors.interceptForward(
+        proving(transport, service), layers(service, transport));
+  }
+
+  /** The layers around a channel that is somebody else's, from the caller to the wire. */
+  List<ClientInterceptor> layers(String service, ManagedChannel transport) {
     Circuits circuits =
         new Circuits(service, Circuit.Pause.DEFAULT, transport::resetConnectBackoff);
-    return around(proving(transport, service), target(service, circuits), Optional.empty());
+    return layers(target(service, circuits), Optional.empty());
   }
 
   /** Innermost: a route may lead to another service, and each wants a proof that is for it. */
@@ -428,7 +432,7 @@ final class OutboundStack implements AutoCloseable {
   }
 
   /** From the caller to the wire. */
-  private Channel around(Channel transport, Target target, Optional<RoutingInterceptor> routing) {
+  private List<ClientInterceptor> layers(Target target, Optional<RoutingInterceptor> routing) {
     String service = target.service;
     List<ClientInterceptor> layers = new ArrayList<>();
     // Outermost: one span and one measurement for what the caller sees as one call.
@@ -451,7 +455,7 @@ final class OutboundStack implements AutoCloseable {
     layers.add(new HedgingInterceptor(target.hedges, target.budget, timer));
     // Nearest to the service, which it plays.
     layers.add(new FaultInterceptor(service, faults, timer, OutboundStack::percent));
-    return ClientInterceptors.interceptForward(transport, layers);
+    return layers;
   }
 
   private static int percent() {
