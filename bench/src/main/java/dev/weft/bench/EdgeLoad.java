@@ -9,8 +9,6 @@ import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -90,13 +88,13 @@ public final class EdgeLoad {
       for (int i = 0; i < 100; i++) {
         open.add(connected(edge, i));
       }
-      long before = residentKib(pid);
+      long before = RunningShop.residentKib(pid);
       long began = System.nanoTime();
       for (int i = 100; i < count; i++) {
         open.add(connected(edge, i));
       }
       double seconds = (System.nanoTime() - began) / 1e9;
-      long after = residentKib(pid);
+      long after = RunningShop.residentKib(pid);
       long asked = System.nanoTime();
       try (SocketChannel one = connected(edge, 0)) {
         System.out.printf(
@@ -135,15 +133,6 @@ public final class EdgeLoad {
       throw new IOException("connection " + i + " was refused");
     }
     return channel;
-  }
-
-  private static long residentKib(long pid) throws IOException {
-    for (String line : Files.readAllLines(Path.of("/proc", Long.toString(pid), "status"))) {
-      if (line.startsWith("VmRSS:")) {
-        return Long.parseLong(line.replaceAll("\\D", ""));
-      }
-    }
-    throw new IOException("the system does not say what process " + pid + " has in memory");
   }
 
   // --- More than can be done

@@ -2,7 +2,6 @@ package dev.weft.bench;
 
 import dev.weft.edge.Buckets;
 import java.io.IOException;
-import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -64,13 +63,13 @@ public class RateLimiting {
   }
 
   private static void memory() {
-    long before = heap();
+    long before = Heap.used();
     Buckets many = new Buckets(System::nanoTime);
-    long empty = heap();
+    long empty = Heap.used();
     for (int i = 0; i < MILLION; i++) {
       many.take(many.key(ADDRESS, i), TOLERANCE, TOLERANCE);
     }
-    long full = heap();
+    long full = Heap.used();
     System.out.printf(
         Locale.ROOT,
         "heap: %,d bytes without callers, %,d with a million; by its own account %,d, at most %,d;"
@@ -80,16 +79,6 @@ public class RateLimiting {
         many.bytes(),
         Buckets.BYTES_MAX,
         many.forgotten());
-  }
-
-  private static long heap() {
-    long used = Long.MAX_VALUE;
-    // Until nothing more is found.
-    for (int i = 0; i < 5; i++) {
-      System.gc();
-      used = Math.min(used, ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed());
-    }
-    return used;
   }
 
   @Setup

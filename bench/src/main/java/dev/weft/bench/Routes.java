@@ -34,7 +34,7 @@ public final class Routes {
     System.out.println(RunningShop.machine());
     System.out.printf(Locale.ROOT, "%d services of %d RPCs%n", services, rpcs);
     ManyContracts many = new ManyContracts(services, rpcs);
-    long told = heap();
+    long told = Heap.used();
     try (many) {
       long began = System.nanoTime();
       many.start(folder);
@@ -44,7 +44,7 @@ public final class Routes {
           "all learned one after the other, first in this process: %.0f ms, %d routes%n",
           (System.nanoTime() - began) / NANOS_PER_MILLI,
           many.routes());
-      long learned = heap();
+      long learned = Heap.used();
       System.out.printf(
           Locale.ROOT,
           "heap: %.1f MiB for descriptors, plans and the table; the bytes told are %.1f MiB more%n",
@@ -73,9 +73,9 @@ public final class Routes {
 
   /** A second table of the same contracts shares nothing with the first but the routes. */
   private static long tableAlone(ManyContracts many) {
-    long before = heap();
+    long before = Heap.used();
     Object second = many.anotherTable();
-    long after = heap();
+    long after = Heap.used();
     return second.hashCode() == 0 ? 0 : after - before;
   }
 
@@ -111,15 +111,5 @@ public final class Routes {
       count += one.getCollectionCount();
     }
     return count;
-  }
-
-  private static long heap() {
-    long used = Long.MAX_VALUE;
-    // Until nothing more is found.
-    for (int i = 0; i < 5; i++) {
-      System.gc();
-      used = Math.min(used, ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed());
-    }
-    return used;
   }
 }

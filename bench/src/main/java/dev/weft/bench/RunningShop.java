@@ -162,6 +162,16 @@ final class RunningShop implements AutoCloseable {
     }
   }
 
+  /** What a process has in memory, by the system's account, which there must be. */
+  static long residentKib(long pid) throws IOException {
+    for (String line : Files.readAllLines(Path.of("/proc", Long.toString(pid), "status"))) {
+      if (line.startsWith("VmRSS:")) {
+        return Long.parseLong(line.replaceAll("\\D", ""));
+      }
+    }
+    throw new IOException("the system does not say what process " + pid + " has in memory");
+  }
+
   /** How busy the machine was lately, by its own account. */
   static String load() throws IOException {
     Path file = Path.of("/proc/loadavg");
