@@ -54,8 +54,7 @@ record Instances(Map<String, Integer> counts, Map<String, String> versions) {
           }
           if (!version.matches("[A-Za-z0-9][A-Za-z0-9._+-]{0,62}")) {
             throw new Trouble(
-                2,
-                "--version-of " + instance + "=" + version + " (expected: such as v2 or 1.4.0)");
+                2, "--version-of " + instance + "=" + version + " (expected: such as v2 or 1.4.0)");
           }
         });
   }

@@ -180,8 +180,7 @@ final class UpCommand implements Callable<Integer> {
     instances.forEach(
         (service, count) -> command.addAll(List.of("--instances", service + "=" + count)));
     versions.forEach(
-        (instance, version) ->
-            command.addAll(List.of("--version-of", instance + "=" + version)));
+        (instance, version) -> command.addAll(List.of("--version-of", instance + "=" + version)));
     if (detours != null) {
       command.addAll(List.of("--detours", detours.toAbsolutePath().toString()));
     }

@@ -113,8 +113,7 @@ final class AdminService extends AdminServiceGrpc.AdminServiceImplBase {
     for (Header header : said) {
       try {
         headers.put(
-            Metadata.Key.of(header.getName(), Metadata.ASCII_STRING_MARSHALLER),
-            header.getValue());
+            Metadata.Key.of(header.getName(), Metadata.ASCII_STRING_MARSHALLER), header.getValue());
       } catch (IllegalArgumentException e) {
         throw Rejection.invalid("headers", "must have names of metadata that is text");
       }

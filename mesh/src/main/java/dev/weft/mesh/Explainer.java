@@ -221,8 +221,7 @@ final class Explainer {
     List<Explanation.Endpoint> endpoints = new ArrayList<>();
     for (Shown one : all) {
       ServiceInstance instance = one.instance();
-      Optional<Endpoint> connected =
-          Optional.ofNullable(candidates.connected.get(one.address()));
+      Optional<Endpoint> connected = Optional.ofNullable(candidates.connected.get(one.address()));
       endpoints.add(
           new Explanation.Endpoint(
               instance.id(),
@@ -251,10 +250,8 @@ final class Explainer {
   private Optional<Allowance> intention(String destination, String path, Metadata headers) {
     try {
       IntentionRules.Verdict verdict =
-          new IntentionRules(consul.intentions().match(destination))
-              .verdict(caller, path, headers);
-      return Optional.of(
-          new Allowance(destination, verdict.allowed(), verdict.because(), tls));
+          new IntentionRules(consul.intentions().match(destination)).verdict(caller, path, headers);
+      return Optional.of(new Allowance(destination, verdict.allowed(), verdict.because(), tls));
     } catch (ConsulException e) {
       return Optional.empty();
     }

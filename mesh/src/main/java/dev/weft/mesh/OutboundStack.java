@@ -16,6 +16,7 @@ import io.opentelemetry.api.common.Attributes;
 import io.opentelemetry.api.metrics.Meter;
 import io.opentelemetry.api.metrics.ObservableLongMeasurement;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -422,11 +423,7 @@ final class OutboundStack implements AutoCloseable {
         new RetryBudget(nanoTime, HedgingInterceptor.PER_CALL, HedgingInterceptor.SAVED_MAX, 0);
     Target target =
         new Target(
-            service,
-            circuits,
-            new RetryBudget(nanoTime),
-            hedges,
-            new BulkheadInterceptor(service));
+            service, circuits, new RetryBudget(nanoTime), hedges, new BulkheadInterceptor(service));
     targets.add(target);
     return target;
   }

@@ -1,5 +1,7 @@
 package dev.weft.mesh;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.weft.consul.Consul;
 import dev.weft.consul.Health;
 import dev.weft.consul.ServiceInstance;
@@ -119,8 +121,7 @@ final class Pool {
 
   private volatile View view;
   private volatile Set<Subset> down = Set.of();
-  private final AtomicReference<Connections> connections =
-      new AtomicReference<>(Connections.NONE);
+  private final AtomicReference<Connections> connections = new AtomicReference<>(Connections.NONE);
 
   /**
    * @param datacenter empty for the agent's own
@@ -265,8 +266,7 @@ final class Pool {
     boolean panic = isPanic(fit, all);
     List<Member> members = new ArrayList<>();
     for (ServiceInstance one : panic ? all : fit) {
-      members.add(
-          new Member(address(one), weight(one, panic), one.meta().getOrDefault(ZONE, "")));
+      members.add(new Member(address(one), weight(one, panic), one.meta().getOrDefault(ZONE, "")));
     }
     int here =
         (int)
@@ -306,8 +306,7 @@ final class Pool {
       return List.of();
     }
     List<ServiceInstance> possible = possible(filtered);
-    boolean panic =
-        isPanic(possible.stream().filter(one -> isFit(one, subset)).toList(), possible);
+    boolean panic = isPanic(possible.stream().filter(one -> isFit(one, subset)).toList(), possible);
     Set<String> matching = new HashSet<>();
     filtered.instances().forEach(one -> matching.add(one.key()));
     return all.instances().stream()
@@ -363,12 +362,12 @@ final class Pool {
 
   /** Somebody ended its connections; those of whoever holds them now stay. */
   void disconnected(Object holder) {
-    connections.updateAndGet(now -> now.holder == holder ? Connections.NONE : now);
+    connections.updateAndGet(now -> now.holder.equals(holder) ? Connections.NONE : now);
   }
 
   /** The connections there are, whatever their state. */
   List<Endpoint> endpoints() {
-    return connections.get().endpoints;
+    return requireNonNull(connections.get()).endpoints;
   }
 
   /**

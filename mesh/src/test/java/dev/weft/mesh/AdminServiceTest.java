@@ -116,8 +116,7 @@ class AdminServiceTest {
     Mesh order = served();
     assertThat(echoOf(order).read(REQUEST).getText()).isEqualTo("a");
 
-    CallExplanation explanation =
-        as("operator").explainCall(why(READ).build()).getExplanation();
+    CallExplanation explanation = as("operator").explainCall(why(READ).build()).getExplanation();
 
     assertThat(explanation.getCaller()).isEqualTo("order-svc");
     assertThat(explanation.getService()).as("found by its method").isEqualTo("echo-svc");
@@ -133,8 +132,7 @@ class AdminServiceTest {
             });
     assertThat(explanation.getTreatment().getTimeout().getSeconds()).isEqualTo(1);
     assertThat(explanation.getTreatment().getRepeatable()).isTrue();
-    assertThat(explanation.getCircuit().getState())
-        .isEqualTo(CircuitStatus.State.STATE_CLOSED);
+    assertThat(explanation.getCircuit().getState()).isEqualTo(CircuitStatus.State.STATE_CLOSED);
     assertThat(explanation.getObstaclesList()).isEmpty();
   }
 
@@ -146,8 +144,7 @@ class AdminServiceTest {
     assertThat(refusal(() -> operator.explainCall(why(READ).build())))
         .as("nobody is named by default")
         .isEqualTo(Status.Code.PERMISSION_DENIED);
-    assertThat(
-            refusal(() -> operator.listCircuits(ListCircuitsRequest.getDefaultInstance())))
+    assertThat(refusal(() -> operator.listCircuits(ListCircuitsRequest.getDefaultInstance())))
         .isEqualTo(Status.Code.PERMISSION_DENIED);
     assertThat(
             refusal(
@@ -203,9 +200,7 @@ class AdminServiceTest {
             refusal(
                 () ->
                     operator.explainCall(
-                        why(READ)
-                            .addHeaders(Header.newBuilder().setName("x-bin: no"))
-                            .build())))
+                        why(READ).addHeaders(Header.newBuilder().setName("x-bin: no")).build())))
         .isEqualTo(Status.Code.INVALID_ARGUMENT);
     assertThat(
             operator
@@ -235,8 +230,7 @@ class AdminServiceTest {
             });
     assertThat(failures).doesNotContainNull();
     echo.answer = text -> text;
-    ResetCircuitsRequest.Builder reset =
-        ResetCircuitsRequest.newBuilder().setService("echo-svc");
+    ResetCircuitsRequest.Builder reset = ResetCircuitsRequest.newBuilder().setService("echo-svc");
 
     assertThat(
             operator
@@ -264,8 +258,7 @@ class AdminServiceTest {
     AdminServer server = edge.adminServer().orElseThrow();
     assertThat(echoOf(edge).read(REQUEST).getText()).isEqualTo("a");
     Mesh operator = open("operator", Map.of());
-    ManagedChannel transport =
-        operator.instanceChannel("order-svc", "127.0.0.1", server.port());
+    ManagedChannel transport = operator.instanceChannel("order-svc", "127.0.0.1", server.port());
 
     try {
       assertThat(

@@ -115,8 +115,7 @@ class ExplainTest {
   }
 
   private Explanation explain(Metadata headers, double draw) {
-    return caller()
-        .explain(new Question(SERVICE, READ, headers, "", OptionalDouble.of(draw)));
+    return caller().explain(new Question(SERVICE, READ, headers, "", OptionalDouble.of(draw)));
   }
 
   private static Place taken(Explanation explanation) {
@@ -156,8 +155,7 @@ class ExplainTest {
     Shares shares = (Shares) other.steps().get(1);
     assertThat(shares.draw()).isCloseTo(74.9, offset(0.001));
     assertThat(shares.shares())
-        .containsExactly(
-            new Share(75, "resolver:v1", true), new Share(25, "resolver:v2", false));
+        .containsExactly(new Share(75, "resolver:v1", true), new Share(25, "resolver:v2", false));
     assertThat(taken(other).filter()).isEqualTo("Service.Meta.version == v1");
     assertThat(taken(explain(headers(), 75.1)).filter()).isEqualTo("Service.Meta.version == v2");
   }
@@ -175,8 +173,7 @@ class ExplainTest {
 
     Place said = taken(caller().explain(SERVICE, READ, canary));
     for (Instance instance : instances) {
-      assertThat(at(said, instance).whyNot().isEmpty())
-          .isEqualTo(instance.echo.calls.get() == 5);
+      assertThat(at(said, instance).whyNot().isEmpty()).isEqualTo(instance.echo.calls.get() == 5);
     }
   }
 
@@ -188,8 +185,7 @@ class ExplainTest {
     meshes.consul.fail(ill.server.port());
     meshes.consul.put(SERVICE, "127.0.0.1", 1);
     meshes.consul.meta(1, "version", "v2");
-    meshes.consul.chain(
-        SERVICE, chain("resolver:v2", List.of(resolver("v2")), version("v2")));
+    meshes.consul.chain(SERVICE, chain("resolver:v2", List.of(resolver("v2")), version("v2")));
     assertThat(stub().read(REQUEST).getText()).isEqualTo("a");
     await()
         .until(
@@ -256,9 +252,9 @@ class ExplainTest {
               Place place = taken(explain(headers(), 0));
               return place.balancing() == LoadBalancing.RING_HASH
                   && place.endpoints().stream()
-                      .filter(one -> one.connection().equals("ready"))
-                      .count()
-                  == 3;
+                          .filter(one -> one.connection().equals("ready"))
+                          .count()
+                      == 3;
             });
     instances.forEach(instance -> instance.echo.calls.set(0));
     Metadata ann = headers("x-user", "ann");
@@ -340,9 +336,7 @@ class ExplainTest {
     assertThat(circuit.state()).isEqualTo(CircuitState.OPEN);
     assertThat(circuit.openings()).isEqualTo(1);
     assertThat(circuit.refusesFor()).isPresent();
-    assertThat(caller().circuits(SERVICE))
-        .extracting(CircuitReport::method)
-        .containsExactly(WRITE);
+    assertThat(caller().circuits(SERVICE)).extracting(CircuitReport::method).containsExactly(WRITE);
     assertThat(caller().circuits("other-svc")).isEmpty();
     assertThat(failures).doesNotContainNull();
   }

@@ -89,7 +89,14 @@ final class ExplanationText {
     List<List<String>> rows = new ArrayList<>();
     rows.add(
         List.of(
-            "ADDRESS", "VERSION", "ZONE", "HEALTH", "WEIGHT", "CONNECTION", "RUNNING", "LATENCY",
+            "ADDRESS",
+            "VERSION",
+            "ZONE",
+            "HEALTH",
+            "WEIGHT",
+            "CONNECTION",
+            "RUNNING",
+            "LATENCY",
             "WHY NOT"));
     place.getEndpointsList().forEach(endpoint -> rows.add(row(endpoint)));
     if (rows.size() == 1) {

@@ -190,8 +190,7 @@ final class Processes implements AutoCloseable {
         ? new Trouble(
             Trouble.FAILED,
             "%s tells the operator nothing: %s"
-                .formatted(
-                    process, Text.clean(String.valueOf(e.getStatus().getDescription()))))
+                .formatted(process, Text.clean(String.valueOf(e.getStatus().getDescription()))))
         : Services.trouble(process, e);
   }
 

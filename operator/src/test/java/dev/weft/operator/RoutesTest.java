@@ -254,8 +254,7 @@ class RoutesTest {
     Said all = weft("breaker", CALLED);
     assertThat(all.out().lines())
         .anyMatch(
-            line ->
-                line.matches("order-svc@127.0.0.1:\\d+ +user-svc +" + METHOD + " .* +closed"));
+            line -> line.matches("order-svc@127.0.0.1:\\d+ +user-svc +" + METHOD + " .* +closed"));
     assertThat(weft("breaker", "--json").out())
         .contains("\"service\":\"user-svc\"", "\"state\":\"closed\"");
     assertThat(weft("breaker", CALLED, "--reset").out()).contains("none is open\n");
