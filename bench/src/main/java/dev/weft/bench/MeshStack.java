@@ -34,7 +34,7 @@ import java.util.function.ToDoubleFunction;
  * call of grpc-java as it comes, in plain text. Both ends are in this process, over loopback.
  *
  * <p>{@code MeshStack [rounds] [seconds] [whole|layers]}: 7 rounds of 3 s for each measurement,
- * both parts unless one is named. {@code whole}: both in turns with 1, 8 and 32 callers, each of
+ * both parts unless one is named. {@code whole}: both in turns with 32, 8 and 1 callers, each of
  * which makes the next call once it has its answer. {@code layers}: the ways of {@link StackLayers}
  * in turns with 8 callers; a layer's share is what its way takes more than the one before in the
  * same round. Processor time and bytes are of the whole process, so of both ends, with what
@@ -47,7 +47,7 @@ import java.util.function.ToDoubleFunction;
 public final class MeshStack {
   private static final String CALLER = "bench-caller";
   private static final String SERVICE = "bench-worker";
-  private static final int[] CALLERS = {1, 8, 32};
+  private static final int[] CALLERS = {32, 8, 1};
   private static final int CALLERS_OF_LAYERS = 8;
   private static final Duration WARM_UP = Duration.ofSeconds(5);
   private static final double NANOS_PER_MICRO = 1_000;
