@@ -22,6 +22,7 @@ import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The process's connection to its Consul agent: registers services and keeps them registered,
@@ -48,8 +49,8 @@ import java.util.stream.Collectors;
  */
 public final class Consul implements AutoCloseable {
   /**
-   * An agent allows 200 connections per address, and all processes of one machine share one. 48
-   * leave room for several that watch everything.
+   * An agent allows 200 connections per address, and all processes of one machine share one. 48,
+   * with those of {@link Changes}, leave room for several that watch everything.
    */
   private static final int MAX_BLOCKING_POLLS = 48;
 
@@ -80,6 +81,7 @@ public final class Consul implements AutoCloseable {
   private final ConfigEntries configEntries;
   private final DiscoveryChains chains;
   private final CatalogConsulClient catalog;
+  private final Changes changes;
   private final SharedWatches<ServiceInstance, ServiceSnapshot> services;
   private final SharedWatches<List<String>, Map<String, List<String>>> names;
   private final Set<Registration> registrations = ConcurrentHashMap.newKeySet();
@@ -88,7 +90,8 @@ public final class Consul implements AutoCloseable {
     http = new ConsulHttp(config);
     agent = new Agent(http);
     catalog = new CatalogConsulClient(http);
-    Semaphore slots = new Semaphore(MAX_BLOCKING_POLLS);
+    Semaphore slots = new Semaphore(MAX_BLOCKING_POLLS - Changes.QUERIES);
+    changes = new Changes(http);
     kv = new Kv(http, slots);
     Optional<Path> snapshots = config.snapshots();
     snapshots.ifPresent(folder -> DiskSnapshot.sweep(folder, InstantSource.system()));
@@ -108,7 +111,7 @@ public final class Consul implements AutoCloseable {
                       InstantSource.system());
               return new Watch<>(
                   "service " + asked,
-                  (index, wait) -> pollService(asked, index, wait),
+                  new HealthQuery(http, HEALTH + asked),
                   new LastKnown<>(
                       ServiceInstance::forgottenIn,
                       this::seesNodes,
@@ -118,7 +121,8 @@ public final class Consul implements AutoCloseable {
                       new ServiceSnapshot(
                           nameIn(asked), List.copyOf(view.entries().values()), view.stale()),
                   slots,
-                  snapshot);
+                  snapshot,
+                  asked.contains("?dc=") ? Watch.Turns.EVERY_SECOND : changes.of(nameIn(asked)));
             });
     names =
         new SharedWatches<>(
@@ -242,17 +246,46 @@ public final class Consul implements AutoCloseable {
     return agent;
   }
 
-  /**
-   * @param asked the end of the path, escaped, and the query
-   */
-  private Page<ServiceInstance> pollService(String asked, long index, Duration wait) {
-    Answer answer = http.poll(HEALTH + asked, index, wait).require(200);
-    return page(answer, byKey(answer.read(Wire::instances)));
-  }
-
   private Page<List<String>> pollNames(long index, Duration wait) {
     Answer answer = http.poll("/v1/catalog/services", index, wait).require(200);
     return page(answer, answer.read(Wire::services));
+  }
+
+  /**
+   * Asks for the health of instances. An answer that says again what the last one said, as most do
+   * that end a wait, is not read again. Used by one thread.
+   */
+  private static final class HealthQuery implements Watch.Query<ServiceInstance> {
+    private final ConsulHttp http;
+    private final String path;
+    private long index;
+    private int length;
+    private int hash;
+    private @Nullable Map<String, ServiceInstance> last;
+
+    HealthQuery(ConsulHttp http, String path) {
+      this.http = http;
+      this.path = path;
+    }
+
+    @Override
+    public Page<ServiceInstance> poll(long since, Duration wait) {
+      Answer answer = http.poll(path, since, wait).require(200);
+      String body = answer.body();
+      Map<String, ServiceInstance> instances = last;
+      // The index alone may be that of an agent that has started anew.
+      if (instances == null
+          || answer.requireIndex() != index
+          || body.length() != length
+          || body.hashCode() != hash) {
+        instances = byKey(answer.read(Wire::instances));
+      }
+      last = instances;
+      index = answer.requireIndex();
+      length = body.length();
+      hash = body.hashCode();
+      return page(answer, instances);
+    }
   }
 
   private static <V> Page<V> page(Answer answer, Map<String, V> entries) {
@@ -285,6 +318,7 @@ public final class Consul implements AutoCloseable {
   public void close() {
     services.close();
     names.close();
+    changes.close();
     kv.close();
     ca.close();
     intentions.close();

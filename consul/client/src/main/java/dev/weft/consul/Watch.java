@@ -25,7 +25,8 @@ import org.slf4j.LoggerFactory;
  * its wait has run out (hashicorp/consul#8524), and an agent allows 200 per address. So a poll is
  * never aborted: without listeners the watch ends after the poll in flight, and a listener that
  * comes before that takes the watch over. Polls wait for 55 s at most, and block only while they
- * hold one of the process's {@code slots}; without a slot the watch reads once a second.
+ * hold one of the process's {@code slots}; without a slot the watch reads when its {@link Turns}
+ * say so, once a second or whenever something changed.
  *
  * <p>Thread-safe.
  */
@@ -42,8 +43,34 @@ final class Watch<V, T> {
     @Nullable T of(View<V> view);
   }
 
+  /** When a watch without a slot reads again. */
+  interface Turns {
+    /** Once a second, give or take a fifth. */
+    Turns EVERY_SECOND =
+        new Turns() {
+          @Override
+          public long now() {
+            return 0;
+          }
+
+          @Override
+          public void await(long seen, Duration atMost) throws InterruptedException {
+            Thread.sleep(BACKOFF.jittered(Duration.ofSeconds(1)));
+          }
+        };
+
+    /** Where things stand, to be asked before the query. */
+    long now();
+
+    /**
+     * Returns when it is time: at once if things stand elsewhere already.
+     *
+     * @param atMost what may pass for something else than the change
+     */
+    void await(long seen, Duration atMost) throws InterruptedException;
+  }
+
   private static final Duration MAX_WAIT = Duration.ofSeconds(55);
-  private static final Duration SLOTLESS_INTERVAL = Duration.ofSeconds(1);
   private static final Duration PACE = Duration.ofMillis(250);
   private static final Backoff BACKOFF = Backoff.upTo(Duration.ofSeconds(5));
   private static final int NO_FAILURE = -1;
@@ -54,6 +81,7 @@ final class Watch<V, T> {
   private final LastKnown<V> lastKnown;
   private final Face<V, T> face;
   private final Semaphore slots;
+  private final Turns turns;
   private final DiskSnapshot<V> snapshot;
   private final List<Delivery<T>> deliveries = new ArrayList<>();
   private @Nullable T current;
@@ -71,6 +99,19 @@ final class Watch<V, T> {
       Face<V, T> face,
       Semaphore slots,
       DiskSnapshot<V> snapshot) {
+    this(what, query, lastKnown, face, slots, snapshot, Turns.EVERY_SECOND);
+  }
+
+  /** As the others, with when to read without a slot. */
+  Watch(
+      String what,
+      Query<V> query,
+      LastKnown<V> lastKnown,
+      Face<V, T> face,
+      Semaphore slots,
+      DiskSnapshot<V> snapshot,
+      Turns turns) {
+    this.turns = turns;
     this.snapshot = snapshot;
     this.what = what;
     this.query = query;
@@ -86,11 +127,11 @@ final class Watch<V, T> {
         .start(
             () -> {
               TokenBucket pace = new TokenBucket(2, PACE, System::nanoTime);
-              Position position = new Position(0, 0, Duration.ZERO);
+              Position position = new Position(0, 0, () -> {});
               while (!retired.getAsBoolean()) {
                 pause(pace.take());
                 position = pollOnce(position);
-                pause(position.rest());
+                uninterrupted(position.rest());
               }
             });
   }
@@ -115,11 +156,17 @@ final class Watch<V, T> {
     return deliveries.isEmpty();
   }
 
+  @FunctionalInterface
+  private interface Rest {
+    void take() throws InterruptedException;
+  }
+
   /** Where the next poll starts, after how many failures in a row and after what rest. */
-  private record Position(long index, int failures, Duration rest) {}
+  private record Position(long index, int failures, Rest rest) {}
 
   private Position pollOnce(Position position) {
     boolean slot = slots.tryAcquire();
+    long turn = turns.now();
     try {
       long index = slot ? position.index() : 0;
       Page<V> page = query.poll(index, lastKnown.patience(MAX_WAIT));
@@ -132,7 +179,7 @@ final class Watch<V, T> {
         log.info("{} can be watched again after {} failures", what, position.failures());
         lastFailureStatus = NO_FAILURE;
       }
-      Duration rest = slot ? Duration.ZERO : BACKOFF.jittered(SLOTLESS_INTERVAL);
+      Rest rest = slot ? () -> {} : () -> turns.await(turn, lastKnown.patience(MAX_WAIT));
       return new Position(nextIndex(position.index(), page.index()), 0, rest);
     } catch (RuntimeException e) {
       publish(lastKnown.fail());
@@ -140,7 +187,7 @@ final class Watch<V, T> {
       Duration rest = BACKOFF.after(failures);
       report(failures, rest, e);
       // The agent may have restarted with lower indexes: only a query without one answers at once.
-      return new Position(0, failures, rest);
+      return new Position(0, failures, () -> Thread.sleep(rest));
     } finally {
       if (slot) {
         slots.release();
@@ -180,9 +227,13 @@ final class Watch<V, T> {
     }
   }
 
-  private static void pause(Duration duration) {
+  static void pause(Duration duration) {
+    uninterrupted(() -> Thread.sleep(duration));
+  }
+
+  private static void uninterrupted(Rest rest) {
     try {
-      Thread.sleep(duration);
+      rest.take();
     } catch (InterruptedException e) {
       // Nobody else knows this thread. A flag left set would fail every later poll.
       log.warn("a pause of a watch was interrupted and cut short", e);

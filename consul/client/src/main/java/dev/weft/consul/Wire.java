@@ -6,10 +6,13 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
 
 /**
  * Consul's JSON to our records and back. Reading ignores what it does not know and takes null for
@@ -91,30 +94,46 @@ final class Wire {
 
   /** An answer of {@code /v1/health/service}. */
   static List<ServiceInstance> instances(JsonElement body) {
+    // Instances say much the same of themselves, and stay as long as they are followed.
+    Map<String, String> said = new HashMap<>();
+    UnaryOperator<String> once = word -> said.computeIfAbsent(word, Function.identity());
     List<ServiceInstance> instances = new ArrayList<>();
     for (JsonElement entry : array(body)) {
-      instances.add(instance(entry.getAsJsonObject()));
+      instances.add(instance(entry.getAsJsonObject(), once));
     }
     return instances;
   }
 
-  private static ServiceInstance instance(JsonObject entry) {
+  private static ServiceInstance instance(JsonObject entry, UnaryOperator<String> once) {
     JsonObject node = object(entry, "Node");
     JsonObject service = object(entry, "Service");
-    List<CheckResult> checks = checks(entry.get("Checks"));
+    List<CheckResult> checks =
+        checks(entry.get("Checks")).stream()
+            .map(
+                check ->
+                    new CheckResult(
+                        once.apply(check.id()),
+                        once.apply(check.name()),
+                        check.status(),
+                        once.apply(check.output()),
+                        once.apply(check.type())))
+            .toList();
+    Map<String, String> meta = new LinkedHashMap<>();
+    stringMap(service.get("Meta"))
+        .forEach((key, value) -> meta.put(once.apply(key), once.apply(value)));
     String own = text(service, "Address");
     return new ServiceInstance(
-        text(service, "ID"),
-        text(service, "Service"),
-        own.isEmpty() ? text(node, "Address") : own,
+        once.apply(text(service, "ID")),
+        once.apply(text(service, "Service")),
+        once.apply(own.isEmpty() ? text(node, "Address") : own),
         port(service),
-        strings(service.get("Tags")),
-        stringMap(service.get("Meta")),
+        strings(service.get("Tags")).stream().map(once).toList(),
+        meta,
         weights(service.get("Weights")),
         worst(checks),
         checks,
-        text(node, "Node"),
-        text(node, "Datacenter"),
+        once.apply(text(node, "Node")),
+        once.apply(text(node, "Datacenter")),
         service.get("Connect") instanceof JsonObject connect && flag(connect, "Native"));
   }
 

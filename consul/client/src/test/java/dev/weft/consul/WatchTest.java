@@ -8,6 +8,8 @@ import static org.awaitility.Awaitility.await;
 
 import dev.weft.consul.FakeAgent.Reply;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -395,8 +397,9 @@ class WatchTest {
     assertThat(seen.all()).hasSize(1);
   }
 
+  /** 48 connections wait, three of which say what changed to all that have none. */
   @Test
-  void readsWithoutBlockingWhenTooManyPollsBlockAlready() {
+  void readsWhatChangedWhenTooManyPollsBlockAlready() {
     List<String> paths = IntStream.range(0, 50).mapToObj(i -> "/v1/health/service/s" + i).toList();
     CountDownLatch blocked = new CountDownLatch(1);
     for (String path : paths) {
@@ -413,24 +416,48 @@ class WatchTest {
             return Reply.indexed(7, "[]");
           });
     }
+    String catalog = "/v1/catalog/services";
+    String critical = "/v1/health/state/critical";
+    String warning = "/v1/health/state/warning";
+    agent.reply(catalog, Reply.indexed(7, "{}"));
+    agent.reply(critical, Reply.indexed(7, "[]"));
+    agent.reply(warning, Reply.indexed(7, "[]"));
     IntStream.range(0, 50).forEach(i -> consul.watchService("s" + i, seen));
-    await()
-        .atMost(Duration.ofSeconds(20))
-        .until(
-            () ->
-                paths.stream()
-                        .filter(
-                            path ->
-                                agent.requests(path).stream().noneMatch(r -> !r.index().isEmpty()))
-                        .filter(path -> agent.requests(path).size() >= 3)
-                        .count()
-                    == 2);
-    assertThat(
-            paths.stream()
-                .flatMap(path -> agent.requests(path).stream())
-                .filter(request -> !request.index().isEmpty()))
-        .hasSize(48);
+    await().atMost(Duration.ofSeconds(20)).until(() -> blocking(paths).size() == 45);
+    List<String> others = new ArrayList<>(paths);
+    others.removeAll(blocking(paths));
+    String one = others.removeFirst();
+    for (String path : List.of(catalog, critical, warning)) {
+      agent.request(path, 2);
+    }
+
+    String check =
+        "[{\"Node\":\"n\",\"CheckID\":\"c\",\"Status\":\"\",\"ServiceName\":\""
+            + one.substring(one.lastIndexOf('/') + 1)
+            + "\"}]";
+    for (int change = 0; change < 6; change++) {
+      int reads = agent.requests(one).size();
+      agent.reply(critical, Reply.indexed(8 + change, change % 2 == 0 ? check : "[]"));
+      agent.request(one, reads + 1);
+    }
+
+    // At first, and once for the first answer of each query.
+    assertThat(others).allMatch(path -> agent.requests(path).size() <= 4);
+    assertThat(blocking(paths)).hasSize(45);
+
+    Map<String, Integer> reads = new HashMap<>();
+    others.forEach(path -> reads.put(path, agent.requests(path).size()));
+    agent.reply(catalog, Reply.indexed(20, "{}"));
+    reads.forEach((path, before) -> agent.request(path, before + 1));
+    agent.reply(warning, Reply.status(500, "no leader"));
+    reads.forEach((path, before) -> agent.request(path, before + 2));
     blocked.countDown();
+  }
+
+  private List<String> blocking(List<String> paths) {
+    return paths.stream()
+        .filter(path -> agent.requests(path).stream().anyMatch(r -> !r.index().isEmpty()))
+        .toList();
   }
 
   @Test

@@ -24,9 +24,13 @@ import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import java.nio.charset.StandardCharsets;
 import java.security.Signature;
 import java.time.Duration;
+import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Predicate;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** That our own client and the agent understand each other. */
@@ -85,6 +89,38 @@ interface ClientContract extends Contract {
 
   private static List<Health> health(Latest<ServiceSnapshot> seen) {
     return seen.get().instances().stream().map(ServiceInstance::health).toList();
+  }
+
+  @Test
+  default void followsMoreServicesThanItHasConnections() throws Exception {
+    List<String> names = IntStream.range(0, 60).mapToObj(i -> unique("many" + i)).toList();
+    Map<String, Latest<ServiceSnapshot>> seen = new LinkedHashMap<>();
+    try (Consul consul = connect();
+        Consul other = connect()) {
+      for (String name : names) {
+        Latest<ServiceSnapshot> latest = new Latest<>(new ServiceSnapshot(name, List.of(), true));
+        seen.put(name, latest);
+        var _ = consul.watchService(name, latest);
+      }
+      awaitAll(seen.values(), now -> !now.stale());
+
+      List<Registration> registrations =
+          names.stream().map(name -> other.register(ttl(name))).toList();
+      awaitAll(seen.values(), now -> now.instances().size() == 1);
+      names.forEach(name -> other.agent().report(name + ":ttl", Health.PASSING, "well"));
+      awaitAll(seen.values(), now -> now.passing().size() == 1);
+      names.forEach(name -> other.agent().report(name + ":ttl", Health.WARNING, "slow"));
+      awaitAll(seen.values(), now -> now.instances().getFirst().health().equals(Health.WARNING));
+      registrations.forEach(Registration::close);
+      awaitAll(seen.values(), now -> now.instances().isEmpty());
+    }
+  }
+
+  private static void awaitAll(
+      Collection<Latest<ServiceSnapshot>> seen, Predicate<ServiceSnapshot> wanted) {
+    await()
+        .atMost(Duration.ofSeconds(15))
+        .until(() -> seen.stream().allMatch(latest -> wanted.test(latest.get())));
   }
 
   @Test
