@@ -2,8 +2,6 @@ package dev.weft.edge;
 
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Comparator;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -11,8 +9,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.Set;
-import java.util.TreeSet;
-import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,8 +21,8 @@ import org.jspecify.annotations.Nullable;
  * matches the path before it; otherwise the colon is data.
  */
 final class RouteTable {
-  private final Claims paths;
-  private final Claims names;
+  private final RouteClaims paths;
+  private final RouteClaims names;
   private final RouteOwners owners;
 
   /** By service, in the order they were first seen: who has a route keeps it. */
@@ -85,8 +81,8 @@ final class RouteTable {
       List<Conflict> reserved) {}
 
   private RouteTable(
-      Claims paths,
-      Claims names,
+      RouteClaims paths,
+      RouteClaims names,
       RouteOwners owners,
       SequencedMap<String, Part> parts,
       Optional<String> only) {
@@ -104,7 +100,7 @@ final class RouteTable {
 
   static RouteTable empty(RouteOwners owners) {
     return new RouteTable(
-        Claims.NONE, Claims.NONE, owners, new LinkedHashMap<>(), Optional.empty());
+        RouteClaims.NONE, RouteClaims.NONE, owners, new LinkedHashMap<>(), Optional.empty());
   }
 
   /**
@@ -137,7 +133,7 @@ final class RouteTable {
     Part part = parts.get(service);
     return part == null || part.served.isEmpty()
         ? Optional.empty()
-        : Optional.of(new RouteTable(paths, Claims.NONE, owners, parts, Optional.of(service)));
+        : Optional.of(new RouteTable(paths, RouteClaims.NONE, owners, parts, Optional.of(service)));
   }
 
   /** Whether a path that no route has may be this service's. */
@@ -146,6 +142,11 @@ final class RouteTable {
         .owner(target.segments().stream().map(RequestTarget::decode).toList())
         .map(service::equals)
         .orElse(true);
+  }
+
+  /** Whether this service issues the tokens that callers show. */
+  boolean isIssuer(String service) {
+    return owners.isIssuer(service);
   }
 
   /** The routes served, those of one service after the other. */
@@ -161,8 +162,8 @@ final class RouteTable {
     if (slash < 1 || path.charAt(0) != '/') {
       return null;
     }
-    Node service = names.root.literals.get(path.substring(1, slash));
-    Node method = service == null ? null : service.literals.get(path.substring(slash + 1));
+    RouteNode service = names.root().literals.get(path.substring(1, slash));
+    RouteNode method = service == null ? null : service.literals.get(path.substring(slash + 1));
     Map<String, Route> byMethod = method == null ? null : method.ends.get("");
     return byMethod == null ? null : byMethod.get("POST");
   }
@@ -200,24 +201,24 @@ final class RouteTable {
     if (colon > 0) {
       String whole = segments.set(last, RequestTarget.decode(raw.get(last).substring(0, colon)));
       String verb = RequestTarget.decode(raw.get(last).substring(colon + 1));
-      Search withVerb = new Search(segments, verb, httpMethod, owner);
-      Route route = withVerb.run(paths.root);
+      RouteSearch withVerb = new RouteSearch(segments, verb, httpMethod, owner);
+      Route route = withVerb.run(paths.root());
       if (route != null) {
         List<String> shorter = new ArrayList<>(raw);
         shorter.set(last, raw.get(last).substring(0, colon));
         return new Found(route, variables(route.template(), segments, shorter));
       }
-      if (!withVerb.allowed.isEmpty()) {
+      if (withVerb.metAnotherMethod()) {
         return withVerb.wrongMethod();
       }
       segments.set(last, whole);
     }
-    Search search = new Search(segments, "", httpMethod, owner);
-    Route route = search.run(paths.root);
+    RouteSearch search = new RouteSearch(segments, "", httpMethod, owner);
+    Route route = search.run(paths.root());
     if (route != null) {
       return new Found(route, variables(route.template(), segments, raw));
     }
-    return search.allowed.isEmpty() ? new Unknown() : search.wrongMethod();
+    return search.metAnotherMethod() ? search.wrongMethod() : new Unknown();
   }
 
   private static List<String> variables(
@@ -246,129 +247,19 @@ final class RouteTable {
     return values;
   }
 
-  /** One look-up: the best route with the right method, or the methods of all that match. */
-  private static final class Search {
-    final TreeSet<String> allowed = new TreeSet<>();
-    private final List<String> segments;
-    private final String verb;
-    private final String httpMethod;
-    private final Optional<String> owner;
-
-    Search(List<String> segments, String verb, String httpMethod, Optional<String> owner) {
-      this.segments = segments;
-      this.verb = verb;
-      this.httpMethod = httpMethod;
-      this.owner = owner;
-    }
-
-    @Nullable Route run(Node root) {
-      return find(root, 0);
-    }
-
-    WrongMethod wrongMethod() {
-      if (allowed.contains("GET")) {
-        allowed.add("HEAD");
-      }
-      allowed.add("OPTIONS");
-      return new WrongMethod(allowed);
-    }
-
-    // Each node is reached by one path only, so the work is bounded by the size of the table.
-    private @Nullable Route find(Node node, int depth) {
-      Route found = depth == segments.size() ? pick(node.ends.get(verb)) : null;
-      if (found == null && depth < segments.size()) {
-        Node literal = node.literals.get(segments.get(depth));
-        found = literal == null ? null : find(literal, depth + 1);
-        if (found == null && node.one != null) {
-          found = find(node.one, depth + 1);
-        }
-      }
-      if (found == null) {
-        for (Tail tail : node.tails) {
-          if (tail.verb.equals(verb) && tail.fits(segments, depth)) {
-            found = pick(tail.byMethod);
-            if (found != null) {
-              break;
-            }
-          }
-        }
-      }
-      return found;
-    }
-
-    private @Nullable Route pick(@Nullable Map<String, Route> byMethod) {
-      if (byMethod == null) {
-        return null;
-      }
-      Route route = mine(byMethod.get(httpMethod));
-      if (route == null && httpMethod.equals("HEAD")) {
-        route = mine(byMethod.get("GET"));
-      }
-      if (route == null) {
-        route = mine(byMethod.get(Route.ANY_METHOD));
-      }
-      if (route == null) {
-        byMethod.forEach(
-            (method, other) -> {
-              if (mine(other) != null) {
-                allowed.add(method);
-              }
-            });
-      }
-      return route;
-    }
-
-    private @Nullable Route mine(@Nullable Route route) {
-      return route == null || owner.isEmpty() || owner.get().equals(route.rpc().service())
-          ? route
-          : null;
-    }
-  }
-
-  /** {@code **} and the literals behind it. */
-  private record Tail(List<String> suffix, String verb, Map<String, Route> byMethod) {
-    boolean fits(List<String> segments, int from) {
-      int start = segments.size() - suffix.size();
-      return start >= from && segments.subList(start, segments.size()).equals(suffix);
-    }
-  }
-
-  /**
-   * Which routes have their places, and which would have them next. Immutable.
-   *
-   * @param waiting by {@link Route#key}, those that others have, in the order of their ranks
-   */
-  private record Claims(Node root, Map<String, List<Route>> waiting) {
-    static final Claims NONE = new Claims(Node.EMPTY, Map.of());
-
-    void addTaken(List<Conflict> conflicts) {
-      waiting
-          .values()
-          .forEach(
-              all ->
-                  all.forEach(
-                      one -> {
-                        Route holder = root.at(one);
-                        if (holder != null) {
-                          conflicts.add(Conflict.taken(one, holder.rpc()));
-                        }
-                      }));
-    }
-  }
-
   /** Makes one table out of another. Used once, by one thread. */
   private static final class Edit {
     private final RouteOwners owners;
     private final SequencedMap<String, Part> parts;
     private final Set<String> touched = new HashSet<>();
-    private final ClaimsEdit paths;
-    private final ClaimsEdit names;
+    private final RouteClaims.Edit paths;
+    private final RouteClaims.Edit names;
 
     Edit(RouteTable before) {
       owners = before.owners;
       parts = new LinkedHashMap<>(before.parts);
-      paths = new ClaimsEdit(before.paths, this::rank, touched);
-      names = new ClaimsEdit(before.names, this::rankByName, touched);
+      paths = new RouteClaims.Edit(before.paths, this::rank, touched);
+      names = new RouteClaims.Edit(before.names, this::rankByName, touched);
     }
 
     private long rank(Route route) {
@@ -397,7 +288,7 @@ final class RouteTable {
       touched.add(service);
     }
 
-    private void claim(List<Route> routes, ClaimsEdit claims, List<Conflict> reserved) {
+    private void claim(List<Route> routes, RouteClaims.Edit claims, List<Conflict> reserved) {
       for (Route route : routes) {
         if (owners.allows(route.template(), route.rpc().service())) {
           claims.add(route);
@@ -422,7 +313,7 @@ final class RouteTable {
     }
 
     RouteTable done() {
-      Claims all = paths.done();
+      RouteClaims all = paths.done();
       for (String service : touched) {
         parts.computeIfPresent(
             service,
@@ -431,215 +322,12 @@ final class RouteTable {
                     part.rank,
                     part.routes,
                     part.named,
-                    part.routes.stream().filter(route -> route.equals(all.root.at(route))).toList(),
+                    part.routes.stream()
+                        .filter(route -> route.equals(all.root().at(route)))
+                        .toList(),
                     List.copyOf(part.reserved)));
       }
       return new RouteTable(all, names.done(), owners, parts, Optional.empty());
-    }
-  }
-
-  /** Makes claims out of others: the lowest rank has a place, of one service its first route. */
-  private static final class ClaimsEdit {
-    private final ToLongFunction<Route> rank;
-    private final Set<String> touched;
-    private final Map<String, List<Route>> waiting;
-
-    /** In the nodes that it made; the nodes stay when this is gone. */
-    private final Mark mark = new Mark();
-
-    private Node root;
-
-    /**
-     * @param touched gets the services whose routes become served, or are no more
-     */
-    ClaimsEdit(Claims before, ToLongFunction<Route> rank, Set<String> touched) {
-      this.root = before.root;
-      this.waiting = new LinkedHashMap<>(before.waiting);
-      this.rank = rank;
-      this.touched = touched;
-    }
-
-    void add(Route route) {
-      Route holder = root.at(route);
-      if (holder == null) {
-        root = root.changed(route, 0, route, mark);
-        return;
-      }
-      List<Route> all = new ArrayList<>(waiting.getOrDefault(route.key(), List.of()));
-      if (rank.applyAsLong(route) < rank.applyAsLong(holder)) {
-        root = root.changed(route, 0, route, mark);
-        touched.add(holder.rpc().service());
-        // Whoever has had it comes before all that waited behind it.
-        all.addFirst(holder);
-      } else {
-        int at = 0;
-        while (at < all.size() && rank.applyAsLong(all.get(at)) <= rank.applyAsLong(route)) {
-          at++;
-        }
-        all.add(at, route);
-      }
-      waiting.put(route.key(), List.copyOf(all));
-    }
-
-    void remove(Route route) {
-      boolean held = route.equals(root.at(route));
-      List<Route> behind =
-          waiting.isEmpty() ? List.of() : waiting.getOrDefault(route.key(), List.of());
-      if (behind.isEmpty()) {
-        if (held) {
-          root = root.changed(route, 0, null, mark);
-        }
-        return;
-      }
-      Route gone = held ? behind.getFirst() : route;
-      List<Route> left = new ArrayList<>(behind);
-      left.remove(gone);
-      if (left.isEmpty()) {
-        waiting.remove(route.key());
-      } else {
-        waiting.put(route.key(), List.copyOf(left));
-      }
-      if (held) {
-        root = root.changed(route, 0, gone, mark);
-        touched.add(gone.rpc().service());
-      }
-    }
-
-    Claims done() {
-      return new Claims(root, waiting);
-    }
-  }
-
-  /** Tells one edit from another. */
-  private static final class Mark {}
-
-  /**
-   * What may follow after some segments. It is changed only by the edit that made it; whatever
-   * another edit changes is a copy.
-   */
-  private static final class Node {
-    static final Node EMPTY = new Node(new Mark());
-
-    final Map<String, Node> literals;
-    final Map<String, Map<String, Route>> ends;
-    final List<Tail> tails;
-    @Nullable Node one;
-    private final Mark edit;
-
-    private Node(Mark edit) {
-      this.edit = edit;
-      this.literals = new HashMap<>();
-      this.ends = new HashMap<>();
-      this.tails = new ArrayList<>();
-    }
-
-    private Node(Node other, Mark edit) {
-      this.edit = edit;
-      this.literals = new HashMap<>(other.literals);
-      this.ends = new HashMap<>(other.ends);
-      this.tails = new ArrayList<>(other.tails);
-      this.one = other.one;
-    }
-
-    private boolean isEmpty() {
-      return literals.isEmpty() && ends.isEmpty() && tails.isEmpty() && one == null;
-    }
-
-    /** What has the place of this route: its method at the shape of its template. */
-    @Nullable Route at(Route place) {
-      Node node = this;
-      String verb = place.template().verb().orElse("");
-      List<PathTemplate.Segment> segments = place.template().segments();
-      for (int i = 0; i < segments.size() && node != null; i++) {
-        switch (segments.get(i)) {
-          case PathTemplate.Literal(String text) -> node = node.literals.get(text);
-          case PathTemplate.One() -> node = node.one;
-          case PathTemplate.Rest() -> {
-            Tail tail = node.tail(suffix(segments, i), verb);
-            return tail == null ? null : tail.byMethod.get(place.httpMethod());
-          }
-        }
-      }
-      Map<String, Route> byMethod = node == null ? null : node.ends.get(verb);
-      return byMethod == null ? null : byMethod.get(place.httpMethod());
-    }
-
-    /**
-     * This node, or a copy of it, with another holder of the place of a route.
-     *
-     * @param at how many of its segments lie behind
-     * @param holder null for none
-     */
-    Node changed(Route place, int at, @Nullable Route holder, Mark by) {
-      Node mine = edit == by ? this : new Node(this, by);
-      List<PathTemplate.Segment> segments = place.template().segments();
-      String verb = place.template().verb().orElse("");
-      if (at == segments.size()) {
-        Map<String, Route> byMethod =
-            changed(mine.ends.getOrDefault(verb, Map.of()), place.httpMethod(), holder);
-        if (byMethod.isEmpty()) {
-          mine.ends.remove(verb);
-        } else {
-          mine.ends.put(verb, byMethod);
-        }
-        return mine;
-      }
-      switch (segments.get(at)) {
-        case PathTemplate.Literal(String text) -> {
-          Node next = mine.literals.getOrDefault(text, EMPTY).changed(place, at + 1, holder, by);
-          // Names come and go without end.
-          if (next.isEmpty()) {
-            mine.literals.remove(text);
-          } else {
-            mine.literals.put(text, next);
-          }
-        }
-        case PathTemplate.One() -> {
-          Node next = (mine.one == null ? EMPTY : mine.one).changed(place, at + 1, holder, by);
-          mine.one = next.isEmpty() ? null : next;
-        }
-        case PathTemplate.Rest() -> mine.changeTail(suffix(segments, at), verb, place, holder);
-      }
-      return mine;
-    }
-
-    private void changeTail(List<String> suffix, String verb, Route place, @Nullable Route holder) {
-      Tail known = tail(suffix, verb);
-      Map<String, Route> byMethod =
-          changed(known == null ? Map.of() : known.byMethod, place.httpMethod(), holder);
-      if (known != null) {
-        tails.remove(known);
-      }
-      if (!byMethod.isEmpty()) {
-        tails.add(new Tail(suffix, verb, byMethod));
-        tails.sort(Comparator.comparingInt((Tail tail) -> tail.suffix.size()).reversed());
-      }
-    }
-
-    private @Nullable Tail tail(List<String> suffix, String verb) {
-      for (Tail tail : tails) {
-        if (tail.suffix.equals(suffix) && tail.verb.equals(verb)) {
-          return tail;
-        }
-      }
-      return null;
-    }
-
-    private static List<String> suffix(List<PathTemplate.Segment> segments, int rest) {
-      return segments.subList(rest + 1, segments.size()).stream()
-          .map(segment -> ((PathTemplate.Literal) segment).text())
-          .toList();
-    }
-
-    private static Map<String, Route> changed(
-        Map<String, Route> byMethod, String method, @Nullable Route holder) {
-      Map<String, Route> changed = new HashMap<>(byMethod);
-      if (holder == null) {
-        changed.remove(method);
-      } else {
-        changed.put(method, holder);
-      }
-      return Map.copyOf(changed);
     }
   }
 }
