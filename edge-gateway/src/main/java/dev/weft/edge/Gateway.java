@@ -43,6 +43,7 @@ final class Gateway {
   private final HttpTelemetry telemetry;
   private final ResponseCache cache;
   private final LongWork work;
+  private final Room room;
   private final Consumer<Exchange> way;
 
   /**
@@ -82,7 +83,13 @@ final class Gateway {
     this.limits = limits;
     this.telemetry = telemetry;
     this.cache = cache;
+    this.room = new Room(limits.http2().sharedBytes());
     this.way = Middleware.chain(steps, this::route);
+  }
+
+  /** What connections share that keep bytes for their clients. */
+  Room room() {
+    return room;
   }
 
   Observation observe(HttpRequest request, String scheme) {

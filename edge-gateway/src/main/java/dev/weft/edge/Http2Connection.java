@@ -68,6 +68,7 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
   private final ChannelHandlerContext codec;
   private final LastWords lastWords;
   private final HttpLimits limits;
+  private final Room room;
   private final String scheme;
   private final Set<Http2Stream> streams = new LinkedHashSet<>();
   private final DeadlineTimer idle;
@@ -76,13 +77,16 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
   private final Waiting waiting;
   private int requests;
   private int held;
+  private long unread;
   private boolean leaving;
   private boolean said;
 
-  private Http2Connection(ChannelHandlerContext codec, LastWords lastWords, HttpLimits limits) {
+  private Http2Connection(
+      ChannelHandlerContext codec, LastWords lastWords, HttpLimits limits, Room room) {
     this.codec = codec;
     this.lastWords = lastWords;
     this.limits = limits;
+    this.room = room;
     this.scheme = Http1Connection.scheme(codec.pipeline());
     this.idle = new DeadlineTimer(codec.channel().eventLoop(), this::leave);
     this.stalled = new DeadlineTimer(codec.channel().eventLoop(), this::cut);
@@ -97,7 +101,7 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
     LastWords lastWords = new LastWords();
     pipeline.addLast(lastWords, frames);
     ChannelHandlerContext codec = pipeline.context(frames);
-    Http2Connection connection = new Http2Connection(codec, lastWords, limits);
+    Http2Connection connection = new Http2Connection(codec, lastWords, limits, gateway.room());
     ChannelInitializer<Channel> stream =
         new ChannelInitializer<>() {
           @Override
@@ -168,7 +172,7 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
 
   /** Takes room for a part of a body that waits for its end; false when there is none left. */
   boolean hold(int bytes) {
-    if (held + bytes > limits.http2().heldBytes()) {
+    if (held + bytes > limits.http2().heldBytes() || !room.take(bytes, held + unread)) {
       return false;
     }
     held += bytes;
@@ -177,6 +181,22 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
 
   void letGo(int bytes) {
     held -= bytes;
+    room.give(bytes);
+  }
+
+  /** Takes room for a part of an answer that waits to be read; false when there is none left. */
+  boolean keep(int bytes) {
+    if (!room.take(bytes, held + unread)) {
+      return false;
+    }
+    unread += bytes;
+    return true;
+  }
+
+  /** So much of it was read, or never will be. */
+  void sent(int bytes) {
+    unread -= bytes;
+    room.give(bytes);
   }
 
   // The end.

@@ -2,6 +2,7 @@ package dev.weft.edge;
 
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelConfig;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -50,6 +51,7 @@ final class Http2Stream extends ChannelInboundHandlerAdapter implements Carrier 
   private boolean answered;
   private boolean sent;
   private int held;
+  private int kept;
   private long written;
 
   Http2Stream(Channel channel, Http2Connection connection, Gateway gateway, HttpLimits limits) {
@@ -210,6 +212,7 @@ final class Http2Stream extends ChannelInboundHandlerAdapter implements Carrier 
     stalled.close();
     connection.letGo(held);
     held = 0;
+    keep(0);
     connection.closed(this);
     Exchange current = exchange;
     if (current != null) {
@@ -271,6 +274,7 @@ final class Http2Stream extends ChannelInboundHandlerAdapter implements Carrier 
       written = body.length;
       send(new DefaultHttp2HeadersFrame(head));
       complete(channel.write(new DefaultHttp2DataFrame(Unpooled.wrappedBuffer(body), true)));
+      weigh();
     }
   }
 
@@ -284,6 +288,33 @@ final class Http2Stream extends ChannelInboundHandlerAdapter implements Carrier 
   public void writePart(byte[] part) {
     written += part.length;
     parts.part(part);
+    weigh();
+  }
+
+  /** Notes what of the answer waits for the client, and calls it off if there is no room for it. */
+  private void weigh() {
+    if (sent || !channel.isActive()) {
+      return;
+    }
+    ChannelConfig config = channel.config();
+    long waits =
+        channel.isWritable()
+            ? config.getWriteBufferHighWaterMark() - channel.bytesBeforeUnwritable()
+            : config.getWriteBufferLowWaterMark() + channel.bytesBeforeWritable();
+    if (!keep(Math.clamp(waits, 0, Integer.MAX_VALUE))) {
+      reset(Http2Error.ENHANCE_YOUR_CALM);
+    }
+  }
+
+  private boolean keep(int bytes) {
+    if (bytes > kept && !connection.keep(bytes - kept)) {
+      return false;
+    }
+    if (bytes < kept) {
+      connection.sent(kept - bytes);
+    }
+    kept = bytes;
+    return true;
   }
 
   @Override
@@ -325,6 +356,7 @@ final class Http2Stream extends ChannelInboundHandlerAdapter implements Carrier 
             _ -> {
               sent = true;
               stalled.clear();
+              keep(0);
               giveUpTheRest();
             });
   }

@@ -42,7 +42,8 @@ class HostileHttp2Test {
   @BeforeAll
   static void open() throws Exception {
     Http2Limits few =
-        new Http2Limits(100, 64 * 1024, 1024 * 1024, 300_000, 200, Duration.ofMinutes(5));
+        new Http2Limits(
+            100, 64 * 1024, 1024 * 1024, 300_000, 10_000_000, 200, Duration.ofMinutes(5));
     fixture = EdgeFixture.with(LIBRARY, EdgeFixture.QUICK.with(few));
     before = Held.now();
   }
@@ -359,6 +360,70 @@ class HostileHttp2Test {
         }
       }
       assertThat(client.answer(9).status()).isEqualTo(503);
+    }
+  }
+
+  /**
+   * Streams of a connection and connections of an address, each with an answer that nobody reads,
+   * are more than an edge has.
+   */
+  @Test
+  void callsOffAnswersThatNobodyReadsWhenThereIsNoRoomForMore() throws Exception {
+    int room = 300_000;
+    Http2Limits little =
+        new Http2Limits(
+            100, 64 * 1024, 1024 * 1024, 16 * 1024 * 1024, room, 200, Duration.ofMinutes(5));
+    try (EdgeFixture other =
+        EdgeFixture.with(new LibraryService(), HttpLimits.DEFAULT.with(little))) {
+      String page = "/library/books?page_size=100";
+      int length = other.get(page).body().length();
+      int kept = room / length;
+      assertThat(kept).as("pages of %s bytes", length).isBetween(1, 90);
+      for (int i = 0; i < 2; i++) {
+        try (RawHttp2 client = RawHttp2.withWindow(other.edge.port(), 0)) {
+          for (int stream = 1; stream < 200; stream += 2) {
+            client.get(stream, page);
+          }
+          for (int off = kept; off < 100; off++) {
+            assertThat(client.next(RawHttp2.RST_STREAM).error()).isEqualTo(ENHANCE_YOUR_CALM);
+          }
+          try (RawHttp2 reading = new RawHttp2(other.edge.port())) {
+            reading.get(1, page);
+            assertThat(reading.answer(1).body()).as("who holds nothing").hasSize(length);
+          }
+        }
+        // And then there is room again.
+        await().until(() -> other.edge.connections() <= 1);
+      }
+    }
+  }
+
+  /** Nor has it room for bodies that never end, however many connections they come by. */
+  @Test
+  void refusesBodiesWhenAllConnectionsTogetherHoldTooMuch() throws Exception {
+    Http2Limits little =
+        new Http2Limits(
+            100, 64 * 1024, 1024 * 1024, 16 * 1024 * 1024, 100_000, 200, Duration.ofMinutes(5));
+    try (EdgeFixture other =
+            EdgeFixture.with(new LibraryService(), HttpLimits.DEFAULT.with(little));
+        RawHttp2 one = new RawHttp2(other.edge.port());
+        RawHttp2 two = new RawHttp2(other.edge.port())) {
+      begin(one, 1);
+      begin(one, 3);
+      begin(one, 5);
+      assertThat(one.answer(5).status()).isEqualTo(503);
+
+      begin(two, 1);
+      two.data(1, RawHttp2.END_STREAM, "{}");
+      assertThat(two.answer(1).status()).as("who holds little").isEqualTo(200);
+    }
+  }
+
+  /** Begins a body of 48,000 bytes. */
+  private static void begin(RawHttp2 client, int stream) throws IOException {
+    client.request(stream, 0, "POST", "/library/echo", "content-type", "application/json");
+    for (int i = 0; i < 3; i++) {
+      client.data(stream, 0, " ".repeat(16_000));
     }
   }
 

@@ -243,6 +243,7 @@ class Http2Test {
                 d.streamWindowBytes(),
                 d.connectionWindowBytes(),
                 d.heldBytes(),
+                d.sharedBytes(),
                 d.resets(),
                 Duration.ofSeconds(1)));
     for (HttpLimits limits : List.of(idle, old)) {
