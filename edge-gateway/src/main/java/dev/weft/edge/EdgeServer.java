@@ -265,6 +265,7 @@ public final class EdgeServer implements RunningProcess {
             name -> name.isEmpty() ? Optional.of(pages.services()) : pages.service(name));
     mesh.management()
         .page("/routes", name -> name.isEmpty() ? Optional.of(pages.routes()) : Optional.empty());
+    mesh.management().verdict("/health", pages::health);
     Meter meter = mesh.telemetry().meter("dev.weft.edge");
     meter
         .gaugeBuilder("weft.edge.routes")

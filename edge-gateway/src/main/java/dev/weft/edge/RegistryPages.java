@@ -4,6 +4,8 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import dev.weft.consul.CheckResult;
 import dev.weft.consul.ServiceInstance;
+import dev.weft.consul.ServiceSnapshot;
+import dev.weft.mesh.Management;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
@@ -44,6 +46,45 @@ final class RegistryPages {
           }
           out.writeEndArray();
         });
+  }
+
+  /**
+   * How it stands with all services together: well unless one that has routes here, or is in the
+   * registry, has no healthy instance.
+   */
+  Management.Verdict health() {
+    Map<String, ServiceSnapshot> snapshots = new TreeMap<>();
+    schemas
+        .views()
+        .forEach(
+            (name, view) -> {
+              if (!view.snapshot().instances().isEmpty()
+                  || view.schema().map(schema -> !schema.routes().isEmpty()).orElse(false)) {
+                snapshots.put(name, view.snapshot());
+              }
+            });
+    boolean well = snapshots.values().stream().noneMatch(one -> one.passing().isEmpty());
+    String text =
+        json(
+            out -> {
+              out.writeStringField("status", well ? "passing" : "degraded");
+              out.writeArrayFieldStart("services");
+              for (var entry : snapshots.entrySet()) {
+                int instances = entry.getValue().instances().size();
+                int healthy = entry.getValue().passing().size();
+                out.writeStartObject();
+                out.writeStringField("name", entry.getKey());
+                out.writeStringField(
+                    "status",
+                    healthy == 0 ? "critical" : healthy < instances ? "warning" : "passing");
+                out.writeNumberField("instances", instances);
+                out.writeNumberField("healthy", healthy);
+                out.writeBooleanField("stale", entry.getValue().stale());
+                out.writeEndObject();
+              }
+              out.writeEndArray();
+            });
+    return new Management.Verdict(well, text);
   }
 
   /** One service, if there is one of this name. */

@@ -17,6 +17,7 @@ import io.grpc.ServerServiceDefinition;
 import io.grpc.protobuf.services.ProtoReflectionService;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
 import io.grpc.stub.StreamObserver;
+import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -73,10 +74,12 @@ class EdgeRegistryTest {
   void answers503WhenAServiceHasLeftAnd200WhenItIsBack() throws Exception {
     TestBackend weather = fixture.add("weather", new WeatherService("1"));
     awaitStatus(Duration.ofSeconds(1), "/weather/oslo", 200);
+    assertHealth(200, "passing", "{\"name\":\"weather\",\"status\":\"passing\",\"instances\":1,");
 
     weather.close();
 
     awaitStatus(Duration.ofSeconds(1), "/weather/oslo", 503);
+    assertHealth(503, "degraded", "{\"name\":\"weather\",\"status\":\"critical\",\"instances\":0,");
     var answer = fixture.get("/weather/oslo");
     assertThat(answer.headers().firstValue("retry-after")).contains("1");
     assertThat(answer.body()).contains("NO_HEALTHY_INSTANCE");
@@ -87,6 +90,17 @@ class EdgeRegistryTest {
     fixture.add("weather", new WeatherService("2"));
     awaitStatus(Duration.ofSeconds(2), "/weather/oslo", 200);
     assertThat(fixture.get("/weather/oslo").body()).contains("oslo from 2");
+    assertHealth(200, "passing", "{\"name\":\"weather\",\"status\":\"passing\"");
+  }
+
+  /** Of all services together, which an edge that serves the others is well without. */
+  private void assertHealth(int status, String verdict, String service) throws Exception {
+    HttpResponse<String> health = fixture.management("/health");
+    assertThat(health.statusCode()).isEqualTo(status);
+    assertThat(health.body())
+        .startsWith("{\"status\":\"" + verdict + "\"")
+        .contains(service, "{\"name\":\"library\",\"status\":\"passing\",\"instances\":1,");
+    assertThat(fixture.management("/readyz").statusCode()).isEqualTo(200);
   }
 
   /** As in an update that replaces one instance after the other. */

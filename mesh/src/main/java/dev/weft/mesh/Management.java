@@ -19,6 +19,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -47,6 +48,7 @@ public final class Management implements AutoCloseable {
   private final Map<String, String> info = new ConcurrentSkipListMap<>();
   private final Map<String, Function<String, Optional<String>>> pages =
       new ConcurrentSkipListMap<>();
+  private final Map<String, Supplier<Verdict>> verdicts = new ConcurrentSkipListMap<>();
   private final Map<String, Receiver> receivers = new ConcurrentSkipListMap<>();
   private final Instant started = Instant.now();
   private final long startedNanos = System.nanoTime();
@@ -67,6 +69,13 @@ public final class Management implements AutoCloseable {
      */
     int receive(Function<String, Optional<String>> header, byte[] body);
   }
+
+  /**
+   * A page whose status says something, too.
+   *
+   * @param well whether it is 200; else it is 503
+   */
+  public record Verdict(boolean well, String json) {}
 
   private record Answer(int status, String contentType, String body) {
     static Answer text(int status, String text) {
@@ -140,6 +149,16 @@ public final class Management implements AutoCloseable {
     pages.put(path, json);
   }
 
+  /**
+   * Adds a page in JSON for supervisors, at this path alone, whose status says whether all is well.
+   * Says nothing of this process, which {@code /readyz} does. Replaces one of the same path.
+   *
+   * @param page makes it; may block for a moment
+   */
+  public void verdict(String path, Supplier<Verdict> page) {
+    verdicts.put(path, page);
+  }
+
   /** Adds somebody who takes what is posted to a path. Replaces one of the same path. */
   public void receiver(String path, Receiver receiver) {
     receivers.put(path, receiver);
@@ -208,6 +227,11 @@ public final class Management implements AutoCloseable {
       return Answer.text(405, "only GET and HEAD");
     }
     String path = exchange.getRequestURI().getPath();
+    @Nullable Supplier<Verdict> verdict = verdicts.get(path);
+    if (verdict != null) {
+      Verdict now = verdict.get();
+      return Answer.json(now.well() ? 200 : 503, now.json());
+    }
     return switch (path) {
       case "/livez" -> Answer.text(200, "ok");
       case "/readyz" -> readyz();
@@ -237,6 +261,7 @@ public final class Management implements AutoCloseable {
 
   private String index() {
     StringBuilder index = new StringBuilder("/livez\n/readyz\n/metrics\n/info");
+    verdicts.keySet().forEach(path -> index.append('\n').append(path));
     pages.keySet().forEach(path -> index.append('\n').append(path));
     return index.toString();
   }

@@ -235,6 +235,22 @@ class ManagementTest {
   }
 
   @Test
+  void aVerdictIsInItsStatusToo() throws Exception {
+    AtomicBoolean well = new AtomicBoolean(true);
+    management.verdict("/health", () -> new Management.Verdict(well.get(), "{\"some\":1}"));
+
+    assertThat(get("/health").statusCode()).isEqualTo(200);
+    well.set(false);
+    HttpResponse<String> bad = get("/health");
+
+    assertThat(bad.statusCode()).isEqualTo(503);
+    assertThat(bad.body()).isEqualToIgnoringNewLines("{\"some\":1}");
+    assertThat(bad.headers().firstValue("Content-Type")).contains("application/json");
+    assertThat(get("/health/more").statusCode()).isEqualTo(404);
+    assertThat(get("/").body()).contains("/health");
+  }
+
+  @Test
   void tooManyAtOnceAreTurnedAway() throws Exception {
     CountDownLatch hold = new CountDownLatch(1);
     management.page(
