@@ -3,20 +3,19 @@ package dev.weft.edge;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What tells people and programs how to call what is served: {@code /openapi.json}, and {@code
  * /docs}, a page that shows it and calls it (Swagger UI, out of a jar). Both are made when they are
- * first asked for, away from event loops; the document once for each table of routes.
+ * first asked for, away from event loops; the document once for each table of routes ({@link
+ * LiveDocument}). They are long, so they are counted against the address that asks, and go to it no
+ * faster than it reads.
  *
  * <p>Thread-safe.
  */
@@ -26,9 +25,6 @@ final class ApiPages implements Middleware {
 
   /** What is the edge's own wherever these pages are shown. */
   static final List<String> PATHS = List.of(DOCUMENT, PAGE);
-
-  /** Some 30,000 operations. */
-  static final int DOCUMENT_BYTES_MAX = 64 * 1024 * 1024;
 
   private static final int FILE_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -51,34 +47,19 @@ final class ApiPages implements Middleware {
 
   private static final List<String> SWAGGER = List.of("swagger-ui-bundle.js", "swagger-ui.css");
 
-  private final Services services;
-  private final String version;
-  private final Optional<Path> comments;
+  private final LiveDocument document;
+  private final RateLimits rates;
   private final LongWork work;
-  private final int bytesMax;
   private final Map<String, Packed> files = new ConcurrentHashMap<>();
-  private volatile @Nullable Described described;
 
   /**
-   * The document of a table.
-   *
-   * @param document empty if it is too long
-   */
-  private record Described(RouteTable of, Optional<Packed> document) {}
-
-  /**
-   * @param version of what is described
-   * @param comments where descriptor sets with comments are
+   * @param rates by which callers are counted
    * @param threads for what takes long
-   * @param bytesMax of the document
    */
-  ApiPages(
-      Services services, String version, Optional<Path> comments, Executor threads, int bytesMax) {
-    this.services = services;
-    this.version = version;
-    this.comments = comments;
+  ApiPages(LiveDocument document, RateLimits rates, Executor threads) {
+    this.document = document;
+    this.rates = rates;
     this.work = new LongWork(threads);
-    this.bytesMax = bytesMax;
   }
 
   @Override
@@ -92,71 +73,49 @@ final class ApiPages implements Middleware {
     String path = mark < 0 ? uri : uri.substring(0, mark);
     String file = path.startsWith(PAGE + "/") ? path.substring(PAGE.length() + 1) : "";
     if (path.equals(DOCUMENT)) {
-      onlyRead(exchange);
-      document(exchange);
+      read(exchange, () -> document(exchange));
     } else if (path.equals(PAGE)) {
-      onlyRead(exchange);
-      file(exchange, "page.html");
+      read(exchange, () -> file(exchange, "page.html"));
     } else if (OWN.contains(file) || SWAGGER.contains(file)) {
-      onlyRead(exchange);
-      file(exchange, file);
+      read(exchange, () -> file(exchange, file));
     } else {
       next.accept(exchange);
     }
   }
 
-  private static void onlyRead(Exchange exchange) {
+  private void read(Exchange exchange, Runnable answer) {
     if (!exchange.method().equals("GET") && !exchange.isHead()) {
       exchange.alsoAnswer("Allow", "GET, HEAD");
       throw new Refused(Problems.wrongMethod());
     }
+    rates.arrive(exchange).admit(answer);
   }
 
   private void document(Exchange exchange) {
-    Described known = described;
-    if (known != null && known.of == services.routes()) {
-      answer(exchange, known);
-    } else {
-      work.run(exchange, this::describe, now -> answer(exchange, now));
-    }
+    document
+        .made()
+        .ifPresentOrElse(
+            known -> answerDocument(exchange, known),
+            () -> work.run(exchange, document::get, made -> answerDocument(exchange, made)));
   }
 
-  private void answer(Exchange exchange, Described known) {
-    known
-        .document
-        .orElseThrow(() -> new Refused(Problems.documentTooLong(bytesMax)))
-        .answer(exchange, work, Map.of("Cache-Control", "no-cache"));
-  }
-
-  /** One at a time, so that all who ask for a new one wait for the same. */
-  private synchronized Described describe() {
-    RouteTable now = services.routes();
-    Described known = described;
-    if (known != null && known.of == now) {
-      return known;
-    }
-    ApiComments said = comments.map(ApiComments::read).orElse(ApiComments.NONE);
-    Described made =
-        new Described(
-            now,
-            Packed.of("application/json", bytesMax, out -> OpenApi.write(now, said, version, out)));
-    described = made;
-    return made;
+  private void answerDocument(Exchange exchange, Packed made) {
+    made.answer(exchange, work, Map.of("Cache-Control", "no-cache"));
   }
 
   private void file(Exchange exchange, String name) {
     Packed known = files.get(name);
     if (known != null) {
-      answer(exchange, known);
+      answerFile(exchange, known);
     } else {
       work.run(
           exchange,
           () -> files.computeIfAbsent(name, ApiPages::load),
-          loaded -> answer(exchange, loaded));
+          loaded -> answerFile(exchange, loaded));
     }
   }
 
-  private void answer(Exchange exchange, Packed file) {
+  private void answerFile(Exchange exchange, Packed file) {
     file.answer(
         exchange,
         work,

@@ -148,11 +148,14 @@ public final class EdgeServer implements RunningProcess {
     if (config.api().shown()) {
       all.add(
           new ApiPages(
-              schemas,
-              config.mesh().version(),
-              config.api().comments(),
-              threads,
-              ApiPages.DOCUMENT_BYTES_MAX));
+              new LiveDocument(
+                  schemas::routes,
+                  config.mesh().version(),
+                  config.api().comments(),
+                  LiveDocument.BYTES_MAX,
+                  System::nanoTime),
+              rates,
+              threads));
     }
     return all;
   }

@@ -313,10 +313,25 @@ final class Mcp {
     /** Calls the RPC that the tool is, as if it was called by its name. */
     private void call(McpMessage message) {
       String name = needed(message, "name");
+      if (tools.areListed()) {
+        call(message, name, tools.find(name));
+        return;
+      }
+      work.run(
+          exchange,
+          () -> tools.find(name),
+          tool -> {
+            try {
+              call(message, name, tool);
+            } catch (McpError e) {
+              fail(e);
+            }
+          });
+    }
+
+    private void call(McpMessage message, String name, Optional<McpTools.Tool> found) {
       McpTools.Tool tool =
-          tools
-              .find(name)
-              .orElseThrow(() -> McpError.invalidParams("Unknown tool: " + shortened(name)));
+          found.orElseThrow(() -> McpError.invalidParams("Unknown tool: " + shortened(name)));
       Route route = tool.route();
       byte[] arguments = message.arguments().getBytes(UTF_8);
       exchange.route(route);

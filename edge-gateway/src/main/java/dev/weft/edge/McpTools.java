@@ -98,7 +98,13 @@ final class McpTools {
     return version;
   }
 
-  /** The tool of this name now. */
+  /** Whether the tools of the routes that are served now are known, as they were asked for. */
+  boolean areListed() {
+    Listed known = listed;
+    return known != null && known.of == services.routes();
+  }
+
+  /** The tool of this name now. Looks at all routes, unless they are listed. */
   Optional<Tool> find(String name) {
     return Optional.ofNullable(listed().tools.get(name));
   }

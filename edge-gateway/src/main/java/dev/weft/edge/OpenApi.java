@@ -96,7 +96,10 @@ final class OpenApi {
     JsonTree.write(out, value);
   }
 
-  /** A service each, with what its contract says of its parts, or their names. */
+  /**
+   * A service each, with what its contract says of its parts, or their names. Of who issues the
+   * tokens it is said: passwords are nobody else's to be told.
+   */
   private List<Object> tags() {
     Map<String, Map<String, String>> parts = new TreeMap<>();
     for (Route route : table.routes()) {
@@ -112,12 +115,16 @@ final class OpenApi {
               said.values().stream()
                   .filter(one -> !one.isEmpty())
                   .collect(Collectors.joining("\n\n"));
-          tags.add(
+          Map<String, Object> tag =
               ordered(
                   "name",
                   service,
                   "description",
-                  text.isEmpty() ? String.join(", ", said.keySet()) : text));
+                  text.isEmpty() ? String.join(", ", said.keySet()) : text);
+          if (table.isIssuer(service)) {
+            tag.put("x-weft-issuer", true);
+          }
+          tags.add(tag);
         });
     return tags;
   }

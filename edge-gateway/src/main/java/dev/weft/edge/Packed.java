@@ -6,6 +6,7 @@ import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.lang.ref.SoftReference;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -19,8 +20,10 @@ import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
 
 /**
- * A text that is seldom asked for, and held compressed, as most clients take it. Immutable,
- * thread-safe.
+ * A text that is seldom asked for, and held compressed, as most clients take it. For the others it
+ * is unpacked once for all who ask at about the same time, and let go of when memory is short.
+ *
+ * <p>Thread-safe.
  */
 final class Packed {
   private static final int DIGEST_BYTES = 12;
@@ -28,6 +31,9 @@ final class Packed {
   private final String contentType;
   private final byte[] gzip;
   private final EntityTag tag;
+
+  // Guarded by this.
+  private SoftReference<byte[]> unpacked = new SoftReference<>(null);
 
   /** Writes the text. */
   interface Source {
@@ -77,15 +83,27 @@ final class Packed {
     } else if (ContentCoding.GZIP.isTaken(exchange.request().headers().getAll("accept-encoding"))) {
       all.put("ETag", tag.with(ContentCoding.GZIP.token()).text());
       all.put("Content-Encoding", ContentCoding.GZIP.token());
-      exchange.answer(Answer.of(200, contentType, gzip, all));
+      InParts.answer(exchange, Answer.of(200, contentType, gzip, all));
     } else {
       all.put("ETag", tag.text());
-      work.run(exchange, () -> Answer.of(200, contentType, plain(), all), exchange::answer);
+      work.run(
+          exchange,
+          () -> Answer.of(200, contentType, plain(), all),
+          whole -> InParts.answer(exchange, whole));
     }
   }
 
-  /** The text. */
-  byte[] plain() {
+  /** The text, which nobody may change. */
+  synchronized byte[] plain() {
+    byte[] known = unpacked.get();
+    if (known == null) {
+      known = unpack();
+      unpacked = new SoftReference<>(known);
+    }
+    return known;
+  }
+
+  private byte[] unpack() {
     try (GZIPInputStream in = new GZIPInputStream(new ByteArrayInputStream(gzip))) {
       return in.readAllBytes();
     } catch (IOException e) {

@@ -20,8 +20,9 @@ import java.util.concurrent.TimeUnit;
  *
  * <p>A request is counted when it has a route: first against its address, before its token is
  * looked at, then against its user and its method, before its body is read. What this edge answers
- * by itself, such as 404, costs it no more than a refusal would, and is not counted. Whoever is
- * refused by one limit is not counted against it, nor against those after it.
+ * by itself, such as 404, costs it no more than a refusal would, and is not counted, but for its
+ * pages ({@link ApiPages}), which are long. Whoever is refused by one limit is not counted against
+ * it, nor against those after it.
  *
  * <p>Several edges that share a Redis count there, too, once all limits of this edge alone have let
  * a request through. So what an edge has refused costs Redis nothing; without its answer the edge's

@@ -34,7 +34,7 @@ record Described(JsonNode json) {
     return new String(
         Packed.of(
                 "application/json",
-                ApiPages.DOCUMENT_BYTES_MAX,
+                LiveDocument.BYTES_MAX,
                 out -> OpenApi.write(table, comments, "1", out))
             .orElseThrow()
             .plain(),

@@ -66,6 +66,19 @@ class OpenApiTest {
         .isTrue();
   }
 
+  /** Whom the page of the API sends passwords to. */
+  @Test
+  void saysWhichServiceIssuesTokensAndThatNoOtherDoes() {
+    RouteTable table =
+        RouteTable.of(List.of(Contracts.library(), Contracts.notes()), RouteOwners.of("notes"));
+
+    JsonNode tags = Described.of(table).json().path("tags");
+
+    assertThat(tags.findValuesAsText("name")).containsExactly("library", "notes");
+    assertThat(tags.path(0).has("x-weft-issuer")).isFalse();
+    assertThat(tags.path(1).path("x-weft-issuer").asBoolean()).isTrue();
+  }
+
   @Test
   void namesPartsOfThePathAsTheRouteThatReads() {
     assertThat(DOCUMENT.json().at("/paths/~1library~1books~1{book_id}").fieldNames())

@@ -82,6 +82,22 @@ class RateLimitsTest {
   }
 
   @Test
+  void countsThePagesOfTheEdgeItselfWhichAreLong() throws Exception {
+    for (int left = 19; left >= 0; left--) {
+      HttpResponse<String> page =
+          fixture.get(left % 2 == 0 ? "/openapi.json" : "/docs", from("203.0.113.110"));
+      assertThat(page.statusCode()).isEqualTo(200);
+      assertThat(header(page, "ratelimit")).matches("\"address\";r=" + left + ";t=\\d+");
+    }
+
+    HttpResponse<String> refused = fixture.get("/openapi.json", from("203.0.113.110"));
+
+    assertThat(refused.statusCode()).isEqualTo(429);
+    assertThat(header(refused, "retry-after")).isNotEmpty();
+    assertThat(look("203.0.113.110").statusCode()).as("by the same count").isEqualTo(429);
+  }
+
+  @Test
   void enforcesWhatAContractStatesAndTellsWhatIsLeft() throws Exception {
     for (int left = 2; left >= 0; left--) {
       HttpResponse<String> answer = take("203.0.113.1");

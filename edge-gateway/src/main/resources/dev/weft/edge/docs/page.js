@@ -1,7 +1,8 @@
 "use strict";
 
-// Shows the document, and logs in whoever wants to try a call that needs it. How to log in, the document says: it is the call that
-// anybody may make, that takes a password and answers an access token.
+// Shows the document, and logs in whoever wants to try a call that needs it. How to log in, the document says: it is the call of the
+// service that issues tokens that anybody may make, that takes a password and answers an access token. Other services may have calls
+// that look like it, and would be told passwords.
 
 const ui = SwaggerUIBundle({
   url: "openapi.json",
@@ -73,11 +74,15 @@ function loginCall(document_) {
     }
     return schema || {};
   };
+  const issuers = document_.tags.filter(tag => tag["x-weft-issuer"]).map(tag => tag.name);
   for (const [path, item] of Object.entries(document_.paths)) {
     const call = item.post;
-    const takes = follow(call?.requestBody?.content?.["application/json"]?.schema);
-    const gives = follow(call?.responses?.["200"]?.content?.["application/json"]?.schema);
-    if (call?.security?.length === 0 && takes.properties?.password && gives.properties?.accessToken) {
+    if (!call?.tags.some(tag => issuers.includes(tag))) {
+      continue;
+    }
+    const takes = follow(call.requestBody?.content?.["application/json"]?.schema);
+    const gives = follow(call.responses?.["200"]?.content?.["application/json"]?.schema);
+    if (call.security?.length === 0 && takes.properties?.password && gives.properties?.accessToken) {
       return { path, fields: takes.properties, required: takes.required || [] };
     }
   }
