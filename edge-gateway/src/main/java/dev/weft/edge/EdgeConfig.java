@@ -164,19 +164,7 @@ record EdgeConfig(
 
   private static MeshConfig withOwnManagementPort(MeshConfig mesh, Env env) {
     int port = env.port("WEFT_MANAGEMENT_PORT", mesh.port() == 0 ? 0 : mesh.port() + 1);
-    return new MeshConfig(
-        mesh.service(),
-        mesh.version(),
-        mesh.bind(),
-        mesh.advertise(),
-        mesh.port(),
-        port,
-        mesh.consul(),
-        mesh.identity(),
-        mesh.telemetry(),
-        mesh.drain(),
-        mesh.zone(),
-        mesh.admin());
+    return mesh.withManagementPort(port);
   }
 
   private static Access access(String value) {

@@ -87,7 +87,8 @@ public final class Mesh implements AutoCloseable {
             services,
             tls,
             FaultRules.open(faults, consul),
-            config.zone());
+            config.zone(),
+            config.upstreams());
     tls.ifPresent(own -> own.await(identity.tls().patience()));
     this.users =
         TokenVerifier.open(identity, ownKeys == null ? remoteKeys(identity) : ownKeys, clock);

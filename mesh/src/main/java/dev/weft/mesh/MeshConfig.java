@@ -23,6 +23,7 @@ import java.time.Duration;
  * @param drain how it stops
  * @param zone where it runs, for those who would rather call what is near; empty if nobody says
  * @param admin who may ask it what it decides
+ * @param upstreams services that it calls elsewhere than the registry says
  */
 public record MeshConfig(
     String service,
@@ -36,7 +37,8 @@ public record MeshConfig(
     TelemetryConfig telemetry,
     Drain drain,
     String zone,
-    AdminConfig admin) {
+    AdminConfig admin,
+    Upstreams upstreams) {
 
   /** Added to the gRPC port for the management port, when nothing else is said. */
   private static final int MANAGEMENT_OFFSET = 1_000;
@@ -53,7 +55,7 @@ public record MeshConfig(
     public static final Drain DEFAULT = new Drain(Duration.ofSeconds(2), Duration.ofSeconds(20));
   }
 
-  /** One that tells nobody what it decides. */
+  /** One that tells nobody what it decides, and finds all services in the registry. */
   public MeshConfig(
       String service,
       String version,
@@ -78,7 +80,8 @@ public record MeshConfig(
         telemetry,
         drain,
         zone,
-        AdminConfig.NOBODY);
+        AdminConfig.NOBODY,
+        Upstreams.NONE);
   }
 
   /** As {@link #from(Env, String, int)}, with any free port. */
@@ -92,8 +95,9 @@ public record MeshConfig(
    * all of them; {@code HOST} or {@code HOST:PORT}), {@code WEFT_VERSION} (dev), {@code
    * CONSUL_HTTP_ADDR} (http://127.0.0.1:8500), {@code CONSUL_HTTP_TOKEN} or {@code
    * CONSUL_HTTP_TOKEN_FILE}, {@code WEFT_SNAPSHOT_DIR} (none), {@code WEFT_DRAIN_WAIT} (PT2S),
-   * {@code WEFT_DRAIN_CALLS} (PT20S), {@code WEFT_ZONE} (none), and what {@link
-   * IdentityConfig#from}, {@link TelemetryConfig#from} and {@link AdminConfig#from} read.
+   * {@code WEFT_DRAIN_CALLS} (PT20S), {@code WEFT_ZONE} (none), {@code WEFT_UPSTREAMS} (none;
+   * {@link Upstreams}), and what {@link IdentityConfig#from}, {@link TelemetryConfig#from} and
+   * {@link AdminConfig#from} read.
    */
   public static MeshConfig from(Env env, String service, int defaultPort) {
     String version = env.or("WEFT_VERSION", "dev");
@@ -116,7 +120,8 @@ public record MeshConfig(
             env.duration("WEFT_DRAIN_WAIT", Drain.DEFAULT.watchers),
             env.duration("WEFT_DRAIN_CALLS", Drain.DEFAULT.calls)),
         env.or("WEFT_ZONE", ""),
-        AdminConfig.from(env));
+        AdminConfig.from(env),
+        env.optional("WEFT_UPSTREAMS", Upstreams::parse).orElse(Upstreams.NONE));
   }
 
   private static ConsulConfig consul(Env env, String address) {
@@ -125,6 +130,31 @@ public record MeshConfig(
             env.optional("CONSUL_HTTP_TOKEN"),
             env.optional("CONSUL_HTTP_TOKEN_FILE").map(Path::of))
         .withSnapshots(env.optional("WEFT_SNAPSHOT_DIR").map(Path::of));
+  }
+
+  /** The same with this management port. */
+  public MeshConfig withManagementPort(int other) {
+    return new MeshConfig(
+        service, version, bind, advertise, port, other, consul, identity, telemetry, drain, zone,
+        admin, upstreams);
+  }
+
+  /** The same with these upstreams. */
+  public MeshConfig withUpstreams(Upstreams others) {
+    return new MeshConfig(
+        service,
+        version,
+        bind,
+        advertise,
+        port,
+        managementPort,
+        consul,
+        identity,
+        telemetry,
+        drain,
+        zone,
+        admin,
+        others);
   }
 
   /** The host others call it by. */

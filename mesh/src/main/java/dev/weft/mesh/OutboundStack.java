@@ -58,6 +58,7 @@ final class OutboundStack implements AutoCloseable {
   private final Optional<MeshTls> tls;
   private final FaultRules faults;
   private final String zone;
+  private final Upstreams upstreams;
   private final LongSupplier nanoTime = System::nanoTime;
   private final Map<String, Route> unary = new ConcurrentHashMap<>();
   private final Map<String, Route> streams = new ConcurrentHashMap<>();
@@ -93,7 +94,8 @@ final class OutboundStack implements AutoCloseable {
       ServiceTokens services,
       Optional<MeshTls> tls,
       FaultRules faults,
-      String zone) {
+      String zone,
+      Upstreams upstreams) {
     this.transport = transport;
     this.consul = consul;
     this.telemetry = telemetry;
@@ -102,6 +104,7 @@ final class OutboundStack implements AutoCloseable {
     this.tls = tls;
     this.faults = faults;
     this.zone = zone;
+    this.upstreams = upstreams;
     Balancer.register();
     // What could not connect for want of a certificate would wait before it tries again.
     tls.ifPresent(own -> own.identity().onFirst(this::reconnect));
@@ -373,10 +376,10 @@ final class OutboundStack implements AutoCloseable {
     RoutingInterceptor routing = new RoutingInterceptor(destinations, ThreadLocalRandom::current);
     Channel channel =
         ClientInterceptors.interceptForward(destinations, layers(target, Optional.of(routing)));
-    if (some.isEmpty()) {
+    if (some.isEmpty() && !upstreams.has(service)) {
       destinations.follow();
     } else {
-      // Whoever says which instances are to be called has chosen.
+      // Whoever says which instances are to be called, or where they are, has chosen.
       destinations.followNothing();
     }
     return new Route(destinations, channel, target);
@@ -384,7 +387,7 @@ final class OutboundStack implements AutoCloseable {
 
   private Choice.Outlet outlet(
       Destinations.Outside to, Optional<InstanceSet> some, Runnable newInstance) {
-    Pool pool = new Pool(consul, to.service(), to.datacenter(), zone, some);
+    Pool pool = new Pool(consul, to.service(), to.datacenter(), zone, some, upstreams);
     ManagedChannel channel =
         open(
             to.service(),

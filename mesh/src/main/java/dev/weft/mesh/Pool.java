@@ -109,6 +109,7 @@ final class Pool {
   private final String datacenter;
   private final String zone;
   private final Optional<InstanceSet> some;
+  private final Upstreams upstreams;
   private final Runnable changed = this::recomputeAndTell;
   private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
 
@@ -129,6 +130,22 @@ final class Pool {
    * @param some only these of the instances
    */
   Pool(Consul consul, String service, String datacenter, String zone, Optional<InstanceSet> some) {
+    this(consul, service, datacenter, zone, some, Upstreams.NONE);
+  }
+
+  /**
+   * As the other one.
+   *
+   * @param upstreams whose addresses count in place of the registry's
+   */
+  Pool(
+      Consul consul,
+      String service,
+      String datacenter,
+      String zone,
+      Optional<InstanceSet> some,
+      Upstreams upstreams) {
+    this.upstreams = upstreams;
     this.consul = consul;
     this.service = service;
     this.datacenter = datacenter;
@@ -213,9 +230,14 @@ final class Pool {
               return gone;
             });
     for (String filter : filters) {
-      watches.computeIfAbsent(
-          filter, f -> consul.watchService(service, datacenter, f, snapshot -> heard(f, snapshot)));
+      watches.computeIfAbsent(filter, this::watch);
     }
+  }
+
+  private Subscription watch(String filter) {
+    return upstreams.has(service)
+        ? upstreams.watch(service, snapshot -> heard(filter, snapshot))
+        : consul.watchService(service, datacenter, filter, snapshot -> heard(filter, snapshot));
   }
 
   private void heard(String filter, ServiceSnapshot snapshot) {

@@ -1,5 +1,6 @@
 package dev.weft.mesh;
 
+import dev.weft.consul.ConsulConfig;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -55,6 +56,27 @@ final class Meshes implements AutoCloseable {
 
   static MeshTls tls(Mesh mesh) {
     return mesh.tls().orElseThrow();
+  }
+
+  /** One without a registry, that is told where others are. */
+  Mesh open(String service, Upstreams upstreams) {
+    MeshConfig.Drain drain = new MeshConfig.Drain(Duration.ofMillis(1), Duration.ofSeconds(5));
+    MeshConfig config = config(service, "127.0.0.1", drain, Duration.ZERO, TlsConfig.OFF);
+    return add(
+        Mesh.open(
+            new MeshConfig(
+                    service,
+                    config.version(),
+                    config.bind(),
+                    config.advertise(),
+                    0,
+                    0,
+                    ConsulConfig.of("http://127.0.0.1:1", Optional.empty()),
+                    config.identity(),
+                    config.telemetry(),
+                    drain,
+                    "")
+                .withUpstreams(upstreams)));
   }
 
   /** One that others are to reach at this address. */
