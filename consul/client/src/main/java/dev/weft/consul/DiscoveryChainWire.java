@@ -2,6 +2,7 @@ package dev.weft.consul;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
 import dev.weft.consul.DiscoveryChain.Match;
 import dev.weft.consul.DiscoveryChain.Node;
 import dev.weft.consul.DiscoveryChain.Resolver;
@@ -48,14 +49,16 @@ final class DiscoveryChainWire {
       case "splitter" ->
           new Splitter(
               objects(node, "Splits")
-                  .map(
-                      split ->
-                          new Split(
-                              split.get("Weight").getAsDouble(), Wire.text(split, "NextNode")))
+                  .map(split -> new Split(weight(split), Wire.text(split, "NextNode")))
                   .toList());
       case "resolver" -> resolver(Wire.object(node, "Resolver"));
       default -> throw new IllegalStateException("a node of type " + type);
     };
+  }
+
+  /** Consul leaves out one of 0, as of a version that has no calls any more. */
+  private static double weight(JsonObject split) {
+    return split.get("Weight") instanceof JsonPrimitive weight ? weight.getAsDouble() : 0;
   }
 
   private static Resolver resolver(JsonObject resolver) {

@@ -128,6 +128,25 @@ class DiscoveryChainsTest {
   }
 
   @Test
+  void aShareOfNothingIsReadAlthoughConsulDoesNotWriteIt() {
+    agent.answer(
+        CHAIN,
+        _ ->
+            Reply.indexed(
+                3,
+                """
+                {"Chain":{"ServiceName":"web","Datacenter":"dc1","Protocol":"grpc","StartNode":"s",
+                 "Nodes":{"s":{"Type":"splitter","Splits":[
+                  {"NextNode":"resolver:v1"},{"Weight":100,"NextNode":"resolver:v2"}]}},
+                 "Targets":{}}}
+                """));
+
+    assertThat(consul.chains().get("web").orElseThrow().nodes())
+        .containsEntry(
+            "s", new Splitter(List.of(new Split(0, "resolver:v1"), new Split(100, "resolver:v2"))));
+  }
+
+  @Test
   void followsAChainAndKeepsTheLastOneWhileTheAgentIsAway() {
     Seen<Optional<DiscoveryChain>> seen = new Seen<>();
     agent.reply(CHAIN, Reply.indexed(3, to("v1")));
