@@ -15,6 +15,11 @@ import io.grpc.InsecureChannelCredentials;
 import io.grpc.InsecureServerCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.Server;
+import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
+import io.grpc.netty.shaded.io.netty.channel.EventLoopGroup;
+import io.grpc.netty.shaded.io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.grpc.netty.shaded.io.netty.channel.epoll.EpollIoHandler;
+import io.grpc.netty.shaded.io.netty.channel.epoll.EpollServerSocketChannel;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -135,8 +140,13 @@ public final class MeshStack {
     System.out.println(RunningShop.machine());
     System.out.println("code: " + ManagementFactory.getRuntimeMXBean().getInputArguments());
     Worker worker = new Worker();
+    // With a thread of its own, as it would have in a process of its own.
+    EventLoopGroup loop = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
     Server server =
-        Grpc.newServerBuilderForPort(0, InsecureServerCredentials.create())
+        NettyServerBuilder.forPort(0, InsecureServerCredentials.create())
+            .channelType(EpollServerSocketChannel.class)
+            .bossEventLoopGroup(loop)
+            .workerEventLoopGroup(loop)
             .addService(worker)
             .build()
             .start();
@@ -167,6 +177,7 @@ public final class MeshStack {
     } finally {
       bare.shutdownNow();
       server.shutdownNow();
+      var _ = loop.shutdownGracefully();
     }
     System.out.println(RunningShop.machine());
     // Threads of gRPC's that it keeps for whoever comes next.
