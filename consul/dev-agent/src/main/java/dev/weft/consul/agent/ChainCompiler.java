@@ -64,6 +64,9 @@ final class ChainCompiler {
   /** Splitters of splitters multiply; nobody draws from more. */
   private static final int SPLITS_MAX = 10_000;
 
+  /** Splitters of splitters are followed by recursion, and a thread's stack has an end. */
+  private static final int SPLITTERS_DEEP_MAX = 100;
+
   private final Entries entries;
   private final Place place;
   private final String service;
@@ -158,12 +161,16 @@ final class ChainCompiler {
   }
 
   private String splitterOrResolver(String name) {
-    String splitter = splitter(name);
+    String splitter = splitter(name, 1);
     return splitter == null ? resolver(new Wanted(name, "", place.datacenter())) : splitter;
   }
 
-  /** Null if the service has no splitter. */
-  private @Nullable String splitter(String name) {
+  /**
+   * Null if the service has no splitter.
+   *
+   * @param depth of the splitter below the service's first one, which is 1
+   */
+  private @Nullable String splitter(String name, int depth) {
     if (!(entries.find(ServiceSplitter.KIND, name) instanceof ServiceSplitter entry)) {
       return null;
     }
@@ -176,10 +183,15 @@ final class ChainCompiler {
     if (nodes.containsKey(splitter.key())) {
       return splitter.key();
     }
+    if (depth > SPLITTERS_DEEP_MAX) {
+      throw wrong(
+          "discovery chain \"%s\" has splitters more than %d deep"
+              .formatted(service, SPLITTERS_DEEP_MAX));
+    }
     add(splitter); // before its splits, so that a circle of splitters ends here
     for (ServiceSplitter.Split split : entry.splits()) {
       String to = split.service().isEmpty() ? name : split.service();
-      String inner = to.equals(name) || !split.subset().isEmpty() ? null : splitter(to);
+      String inner = to.equals(name) || !split.subset().isEmpty() ? null : splitter(to, depth + 1);
       splits.add(
           new Split(
               split.weight(),

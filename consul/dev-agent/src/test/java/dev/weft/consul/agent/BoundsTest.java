@@ -104,15 +104,7 @@ final class BoundsTest {
     ledger.change(
         () -> {
           ConfigEntries entries = new ConfigEntries(ledger);
-          entries.put(
-              ConfigEntry.parse(
-                  Map.of(
-                      "Kind",
-                      "proxy-defaults",
-                      "Name",
-                      "global",
-                      "Config",
-                      Map.of("protocol", "http"))));
+          entries.put(everythingIsHttp());
           for (int layer = 13; layer > 0; layer--) {
             entries.put(splitter("a" + layer, layer + 1));
             entries.put(splitter("b" + layer, layer + 1));
@@ -121,6 +113,56 @@ final class BoundsTest {
               .isInstanceOf(ApiError.class)
               .hasMessage("discovery chain \"a0\" has more than 10000 splits");
         });
+  }
+
+  /**
+   * More than a thread's stack has room for can be written from above, an entry each of which no
+   * other is known to name: then reading the chain is what is refused.
+   */
+  @Test
+  void followsSplittersOfSplitters100Deep() {
+    ledger.change(
+        () -> {
+          ConfigEntries entries = new ConfigEntries(ledger);
+          entries.put(everythingIsHttp());
+          for (int i = 0; i < 1_000; i++) {
+            entries.put(allTo("s" + i, "s" + (i + 1)));
+          }
+
+          assertThat(compiled(entries, "s900").targets()).containsOnlyKeys("s1000.default.dc1");
+          for (String deeper : List.of("s899", "s0")) {
+            assertThatThrownBy(() -> compiled(entries, deeper))
+                .isInstanceOf(ApiError.class)
+                .hasMessage("discovery chain \"" + deeper + "\" has splitters more than 100 deep");
+          }
+          assertThatThrownBy(() -> entries.put(allTo("above", "s899")))
+              .isInstanceOf(ApiError.class)
+              .hasMessage("discovery chain \"above\" has splitters more than 100 deep");
+        });
+  }
+
+  private static DiscoveryChain compiled(ConfigEntries entries, String service) {
+    return ChainCompiler.compile(
+        entries::find,
+        new ChainCompiler.Place("dc1", "dc1", "any.consul"),
+        service,
+        DiscoveryChain.Overrides.NONE);
+  }
+
+  private static ConfigEntry allTo(String name, String to) {
+    return ConfigEntry.parse(
+        Map.of(
+            "Kind",
+            "service-splitter",
+            "Name",
+            name,
+            "Splits",
+            List.of(Map.of("Weight", 100L, "Service", to))));
+  }
+
+  private static ConfigEntry everythingIsHttp() {
+    return ConfigEntry.parse(
+        Map.of("Kind", "proxy-defaults", "Name", "global", "Config", Map.of("protocol", "http")));
   }
 
   private static ConfigEntry splitter(String name, int below) {
