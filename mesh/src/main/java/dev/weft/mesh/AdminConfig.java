@@ -14,17 +14,15 @@ import java.util.stream.Collectors;
  */
 public record AdminConfig(Set<String> callers, int port) {
   private static final Pattern NAME = Pattern.compile("[a-z][a-z0-9-]{0,62}");
+  private static final String NAMES = "names of services with commas between, and no *";
 
   /** Nobody may, which is the default. */
   public static final AdminConfig NOBODY = new AdminConfig(Set.of(), 0);
 
   public AdminConfig {
     callers = Set.copyOf(callers);
-    for (String caller : callers) {
-      if (!NAME.matcher(caller).matches()) {
-        throw new IllegalArgumentException(
-            "callers: " + caller + " (expected: names of services, each by itself)");
-      }
+    if (!areNames(callers)) {
+      throw new IllegalArgumentException("callers: " + callers + " (expected: " + NAMES + ")");
     }
   }
 
@@ -41,9 +39,13 @@ public record AdminConfig(Set<String> callers, int port) {
   private static Set<String> names(String text) {
     Set<String> names =
         Arrays.stream(text.split(",", -1)).map(String::strip).collect(Collectors.toSet());
-    if (!names.stream().allMatch(name -> NAME.matcher(name).matches())) {
-      throw new IllegalArgumentException("names of services with commas between, and no *");
+    if (!areNames(names)) {
+      throw new IllegalArgumentException(NAMES);
     }
     return names;
+  }
+
+  private static boolean areNames(Set<String> callers) {
+    return callers.stream().allMatch(caller -> NAME.matcher(caller).matches());
   }
 }

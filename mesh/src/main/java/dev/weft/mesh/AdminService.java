@@ -12,6 +12,9 @@ import io.grpc.Metadata;
 import io.grpc.stub.StreamObserver;
 import java.util.List;
 import java.util.OptionalDouble;
+import java.util.regex.Pattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What operators ask a process about its own calls. Who they are is decided before: see {@link
@@ -20,7 +23,9 @@ import java.util.OptionalDouble;
  * <p>Thread-safe.
  */
 final class AdminService extends AdminServiceGrpc.AdminServiceImplBase {
+  private static final Logger log = LoggerFactory.getLogger(AdminService.class);
   private static final int HEADERS_MAX = 64;
+  private static final Pattern METHOD = Pattern.compile("[\\w.]+/\\w+");
 
   private final OutboundStack outbound;
   private final Explainer explainer;
@@ -58,23 +63,34 @@ final class AdminService extends AdminServiceGrpc.AdminServiceImplBase {
     if (request.getService().isEmpty()) {
       throw Rejection.invalid("service", "is required");
     }
-    ResetCircuitsResponse.Builder reply = ResetCircuitsResponse.newBuilder();
-    outbound.circuits(request.getService()).stream()
-        .filter(circuit -> circuit.state() != CircuitState.CLOSED)
-        .filter(
-            circuit ->
-                request.getMethod().isEmpty() || request.getMethod().equals(circuit.method()))
-        .forEach(circuit -> reply.addCircuits(ExplanationMessages.circuit(circuit)));
+    List<CircuitReport> open =
+        outbound.circuits(request.getService()).stream()
+            .filter(circuit -> circuit.state() != CircuitState.CLOSED)
+            .filter(
+                circuit ->
+                    request.getMethod().isEmpty() || request.getMethod().equals(circuit.method()))
+            .toList();
     if (!request.getDryRun()) {
-      outbound.reset(request.getService(), request.getMethod());
+      open.forEach(this::reset);
     }
+    ResetCircuitsResponse.Builder reply = ResetCircuitsResponse.newBuilder();
+    open.forEach(circuit -> reply.addCircuits(ExplanationMessages.circuit(circuit)));
     observer.onNext(reply.build());
     observer.onCompleted();
   }
 
+  private void reset(CircuitReport circuit) {
+    log.info(
+        "{} has the circuit to {} {} closed",
+        Caller.current().requireService(),
+        circuit.service(),
+        circuit.method());
+    outbound.reset(circuit.service(), circuit.method());
+  }
+
   private Explanation.Question question(ExplainCallRequest request) {
     String method = request.getMethod();
-    if (!method.matches("[\\w.]+/\\w+")) {
+    if (!METHOD.matcher(method).matches()) {
       throw Rejection.invalid("method", "must be as package.Service/Method");
     }
     double draw = request.getDraw();
@@ -97,10 +113,11 @@ final class AdminService extends AdminServiceGrpc.AdminServiceImplBase {
           .orElseThrow(
               () ->
                   Rejection.notFound(
-                      "METHOD_NOT_CALLED", "this process has not called " + method + " yet"));
+                      "METHOD_NOT_CALLED",
+                      "this process has made no unary call of the method yet: name the service"));
     }
     if (!outbound.knows(named)) {
-      throw Rejection.notFound("SERVICE_NOT_CALLED", "this process does not call " + named);
+      throw Rejection.notFound("SERVICE_NOT_CALLED", "this process does not call the service");
     }
     return named;
   }

@@ -54,9 +54,13 @@ final class Circuits {
         known == null && byMethod.size() >= METHODS_MAX ? byMethod.get(OTHERS) : known);
   }
 
-  /** Whether the method was called, and has a circuit of its own. */
-  boolean has(String method) {
-    return byMethod.containsKey(method);
+  /**
+   * The one that is the method's alone, if it was called and is among the first.
+   *
+   * @param method its full name, or {@link #OTHERS}
+   */
+  Optional<Circuit> own(String method) {
+    return Optional.ofNullable(byMethod.get(method));
   }
 
   /** There is an instance that was not there before: see {@link Circuit#newInstance()}. */

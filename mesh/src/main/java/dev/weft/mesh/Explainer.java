@@ -11,9 +11,11 @@ import dev.weft.mesh.Explanation.Treatment;
 import dev.weft.mesh.Pool.Shown;
 import io.grpc.ConnectivityState;
 import io.grpc.Metadata;
+import io.grpc.Status;
 import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -34,6 +36,12 @@ import org.jspecify.annotations.Nullable;
  * apart.
  */
 final class Explainer {
+  /**
+   * Of one place: 32 of them, with some 300 bytes for each instance, are well below the 4 MiB of a
+   * reply.
+   */
+  static final int ENDPOINTS_MAX = 100;
+
   /** In what gRPC says of an instance that its outlier detection left out. */
   private static final String EJECTED = "ejected by outlier detection";
 
@@ -109,6 +117,7 @@ final class Explainer {
     Pool pool = place.outlet().pool();
     Pool.View view = pool.view();
     boolean isTaken = place.equals(taken);
+    List<Explanation.Endpoint> endpoints = endpoints(place, view, call);
     return new Explanation.Place(
         pool.service(),
         pool.datacenter(),
@@ -118,7 +127,16 @@ final class Explainer {
         isTaken ? "" : whyNot(place),
         view.stale(),
         view.balancing().policy(),
-        endpoints(place, view, call));
+        endpoints.stream()
+            .sorted(Comparator.comparingInt(Explainer::rank))
+            .limit(ENDPOINTS_MAX)
+            .toList(),
+        Math.max(0, endpoints.size() - ENDPOINTS_MAX));
+  }
+
+  /** Who is called comes first, so that it is not left out. */
+  private static int rank(Explanation.Endpoint endpoint) {
+    return endpoint.taken() ? 0 : endpoint.whyNot().isEmpty() ? 1 : 2;
   }
 
   private static String whyNot(Place place) {
@@ -148,12 +166,16 @@ final class Explainer {
     Candidates(Place place, Pool.View view, List<Shown> all) {
       this.view = view;
       place.outlet().pool().endpoints().forEach(one -> connected.put(one.address(), one));
+      Set<SocketAddress> seen = new HashSet<>();
       for (Shown one : all) {
         Endpoint endpoint = connected.get(one.address());
         if (isNear(one.instance())) {
           near.add(one.address());
         }
-        if (one.whyNot().isEmpty() && endpoint != null && endpoint.isReady()) {
+        if (one.whyNot().isEmpty()
+            && endpoint != null
+            && endpoint.isReady()
+            && seen.add(one.address())) {
           (near.contains(one.address()) ? nearby : far)
               .add(new Lot.Weighted(endpoint, one.weight()));
         }
@@ -167,10 +189,11 @@ final class Explainer {
           || view.zone().equals(instance.meta().getOrDefault(Pool.ZONE, ""));
     }
 
-    /** Where a call with this key goes; null if that is not decided by a key. */
+    /** Where a call with this key goes; null if that is not decided by a key alone. */
     @Nullable SocketAddress byKey(Question call) {
       String key = key(call);
-      if (view.balancing().policy() != LoadBalancing.RING_HASH || key.isEmpty()) {
+      boolean drawn = nearShare > 0 && nearShare < 1;
+      if (view.balancing().policy() != LoadBalancing.RING_HASH || key.isEmpty() || drawn) {
         return null;
       }
       List<Lot.Weighted> lot = nearShare > 0 ? nearby : far;
@@ -200,10 +223,13 @@ final class Explainer {
       }
       Endpoint endpoint = connected.get(one.address());
       if (endpoint == null) {
-        return "no connection was begun";
+        return "no connection was begun yet";
+      }
+      if (isEjected(endpoint)) {
+        return "it is left out for a while, because its calls failed";
       }
       if (endpoint.state() == ConnectivityState.TRANSIENT_FAILURE) {
-        return "no connection: " + endpoint.failure().getDescription();
+        return "no connection: " + why(endpoint.failure());
       }
       if (!endpoint.isReady()) {
         return "its connection is not there yet";
@@ -212,6 +238,11 @@ final class Explainer {
           ? "it is in another zone, and there are enough in this one"
           : "";
     }
+  }
+
+  private static String why(Status failure) {
+    String said = failure.getDescription();
+    return said == null ? failure.getCode().name() : said;
   }
 
   private List<Explanation.Endpoint> endpoints(Place place, Pool.View view, Question call) {
@@ -241,10 +272,8 @@ final class Explainer {
   }
 
   private static boolean isEjected(Endpoint endpoint) {
-    String failure = endpoint.failure().getDescription();
     return endpoint.state() == ConnectivityState.TRANSIENT_FAILURE
-        && failure != null
-        && failure.contains(EJECTED);
+        && why(endpoint.failure()).contains(EJECTED);
   }
 
   private Optional<Allowance> intention(String destination, String path, Metadata headers) {

@@ -20,7 +20,7 @@ import java.util.OptionalDouble;
  * @param steps what was asked on the way through the chain, in order
  * @param places where the call may go: the first of which somebody can be called; at least one
  * @param intention empty if the registry could not be asked
- * @param treatment empty before the method was called
+ * @param treatment empty before the method was called, and for streams
  * @param circuit empty before the method was called, and for streams, which have none
  * @param obstacles why the call would fail, as far as that is known before it is sent, for people
  */
@@ -113,6 +113,8 @@ public record Explanation(
    * @param whyNot empty if it does
    * @param stale the registry cannot be asked, and this was true when it last could
    * @param balancing by what an instance is chosen, unless the call says otherwise
+   * @param endpoints those first that may have the call; at most 100
+   * @param more how many there are besides
    */
   public record Place(
       String service,
@@ -123,7 +125,8 @@ public record Explanation(
       String whyNot,
       boolean stale,
       LoadBalancing balancing,
-      List<Endpoint> endpoints) {
+      List<Endpoint> endpoints,
+      int more) {
     public Place {
       endpoints = List.copyOf(endpoints);
     }

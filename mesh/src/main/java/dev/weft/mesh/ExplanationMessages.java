@@ -105,6 +105,7 @@ final class ExplanationMessages {
             .setTaken(of.taken())
             .setWhyNot(of.whyNot())
             .setStale(of.stale())
+            .setMoreEndpoints(of.more())
             .setBalancing(of.balancing().name().toLowerCase(Locale.ROOT));
     of.endpoints().forEach(endpoint -> message.addEndpoints(endpoint(endpoint)));
     return message.build();

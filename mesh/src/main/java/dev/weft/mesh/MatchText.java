@@ -5,9 +5,19 @@ import dev.weft.consul.Intention.HeaderMatch;
 import dev.weft.consul.Intention.PathMatch;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.regex.Pattern;
 
-/** The conditions of routes in words, for operators. */
+/**
+ * The conditions of routes in words, for operators: not what is asked of headers by which callers
+ * prove something, as that may be what proves it.
+ */
 final class MatchText {
+  private static final String HIDDEN = "***";
+
+  private static final Pattern SECRET =
+      Pattern.compile("authorization|cookie|token|secret|password|credential|signature|api-?key");
+
   private MatchText() {}
 
   /** All that a route asks of a call. */
@@ -35,16 +45,18 @@ final class MatchText {
 
   /** What is asked of a header. */
   static String header(HeaderMatch match) {
+    String value =
+        SECRET.matcher(match.name().toLowerCase(Locale.ROOT)).find() ? HIDDEN : match.value();
     String text =
         "header "
             + match.name()
             + switch (match.kind()) {
               case PRESENT -> "";
-              case EXACT -> " = " + match.value();
-              case PREFIX -> " = " + match.value() + "…";
-              case SUFFIX -> " = …" + match.value();
-              case CONTAINS -> " = …" + match.value() + "…";
-              case REGEX -> " like " + match.value();
+              case EXACT -> " = " + value;
+              case PREFIX -> " = " + value + "…";
+              case SUFFIX -> " = …" + value;
+              case CONTAINS -> " = …" + value + "…";
+              case REGEX -> " like " + value;
             };
     String cased = match.ignoreCase() ? text + ", in any case" : text;
     return match.invert() ? "no " + cased : cased;

@@ -249,21 +249,22 @@ final class OutboundStack implements AutoCloseable {
    */
   Explanation explain(Explanation.Question call, Explainer explainer) {
     Route route = unary.computeIfAbsent(call.service(), this::connect);
-    Circuits circuits = route.target.circuits;
     Optional<CallPolicy> contract =
-        ofGenerated(call.method())
-            .or(
-                () ->
-                    circuits.has(call.method())
-                        ? circuits.of(call.method()).policy()
-                        : Optional.empty());
+        route
+            .target
+            .circuits
+            .own(call.method())
+            .flatMap(Circuit::policy)
+            .or(() -> ofGenerated(call.method()));
     return explainer.explain(call, route.destinations, route.target, contract);
   }
 
-  /** The policy of a method with generated code that was called, by whomever in this process. */
+  /** Of a unary method with generated code that was called, by whomever in this process. */
   private static Optional<CallPolicy> ofGenerated(String method) {
     for (Map.Entry<MethodDescriptor<?, ?>, CallPolicy> known : POLICIES.entrySet()) {
-      if (known.getKey().getFullMethodName().equals(method)) {
+      MethodDescriptor<?, ?> called = known.getKey();
+      if (called.getType() == MethodDescriptor.MethodType.UNARY
+          && called.getFullMethodName().equals(method)) {
         return Optional.of(known.getValue());
       }
     }
@@ -275,11 +276,11 @@ final class OutboundStack implements AutoCloseable {
     return unary.containsKey(service);
   }
 
-  /** The service of which this method was called; the first by name, if several have it. */
+  /** The service of which this unary method was called; the first by name of several. */
   Optional<String> serviceOf(String method) {
     return unary.values().stream()
         .map(Route::target)
-        .filter(target -> target.circuits.has(method))
+        .filter(target -> target.circuits.own(method).isPresent())
         .map(Target::service)
         .min(Comparator.naturalOrder());
   }
@@ -307,20 +308,18 @@ final class OutboundStack implements AutoCloseable {
   }
 
   /**
-   * Closes the circuits to a service that are not closed.
+   * Closes the circuit to a method, or each of several to it, that is not closed.
    *
-   * @param method of this one alone; empty for all
+   * @param method as in {@link #circuits(String)}
    */
   void reset(String service, String method) {
     for (Target target : targets) {
       if (target.service.equals(service)) {
-        target.circuits.forEach(
-            (name, circuit) -> {
-              if ((method.isEmpty() || method.equals(name))
-                  && circuit.state() != CircuitState.CLOSED) {
-                circuit.reset();
-              }
-            });
+        target
+            .circuits
+            .own(method)
+            .filter(circuit -> circuit.state() != CircuitState.CLOSED)
+            .ifPresent(Circuit::reset);
       }
     }
   }

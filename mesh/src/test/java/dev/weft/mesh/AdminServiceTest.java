@@ -29,6 +29,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -39,6 +40,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(60)
 class AdminServiceTest {
   private static final String READ = "weft.test.v1.EchoService/Read";
+  private static final String WRITE = "weft.test.v1.EchoService/Write";
   private static final EchoRequest REQUEST = EchoRequest.newBuilder().setText("a").build();
   private static final String ADMINS = "WEFT_ADMIN_CALLERS";
 
@@ -103,6 +105,23 @@ class AdminServiceTest {
 
   private static ExplainCallRequest.Builder why(String method) {
     return ExplainCallRequest.newBuilder().setMethod(method);
+  }
+
+  /** Makes calls that fail until the circuit of their method is open. */
+  private void failUntilOpen(Mesh caller, String method, Consumer<EchoServiceBlockingStub> call) {
+    echo.answer =
+        text -> {
+          throw Rejection.unavailable("BUSY", "never", Duration.ZERO);
+        };
+    await()
+        .until(
+            () -> {
+              for (int i = 0; i < 25; i++) {
+                assertThat(catchThrowable(() -> call.accept(echoOf(caller)))).isNotNull();
+              }
+              return caller.circuit("echo-svc", method) == CircuitState.OPEN;
+            });
+    echo.answer = text -> text;
   }
 
   private static Status.Code refusal(Runnable call) {
@@ -214,22 +233,7 @@ class AdminServiceTest {
   void closesCircuitsAndSaysBeforeWhichItWould() {
     Mesh order = served();
     AdminServiceBlockingStub operator = as("operator");
-    String write = "weft.test.v1.EchoService/Write";
-    echo.answer =
-        text -> {
-          throw Rejection.unavailable("BUSY", "never", Duration.ZERO);
-        };
-    List<Throwable> failures = new ArrayList<>();
-    await()
-        .until(
-            () -> {
-              for (int i = 0; i < 25; i++) {
-                failures.add(catchThrowable(() -> echoOf(order).write(REQUEST)));
-              }
-              return order.circuit("echo-svc", write) == CircuitState.OPEN;
-            });
-    assertThat(failures).doesNotContainNull();
-    echo.answer = text -> text;
+    failUntilOpen(order, WRITE, stub -> stub.write(REQUEST));
     ResetCircuitsRequest.Builder reset = ResetCircuitsRequest.newBuilder().setService("echo-svc");
 
     assertThat(
@@ -237,17 +241,37 @@ class AdminServiceTest {
                 .listCircuits(ListCircuitsRequest.newBuilder().setService("echo-svc").build())
                 .getCircuitsList())
         .extracting(CircuitStatus::getMethod, CircuitStatus::getOpenings)
-        .containsExactly(tuple(write, 1L));
+        .containsExactly(tuple(WRITE, 1L));
     assertThat(operator.resetCircuits(reset.setDryRun(true).build()).getCircuitsList())
         .extracting(CircuitStatus::getMethod)
-        .containsExactly(write);
-    assertThat(order.circuit("echo-svc", write)).isNotEqualTo(CircuitState.CLOSED);
+        .containsExactly(WRITE);
+    assertThat(order.circuit("echo-svc", WRITE)).isNotEqualTo(CircuitState.CLOSED);
 
     assertThat(operator.resetCircuits(reset.setDryRun(false).build()).getCircuitsCount())
         .isEqualTo(1);
-    assertThat(order.circuit("echo-svc", write)).isEqualTo(CircuitState.CLOSED);
+    assertThat(order.circuit("echo-svc", WRITE)).isEqualTo(CircuitState.CLOSED);
     assertThat(echoOf(order).write(REQUEST).getText()).isEqualTo("a");
     assertThat(operator.resetCircuits(reset.build()).getCircuitsList()).isEmpty();
+  }
+
+  @Test
+  void closesTheCircuitOfOneMethodAlone() {
+    Mesh order = served();
+    AdminServiceBlockingStub operator = as("operator");
+    failUntilOpen(order, WRITE, stub -> stub.write(REQUEST));
+    failUntilOpen(order, READ, stub -> stub.read(REQUEST));
+
+    ResetCircuitsRequest request =
+        ResetCircuitsRequest.newBuilder().setService("echo-svc").setMethod(WRITE).build();
+    assertThat(operator.resetCircuits(request).getCircuitsList())
+        .extracting(CircuitStatus::getMethod)
+        .containsExactly(WRITE);
+
+    assertThat(order.circuit("echo-svc", WRITE)).isEqualTo(CircuitState.CLOSED);
+    assertThat(order.circuit("echo-svc", READ)).isNotEqualTo(CircuitState.CLOSED);
+    assertThat(refusal(() -> operator.resetCircuits(ResetCircuitsRequest.getDefaultInstance())))
+        .as("of no service")
+        .isEqualTo(Status.Code.INVALID_ARGUMENT);
   }
 
   @Test

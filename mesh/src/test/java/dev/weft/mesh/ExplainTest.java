@@ -21,6 +21,7 @@ import dev.weft.mesh.Explanation.Route;
 import dev.weft.mesh.Explanation.Routes;
 import dev.weft.mesh.Explanation.Share;
 import dev.weft.mesh.Explanation.Shares;
+import dev.weft.mesh.Meshes.Instance;
 import dev.weft.mesh.test.EchoRequest;
 import dev.weft.mesh.test.EchoServiceGrpc;
 import dev.weft.mesh.test.EchoServiceGrpc.EchoServiceBlockingStub;
@@ -43,6 +44,7 @@ class ExplainTest {
   private static final String SERVICE = "echo-svc";
   private static final String READ = "weft.test.v1.EchoService/Read";
   private static final String WRITE = "weft.test.v1.EchoService/Write";
+  private static final String WATCH = "weft.test.v1.EchoService/Watch";
   private static final EchoRequest REQUEST = EchoRequest.newBuilder().setText("a").build();
   private static final String SPLIT_OR_CANARY =
       chain(
@@ -68,25 +70,6 @@ class ExplainTest {
   @AfterEach
   void close() {
     meshes.close();
-  }
-
-  private record Instance(MeshServer server, Echo echo) {
-    String address() {
-      return "127.0.0.1:" + server.port();
-    }
-  }
-
-  private Instance instance(String service) {
-    Echo echo = new Echo();
-    MeshServer server = meshes.open(service).server(echo);
-    server.start();
-    return new Instance(server, echo);
-  }
-
-  private Instance instance(String service, String version) {
-    Instance instance = instance(service);
-    meshes.consul.meta(instance.server.port(), "version", version);
-    return instance;
   }
 
   /** Opened when the registry says what a test wants it to say. */
@@ -133,8 +116,8 @@ class ExplainTest {
 
   @Test
   void saysWhichRouteHasACallAndWhyTheOthersHaveNot() {
-    instance(SERVICE, "v1");
-    instance(SERVICE, "v2");
+    meshes.echo(SERVICE, "v1");
+    meshes.echo(SERVICE, "v2");
     meshes.consul.chain(SERVICE, SPLIT_OR_CANARY);
     assertThat(stub().read(REQUEST).getText()).isEqualTo("a");
 
@@ -162,7 +145,7 @@ class ExplainTest {
 
   @Test
   void agreesWithWhereTheCallsGo() {
-    List<Instance> instances = List.of(instance(SERVICE, "v1"), instance(SERVICE, "v2"));
+    List<Instance> instances = List.of(meshes.echo(SERVICE, "v1"), meshes.echo(SERVICE, "v2"));
     meshes.consul.chain(SERVICE, SPLIT_OR_CANARY);
     Metadata canary = headers("x-canary", "yes");
     var stub = stub().withInterceptors(MetadataUtils.newAttachHeadersInterceptor(canary));
@@ -173,16 +156,16 @@ class ExplainTest {
 
     Place said = taken(caller().explain(SERVICE, READ, canary));
     for (Instance instance : instances) {
-      assertThat(at(said, instance).whyNot().isEmpty()).isEqualTo(instance.echo.calls.get() == 5);
+      assertThat(at(said, instance).whyNot().isEmpty()).isEqualTo(instance.calls() == 5);
     }
   }
 
   @Test
   void saysOfEachInstanceHowItIsAndWhyItIsNotCalled() {
-    Instance well = instance(SERVICE, "v2");
-    Instance old = instance(SERVICE, "v1");
-    Instance ill = instance(SERVICE, "v2");
-    meshes.consul.fail(ill.server.port());
+    Instance well = meshes.echo(SERVICE, "v2");
+    Instance old = meshes.echo(SERVICE, "v1");
+    Instance ill = meshes.echo(SERVICE, "v2");
+    meshes.consul.fail(ill.port());
     meshes.consul.put(SERVICE, "127.0.0.1", 1);
     meshes.consul.meta(1, "version", "v2");
     meshes.consul.chain(SERVICE, chain("resolver:v2", List.of(resolver("v2")), version("v2")));
@@ -213,7 +196,7 @@ class ExplainTest {
 
   @Test
   void saysWhyAPlaceIsPassedByAndWhenThereIsNobody() {
-    Instance other = instance("other-svc");
+    Instance other = meshes.echo("other-svc");
     meshes.consul.chain(
         SERVICE,
         chain(
@@ -230,7 +213,7 @@ class ExplainTest {
         .containsExactly(
             tuple(SERVICE, false, "the registry has none of its instances to call"),
             tuple("other-svc", true, ""));
-    meshes.consul.fail(other.server.port());
+    meshes.consul.fail(other.port());
     await()
         .untilAsserted(
             () ->
@@ -240,7 +223,8 @@ class ExplainTest {
 
   @Test
   void saysTheInstanceThatAKeyGoesTo() {
-    List<Instance> instances = List.of(instance(SERVICE), instance(SERVICE), instance(SERVICE));
+    List<Instance> instances =
+        List.of(meshes.echo(SERVICE), meshes.echo(SERVICE), meshes.echo(SERVICE));
     meshes.consul.entry(
         "service-defaults",
         SERVICE,
@@ -256,7 +240,7 @@ class ExplainTest {
                           .count()
                       == 3;
             });
-    instances.forEach(instance -> instance.echo.calls.set(0));
+    instances.forEach(instance -> instance.echo().calls.set(0));
     Metadata ann = headers("x-user", "ann");
 
     assertThat(
@@ -269,14 +253,14 @@ class ExplainTest {
     Place place = taken(explain(ann, 0));
     assertThat(place.balancing()).isEqualTo(LoadBalancing.RING_HASH);
     for (Instance instance : instances) {
-      assertThat(at(place, instance).taken()).isEqualTo(instance.echo.calls.get() == 1);
+      assertThat(at(place, instance).taken()).isEqualTo(instance.calls() == 1);
     }
     assertThat(taken(explain(headers(), 0)).endpoints()).noneMatch(Endpoint::taken);
   }
 
   @Test
   void saysWhatTheContractAndTheRouteSayOfItsTreatment() {
-    instance(SERVICE);
+    meshes.echo(SERVICE);
     meshes.consul.chain(
         SERVICE,
         chain(
@@ -311,8 +295,8 @@ class ExplainTest {
 
   @Test
   void anOpenCircuitIsAnObstacle() {
-    Instance instance = instance(SERVICE);
-    instance.echo.answer =
+    Instance instance = meshes.echo(SERVICE);
+    instance.echo().answer =
         text -> {
           throw Rejection.unavailable("BUSY", "never", Duration.ZERO);
         };
@@ -350,6 +334,34 @@ class ExplainTest {
     assertThat(explanation.circuit()).isEmpty();
     assertThat(explanation.caller()).isEqualTo("caller-svc");
     assertThat(explanation.intention()).as("this registry has none").isEqualTo(Optional.empty());
+  }
+
+  @Test
+  void ofAStreamTheWayIsKnownAndNoTreatmentOfUnaryCalls() {
+    meshes.echo(SERVICE);
+    assertThat(stub().watch(REQUEST).next().getText()).isEqualTo("a");
+
+    Explanation explanation = caller().explain(SERVICE, WATCH, headers());
+
+    assertThat(taken(explanation).endpoints()).hasSize(1);
+    assertThat(explanation.treatment()).isEmpty();
+    assertThat(explanation.circuit()).isEmpty();
+  }
+
+  @Test
+  void ofManyInstancesThoseThatAreCalledAreAmongTheHundredThatAreListed() {
+    for (int port = 1; port <= 150; port++) {
+      meshes.consul.put(SERVICE, "127.0.0.1", port);
+      meshes.consul.fail(port);
+    }
+    Instance well = meshes.echo(SERVICE);
+    assertThat(stub().read(REQUEST).getText()).isEqualTo("a");
+
+    Place place = taken(caller().explain(SERVICE, READ, headers()));
+
+    assertThat(place.endpoints()).hasSize(100);
+    assertThat(place.endpoints().getFirst().address()).isEqualTo(well.address());
+    assertThat(place.more()).isEqualTo(51);
   }
 
   @Test

@@ -12,6 +12,34 @@ final class Meshes implements AutoCloseable {
   final FakeConsul consul = new FakeConsul();
   private final List<Mesh> open = new ArrayList<>();
 
+  /** An instance that answers every call, and counts them. */
+  record Instance(MeshServer server, Echo echo) {
+    int port() {
+      return server.port();
+    }
+
+    String address() {
+      return "127.0.0.1:" + port();
+    }
+
+    int calls() {
+      return echo.calls.get();
+    }
+  }
+
+  Instance echo(String service) {
+    Echo echo = new Echo();
+    MeshServer server = open(service).server(echo);
+    server.start();
+    return new Instance(server, echo);
+  }
+
+  Instance echo(String service, String version) {
+    Instance instance = echo(service);
+    consul.meta(instance.port(), "version", version);
+    return instance;
+  }
+
   Mesh open(String service) {
     return open(service, new MeshConfig.Drain(Duration.ofMillis(1), Duration.ofSeconds(5)));
   }

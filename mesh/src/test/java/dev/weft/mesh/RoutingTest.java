@@ -11,6 +11,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.awaitility.Awaitility.await;
 
+import dev.weft.mesh.Meshes.Instance;
 import dev.weft.mesh.test.EchoRequest;
 import dev.weft.mesh.test.EchoServiceGrpc;
 import dev.weft.mesh.test.EchoServiceGrpc.EchoServiceBlockingStub;
@@ -47,29 +48,6 @@ class RoutingTest {
   @AfterEach
   void close() {
     meshes.close();
-  }
-
-  private record Instance(MeshServer server, Echo echo) {
-    int calls() {
-      return echo.calls.get();
-    }
-
-    int port() {
-      return server.port();
-    }
-  }
-
-  private Instance instance(String service) {
-    Echo echo = new Echo();
-    MeshServer server = meshes.open(service).server(echo);
-    server.start();
-    return new Instance(server, echo);
-  }
-
-  private Instance instance(String service, String version) {
-    Instance instance = instance(service);
-    meshes.consul.meta(instance.port(), "version", version);
-    return instance;
   }
 
   /**
@@ -121,8 +99,8 @@ class RoutingTest {
 
   @Test
   void theVeryFirstCallGoesWhereTheRegistrySays() {
-    Instance v1 = instance(SERVICE, "v1");
-    Instance v2 = instance(SERVICE, "v2");
+    Instance v1 = meshes.echo(SERVICE, "v1");
+    Instance v2 = meshes.echo(SERVICE, "v2");
     toVersion("v2");
 
     call(stub(), 20);
@@ -133,8 +111,8 @@ class RoutingTest {
 
   @Test
   void aHeaderRoutesAndTheRestIsSplit() {
-    Instance v1 = instance(SERVICE, "v1");
-    Instance v2 = instance(SERVICE, "v2");
+    Instance v1 = meshes.echo(SERVICE, "v1");
+    Instance v2 = meshes.echo(SERVICE, "v2");
     meshes.consul.chain(
         SERVICE,
         chain(
@@ -164,8 +142,8 @@ class RoutingTest {
 
   @Test
   void aRetryGoesToTheVersionThatWasDrawn() {
-    Instance v1 = instance(SERVICE, "v1");
-    Instance v2 = instance(SERVICE, "v2");
+    Instance v1 = meshes.echo(SERVICE, "v1");
+    Instance v2 = meshes.echo(SERVICE, "v2");
     meshes.consul.chain(
         SERVICE,
         chain(
@@ -177,8 +155,8 @@ class RoutingTest {
     call(stub(), 100);
     AtomicInteger first = new AtomicInteger();
     AtomicInteger second = new AtomicInteger();
-    v1.echo.answer = text -> failOnce(first);
-    v2.echo.answer = text -> failOnce(second);
+    v1.echo().answer = text -> failOnce(first);
+    v2.echo().answer = text -> failOnce(second);
 
     for (int i = 0; i < 10; i++) {
       assertThat(stub().read(REQUEST).getText()).isEqualTo("a");
@@ -196,9 +174,9 @@ class RoutingTest {
 
   @Test
   void changesTakeEffectUnderLoadWithoutLosingACall() throws Exception {
-    Instance v1 = instance(SERVICE, "v1");
-    Instance v2 = instance(SERVICE, "v2");
-    Instance other = instance("other-svc");
+    Instance v1 = meshes.echo(SERVICE, "v1");
+    Instance v2 = meshes.echo(SERVICE, "v2");
+    Instance other = meshes.echo("other-svc");
     EchoServiceBlockingStub stub = stub();
     call(stub, 1);
     List<Throwable> lost = new ArrayList<>();
@@ -239,7 +217,7 @@ class RoutingTest {
   private static boolean allArriveAt(
       EchoServiceBlockingStub stub, List<Instance> wanted, List<Instance> others) {
     List<Integer> before = others.stream().map(Instance::calls).toList();
-    wanted.forEach(instance -> instance.echo.calls.set(0));
+    wanted.forEach(instance -> instance.echo().calls.set(0));
     call(stub, 10);
     return wanted.stream().allMatch(instance -> instance.calls() > 0)
         && others.stream().map(Instance::calls).toList().equals(before);
@@ -247,10 +225,10 @@ class RoutingTest {
 
   @Test
   void failsOverToOtherServicesAndDatacentersAndComesBack() {
-    Instance v1 = instance(SERVICE, "v1");
-    Instance far = instance("far-svc");
+    Instance v1 = meshes.echo(SERVICE, "v1");
+    Instance far = meshes.echo("far-svc");
     meshes.consul.put(SERVICE + "@dc2", "127.0.0.1", far.port());
-    Instance other = instance("other-svc");
+    Instance other = meshes.echo("other-svc");
     meshes.consul.chain(
         SERVICE,
         chain(
@@ -272,7 +250,7 @@ class RoutingTest {
 
   @Test
   void anInstanceThatIsGoneAlthoughTheRegistryHasItIsNobodyToCall() {
-    Instance v2 = instance(SERVICE, "v2");
+    Instance v2 = meshes.echo(SERVICE, "v2");
     meshes.consul.put(SERVICE, "127.0.0.1", 1);
     meshes.consul.meta(1, "version", "v1");
     meshes.consul.chain(
@@ -290,9 +268,9 @@ class RoutingTest {
 
   @Test
   void aRouteGivesACallItsTimeAndNoMoreThanItsCaller() throws Exception {
-    Instance instance = instance(SERVICE);
+    Instance instance = meshes.echo(SERVICE);
     CountDownLatch never = new CountDownLatch(1);
-    instance.echo.answer =
+    instance.echo().answer =
         text -> {
           never.await();
           return text;
@@ -320,7 +298,7 @@ class RoutingTest {
 
   @Test
   void aRouteSaysHowOftenACallIsRepeatedAndTheContractWhether() {
-    Instance instance = instance(SERVICE);
+    Instance instance = meshes.echo(SERVICE);
     meshes.consul.chain(
         SERVICE,
         chain(
@@ -335,11 +313,11 @@ class RoutingTest {
                 resolver("t")),
             target("t", SERVICE, "dc1", "")));
     call(stub(), 1);
-    instance.echo.answer =
+    instance.echo().answer =
         text -> {
           throw Rejection.unavailable("BUSY", "never", java.time.Duration.ZERO);
         };
-    instance.echo.calls.set(0);
+    instance.echo().calls.set(0);
 
     assertThat(catchThrowable(() -> stub().write(REQUEST))).isNotNull();
     assertThat(instance.calls()).as("it changes something").isEqualTo(1);
@@ -349,8 +327,8 @@ class RoutingTest {
 
   @Test
   void aRegistryThatIsAwayLeavesTheRoutesAsTheyWere() {
-    Instance v1 = instance(SERVICE, "v1");
-    Instance v2 = instance(SERVICE, "v2");
+    Instance v1 = meshes.echo(SERVICE, "v1");
+    Instance v2 = meshes.echo(SERVICE, "v2");
     toVersion("v2");
     EchoServiceBlockingStub stub = stub();
     call(stub, 5);
@@ -367,7 +345,7 @@ class RoutingTest {
 
   @Test
   void aServiceWithoutRoutesIsNotAskedAboutAndItsCallsCarryNothing() {
-    Instance instance = instance(SERVICE);
+    Instance instance = meshes.echo(SERVICE);
     call(stub(), 3);
     List<CallOptions> seen = new ArrayList<>();
     ClientInterceptor look =
@@ -391,7 +369,8 @@ class RoutingTest {
 
   @Test
   void aFieldOfTheRequestKeepsCallsTogether() {
-    List<Instance> instances = List.of(instance(SERVICE), instance(SERVICE), instance(SERVICE));
+    List<Instance> instances =
+        List.of(meshes.echo(SERVICE), meshes.echo(SERVICE), meshes.echo(SERVICE));
     meshes.consul.entry(
         "service-defaults",
         SERVICE,
@@ -407,7 +386,7 @@ class RoutingTest {
               return instances.stream().allMatch(i -> i.calls() > 0);
             });
 
-    instances.forEach(i -> i.echo.calls.set(0));
+    instances.forEach(i -> i.echo().calls.set(0));
     call(stub, 30);
 
     assertThat(instances).extracting(Instance::calls).containsOnlyOnce(30).contains(0);
@@ -415,9 +394,9 @@ class RoutingTest {
 
   @Test
   void anInstanceThatFailsIsLeftOutAndOneThatRefusesIsNot() {
-    Instance well = instance(SERVICE);
-    Instance refuses = instance(SERVICE);
-    Instance fails = instance(SERVICE);
+    Instance well = meshes.echo(SERVICE);
+    Instance refuses = meshes.echo(SERVICE);
+    Instance fails = meshes.echo(SERVICE);
     meshes.consul.entry(
         "service-defaults",
         SERVICE,
@@ -432,11 +411,11 @@ class RoutingTest {
               return well.calls() > 0 && refuses.calls() > 0 && fails.calls() > 0;
             });
 
-    refuses.echo.answer =
+    refuses.echo().answer =
         text -> {
           throw Rejection.notFound("NONE_SUCH", "there is none");
         };
-    fails.echo.answer =
+    fails.echo().answer =
         text -> {
           throw Rejection.unavailable("BROKEN", "not here", java.time.Duration.ZERO);
         };
@@ -452,6 +431,17 @@ class RoutingTest {
     int before = refuses.calls();
     attempt(stub, 10);
     assertThat(refuses.calls()).isGreaterThan(before);
+    assertThat(
+            caller()
+                .explain(SERVICE, "weft.test.v1.EchoService/Write", new Metadata())
+                .places()
+                .getFirst()
+                .endpoints())
+        .filteredOn(Explanation.Endpoint::ejected)
+        .singleElement()
+        .returns(fails.address(), Explanation.Endpoint::address)
+        .returns(
+            "it is left out for a while, because its calls failed", Explanation.Endpoint::whyNot);
   }
 
   private static void attempt(EchoServiceBlockingStub stub, int times) {

@@ -61,6 +61,10 @@ final class BreakerCommand implements Callable<Integer> {
       throw new ParameterException(
           Output.required(spec).commandLine(), "--reset needs the SERVICE");
     }
+    if (yes && !reset) {
+      throw new ParameterException(
+          Output.required(spec).commandLine(), "--yes goes with --reset: nothing else is done");
+    }
     Answers<List<CircuitStatus>> answers;
     try (Processes processes = open.apply(system.state())) {
       answers = reset ? reset(processes) : list(processes);
@@ -93,8 +97,15 @@ final class BreakerCommand implements Callable<Integer> {
         out.println(yes ? "They are closed now." : Output.NOT_DONE);
       }
     } else {
-      out.println(reset ? "none is open" : "no method was called yet");
+      out.println(none());
     }
+  }
+
+  private String none() {
+    String to = service.isEmpty() ? "" : " of " + service;
+    return reset
+        ? "no circuit to " + service + " is open"
+        : "nobody has called a method" + to + " since it was started";
   }
 
   private static List<List<String>> rows(Answers<List<CircuitStatus>> answers) {

@@ -22,7 +22,9 @@ final class ExplanationText {
   /** The whole decision, one thing on each line. */
   static List<String> lines(String process, CallExplanation of) {
     List<String> lines = new ArrayList<>();
-    lines.add("%s calls %s %s".formatted(process, of.getService(), of.getMethod()));
+    lines.add(
+        "%s calls %s %s"
+            .formatted(process, Text.clean(of.getService()), Text.clean(of.getMethod())));
     if (!of.getKnown()) {
       lines.add("  chain: the registry has said nothing about it yet");
     } else if (of.getStepsCount() == 0 && of.getProtocol().isEmpty()) {
@@ -104,6 +106,9 @@ final class ExplanationText {
     } else {
       Text.table(rows).forEach(row -> lines.add(INDENT + row));
     }
+    if (place.getMoreEndpoints() > 0) {
+      lines.add(INDENT + "and " + place.getMoreEndpoints() + " more");
+    }
     return lines;
   }
 
@@ -112,7 +117,7 @@ final class ExplanationText {
         Text.clean(endpoint.getAddress()),
         Text.or(endpoint.getVersion(), "-"),
         Text.or(endpoint.getZone(), "-"),
-        endpoint.getHealth(),
+        Text.clean(endpoint.getHealth()),
         "" + endpoint.getWeight(),
         endpoint.getEjected() ? "ejected" : Text.or(endpoint.getConnection(), "-"),
         "" + endpoint.getRunning(),
@@ -135,7 +140,7 @@ final class ExplanationText {
       text.append(
           String.format(
               Locale.ROOT,
-              "; %d retries, %.1f left for the service",
+              "; retries: %d, with %.1f left for the service",
               treatment.getRetries(),
               treatment.getRetriesLeft()));
     } else {

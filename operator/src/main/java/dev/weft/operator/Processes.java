@@ -8,6 +8,7 @@ import dev.weft.consul.ServiceInstance;
 import dev.weft.mesh.AdminServer;
 import dev.weft.mesh.CallPolicy;
 import dev.weft.mesh.Mesh;
+import dev.weft.mesh.RemoteError;
 import dev.weft.operator.Services.Answers;
 import io.grpc.Channel;
 import io.grpc.ManagedChannel;
@@ -52,7 +53,7 @@ final class Processes implements AutoCloseable {
    */
   record Running(String service, String address, Channel channel) {
     String name() {
-      return service + "@" + address;
+      return Text.clean(service + "@" + address);
     }
   }
 
@@ -116,6 +117,7 @@ final class Processes implements AutoCloseable {
    * Asks all at once.
    *
    * @param service those that run this one alone; empty for all
+   * @throws Trouble if nobody can be asked, or if the question is wrong, which it is for all
    */
   <T> Answers<T> askAll(String service, Function<AdminServiceBlockingStub, T> question) {
     List<Running> chosen = chosen(service);
@@ -134,8 +136,12 @@ final class Processes implements AutoCloseable {
           if (!(e.getCause() instanceof StatusRuntimeException status)) {
             throw new IllegalStateException(e.getCause());
           }
-          denied += isDenied(status) ? 1 : 0;
-          troubles.add(trouble(chosen.get(i).name(), status));
+          RemoteError error = RemoteError.of(status.getStatus(), status.getTrailers());
+          if (error.code() == Status.Code.INVALID_ARGUMENT) {
+            throw new Trouble(Trouble.USAGE, Text.clean(error.message()));
+          }
+          denied += isDenied(error) ? 1 : 0;
+          troubles.add(trouble(chosen.get(i).name(), error, status));
         }
       }
     } catch (InterruptedException e) {
@@ -181,17 +187,28 @@ final class Processes implements AutoCloseable {
     return AdminServiceGrpc.newBlockingStub(process.channel()).withOption(CallPolicy.KEY, PATIENT);
   }
 
-  private static boolean isDenied(StatusRuntimeException e) {
-    return e.getStatus().getCode() == Status.Code.PERMISSION_DENIED;
+  /** By its configuration, as all of them are by default. */
+  private static boolean isDenied(RemoteError error) {
+    return error.reason().equals("CALLER_NOT_ALLOWED");
   }
 
-  private static Trouble trouble(String process, StatusRuntimeException e) {
-    return isDenied(e)
-        ? new Trouble(
-            Trouble.FAILED,
-            "%s tells the operator nothing: %s"
-                .formatted(process, Text.clean(String.valueOf(e.getStatus().getDescription()))))
-        : Services.trouble(process, e);
+  private static Trouble trouble(String process, RemoteError error, StatusRuntimeException e) {
+    return switch (error.code()) {
+      case PERMISSION_DENIED ->
+          new Trouble(
+              Trouble.FAILED,
+              "%s tells the operator nothing: %s"
+                  .formatted(
+                      process,
+                      isDenied(error)
+                          ? "its WEFT_ADMIN_CALLERS does not name operator"
+                          : Text.clean(error.message())));
+      case UNIMPLEMENTED ->
+          new Trouble(
+              Trouble.FAILED,
+              process + " does not serve weft.admin.v1.AdminService: it is of an older version");
+      default -> Services.trouble(process, e);
+    };
   }
 
   @Override

@@ -9,6 +9,7 @@ import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -84,20 +85,25 @@ final class RoutesCommand implements Callable<Integer> {
     try (Processes processes = open.apply(system.state())) {
       answers = processes.askAll(from, admin -> ask(admin, request));
     }
-    PrintWriter out = Output.out(spec);
+    List<List<String>> told = new ArrayList<>();
     answers
         .replies()
         .forEach(
             (process, reply) ->
                 reply.ifPresent(
-                    explanation ->
-                        ExplanationText.lines(process, explanation).forEach(out::println)));
-    if (answers.troubles().isEmpty()
-        && answers.replies().values().stream().noneMatch(Optional::isPresent)) {
+                    explanation -> told.add(ExplanationText.lines(process, explanation))));
+    PrintWriter out = Output.out(spec);
+    for (int i = 0; i < told.size(); i++) {
+      if (i > 0) {
+        out.println();
+      }
+      told.get(i).forEach(out::println);
+    }
+    if (answers.troubles().isEmpty() && told.isEmpty()) {
       throw new Trouble(
           Trouble.FAILED,
           service.isEmpty()
-              ? "no process has called %s since its start: --service names the one that serves it"
+              ? "nobody has made a unary call of %s yet: --service names the one that serves it"
                   .formatted(Text.clean(method))
               : "no process that was asked calls " + Text.clean(service));
     }

@@ -23,6 +23,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -56,6 +57,7 @@ final class SplitCommand implements Callable<Integer> {
   private static final Pattern SUBSET = Pattern.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
 
   private static final Set<String> SPLITTABLE = Set.of("grpc", "http", "http2");
+  private static final Pattern SHARE = Pattern.compile("([^=]+)=(\\d{1,3}(?:\\.\\d{1,2})?)");
   private static final BigDecimal WHOLE = BigDecimal.valueOf(100);
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -70,7 +72,7 @@ final class SplitCommand implements Callable<Integer> {
       paramLabel = "VERSION=PERCENT",
       description =
           "The share of the instances whose WEFT_VERSION it is; together 100, to the hundredth.")
-  private Map<String, BigDecimal> shares = new LinkedHashMap<>();
+  private List<String> said = List.of();
 
   @Option(
       names = "--off",
@@ -94,12 +96,12 @@ final class SplitCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    check();
+    Map<String, BigDecimal> shares = checked();
     try (Consul consul = Consul.connect(registry.apply(system.state()))) {
       if (off) {
         remove(consul);
       } else {
-        write(consul);
+        write(consul, shares);
       }
     } catch (ConsulException e) {
       throw new Trouble(
@@ -108,43 +110,50 @@ final class SplitCommand implements Callable<Integer> {
     return 0;
   }
 
-  private void check() {
+  private Map<String, BigDecimal> checked() {
     if (!SERVICE.matcher(service).matches()) {
       throw wrong(service + " is no name of a service: lower-case letters, digits and hyphens");
     }
-    if (off != shares.isEmpty()) {
+    if (off != said.isEmpty()) {
       throw wrong(off ? "--off takes no shares" : "which shares? such as v1=90 v2=10, or --off");
     }
+    Map<String, BigDecimal> shares = new LinkedHashMap<>();
     BigDecimal sum = BigDecimal.ZERO;
-    for (Map.Entry<String, BigDecimal> share : shares.entrySet()) {
-      if (!SUBSET.matcher(share.getKey()).matches()) {
+    for (String share : said) {
+      Matcher parts = SHARE.matcher(share);
+      if (!parts.matches()) {
+        throw wrong(share + " is no share (expected: VERSION=PERCENT, 0 to 100, such as v2=12.5)");
+      }
+      String version = parts.group(1);
+      if (!SUBSET.matcher(version).matches()) {
         throw wrong(
-            share.getKey()
+            version
                 + " is no version that Consul takes for a subset: lower-case letters, digits and"
                 + " hyphens");
       }
-      BigDecimal percent = share.getValue().stripTrailingZeros();
-      if (percent.signum() < 0 || percent.scale() > 2) {
-        throw wrong(share.getKey() + "=" + share.getValue() + " (expected: 0 to 100, as 12.5)");
+      BigDecimal percent = new BigDecimal(parts.group(2));
+      if (shares.put(version, percent) != null) {
+        throw wrong(version + " has two shares");
       }
       sum = sum.add(percent);
     }
     if (!off && sum.compareTo(WHOLE) != 0) {
       throw wrong("the shares make " + sum.toPlainString() + " together (expected: 100)");
     }
+    return shares;
   }
 
   private ParameterException wrong(String why) {
     return new ParameterException(Output.required(spec).commandLine(), why);
   }
 
-  private void write(Consul consul) {
+  private void write(Consul consul, Map<String, BigDecimal> shares) {
     List<Draft> drafts = new ArrayList<>();
     drafts.add(defaults(consul));
-    Draft resolver = resolver(consul);
+    Draft resolver = resolver(consul, shares.keySet());
     drafts.add(resolver);
-    insistOnInstances(consul, resolver);
-    drafts.add(splitter(consul));
+    insistOnInstances(consul, resolver, shares);
+    drafts.add(splitter(consul, shares));
     PrintWriter out = Output.out(spec);
     for (Draft draft : drafts) {
       if (!draft.changed) {
@@ -198,7 +207,7 @@ final class SplitCommand implements Callable<Integer> {
     return new Draft(DEFAULTS, draft.index, draft.entry, true);
   }
 
-  private Draft resolver(Consul consul) {
+  private Draft resolver(Consul consul, Set<String> versions) {
     Draft draft = draft(consul, RESOLVER);
     if (draft.entry.path("Redirect").isObject()) {
       throw new Trouble(
@@ -211,7 +220,7 @@ final class SplitCommand implements Callable<Integer> {
             ? there
             : draft.entry.putObject("Subsets");
     boolean changed = false;
-    for (String version : shares.keySet()) {
+    for (String version : versions) {
       if (!subsets.has(version)) {
         subsets.putObject(version).put("Filter", filter(version));
         changed = true;
@@ -220,7 +229,7 @@ final class SplitCommand implements Callable<Integer> {
     return new Draft(RESOLVER, draft.index, draft.entry, changed);
   }
 
-  private Draft splitter(Consul consul) {
+  private Draft splitter(Consul consul, Map<String, BigDecimal> shares) {
     Draft draft = draft(consul, SPLITTER);
     ArrayNode splits = draft.entry.putArray("Splits");
     shares.forEach(
@@ -255,12 +264,16 @@ final class SplitCommand implements Callable<Integer> {
   }
 
   /** A share of nobody is a share of the calls that fails. */
-  private void insistOnInstances(Consul consul, Draft resolver) {
+  private void insistOnInstances(Consul consul, Draft resolver, Map<String, BigDecimal> shares) {
     Set<String> there =
         consul.instances(service).stream()
             .filter(instance -> instance.weight() > 0)
             .map(SplitCommand::version)
             .collect(Collectors.toCollection(TreeSet::new));
+    if (there.isEmpty()) {
+      throw new Trouble(
+          Trouble.FAILED, "the registry has no instance of " + service + " that can be called");
+    }
     shares.forEach(
         (version, percent) -> {
           String filter = resolver.entry.path("Subsets").path(version).path("Filter").asText();
@@ -270,7 +283,7 @@ final class SplitCommand implements Callable<Integer> {
                 "no instance of %s that can be called is %s, so this share of its calls would fail;"
                         .formatted(service, version)
                     + " there are "
-                    + (there.isEmpty() ? "none" : Text.clean(String.join(", ", there))));
+                    + Text.clean(String.join(", ", there)));
           }
         });
   }

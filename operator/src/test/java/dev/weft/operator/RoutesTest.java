@@ -211,6 +211,8 @@ class RoutesTest {
         .isEqualTo(
             "weft: no instance of user-svc that can be called is v3, so this share of its calls"
                 + " would fail; there are v1, v2\n");
+    assertThat(weft("split", "nobody", "v1=100").err())
+        .isEqualTo("weft: the registry has no instance of nobody that can be called\n");
     assertThat(entry("service-splitter")).isEmpty();
     assertThat(weft("split", CALLED, "v1=12.5", "v2=87.5").exitCode()).isZero();
     ConfigEntry resolver = entry("service-resolver").orElseThrow();
@@ -235,6 +237,10 @@ class RoutesTest {
           {CALLED, "v1=90.123", "v2=9.877"},
           {CALLED, "V1=100"},
           {CALLED, "v1=all"},
+          {CALLED, "v1"},
+          {CALLED, "v1=50", "v1=50"},
+          {CALLED, "v1=-10", "v2=110"},
+          {CALLED, "v1=1e999999999", "v2=1"},
           {CALLED, "v1=100", "--off"},
           {"User", "v1=100"}
         }) {
@@ -257,8 +263,12 @@ class RoutesTest {
             line -> line.matches("order-svc@127.0.0.1:\\d+ +user-svc +" + METHOD + " .* +closed"));
     assertThat(weft("breaker", "--json").out())
         .contains("\"service\":\"user-svc\"", "\"state\":\"closed\"");
-    assertThat(weft("breaker", CALLED, "--reset").out()).contains("none is open\n");
+    assertThat(weft("breaker", CALLED, "--reset").out())
+        .isEqualTo("no circuit to user-svc is open\n");
+    assertThat(weft("breaker", "nobody").out())
+        .isEqualTo("nobody has called a method of nobody since it was started\n");
     assertThat(weft("breaker", "--reset").exitCode()).isEqualTo(2);
+    assertThat(weft("breaker", CALLED, "--yes").exitCode()).isEqualTo(2);
   }
 
   @Test
@@ -276,7 +286,16 @@ class RoutesTest {
     assertThat(weft("routes", "--why", METHOD, "--from", "nobody").err())
         .isEqualTo("weft: no process of nobody can be asked; there are order-svc, user-svc\n");
     assertThat(weft("routes", "--why", "weft.x.v1.X/Y", "--from", CALLER).err())
-        .startsWith("weft: no process has called weft.x.v1.X/Y since its start");
+        .startsWith("weft: nobody has made a unary call of weft.x.v1.X/Y yet");
     assertThat(weft("routes").exitCode()).isEqualTo(2);
+  }
+
+  @Test
+  void aWrongQuestionIsAUsageErrorAndSaidOnce() {
+    assertThat(weft("routes", "--why", "ListKeys", "--from", CALLER))
+        .isEqualTo(new Said(2, "", "weft: method: must be as package.Service/Method\n"));
+    assertThat(weft("routes", "--why", METHOD, "--from", CALLER, "--draw", "100"))
+        .isEqualTo(new Said(2, "", "weft: draw: must be from 0 to less than 100\n"));
+    assertThat(weft("routes", "--why", METHOD, "no header").exitCode()).isEqualTo(2);
   }
 }
