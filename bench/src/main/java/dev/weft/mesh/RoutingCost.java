@@ -200,7 +200,7 @@ public class RoutingCost {
       destinations =
           new Destinations(
               service, consul, timer, _ -> new Choice.Outlet(pool, nowhere, new Taking(this)));
-      destinations.follow();
+      destinations.follow(_ -> {});
       long end = System.nanoTime() + PATIENCE.toNanos();
       while (!isKnown(policy, subsets)) {
         if (System.nanoTime() > end) {

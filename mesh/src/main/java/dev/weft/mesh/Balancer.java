@@ -165,8 +165,6 @@ final class Balancer extends LoadBalancer {
     endpoints.values().forEach(endpoint -> endpoint.subchannel().shutdown());
     endpoints.clear();
     if (view != null) {
-      // Nobody tries to connect any more, so nobody knows.
-      view.of().down(Set.of());
       view.of().disconnected(this);
     }
   }
@@ -178,12 +176,15 @@ final class Balancer extends LoadBalancer {
     }
     Map<Subset, Group> groups = new HashMap<>();
     Set<Subset> down = new HashSet<>();
+    // What was down is down until there is a connection: calls shall not wait for each attempt.
+    Set<Subset> before = now.of().downNow();
     now.subsets()
         .forEach(
             (subset, members) -> {
               Group group = group(now, subset, members);
               groups.put(subset, group);
-              if (members.known() && group.isDown()) {
+              if (members.known()
+                  && (group.isDown() || (group.isEmpty() && before.contains(subset)))) {
                 down.add(subset);
               }
             });
@@ -298,6 +299,8 @@ final class Balancer extends LoadBalancer {
   private static final class Picker extends SubchannelPicker {
     private static final int SLOW_START_TRIES = 3;
     private static final double LEAST_WARMTH = 0.1;
+    private static final Status UNROUTED =
+        Status.UNAVAILABLE.withDescription("no route leads any more where the call was routed to");
 
     private final Pool pool;
     private final Balancing balancing;
@@ -358,8 +361,11 @@ final class Balancer extends LoadBalancer {
     private Group group(Choice choice) {
       Group first = null;
       for (Choice.Place place : choice.places()) {
-        Group group = place.outlet().pool() == pool ? group(place.subset()) : null;
-        if (group != null && !group.isDown()) {
+        if (place.outlet().pool() != pool) {
+          continue;
+        }
+        Group group = group(place.subset());
+        if (!group.isDown()) {
           return group;
         }
         first = first == null ? group : first;
@@ -367,16 +373,23 @@ final class Balancer extends LoadBalancer {
       return first == null ? all : first;
     }
 
-    /** Null for a subset that is not there any more: it was named before the registry changed. */
-    private @Nullable Group group(Subset subset) {
+    /**
+     * A subset that is not there any more was named by routes of more than a minute ago. A call
+     * that was for it goes to all instances where no route leads to some of them any more; else
+     * some may be for no calls at all.
+     */
+    private Group group(Subset subset) {
       Group group = groups.get(subset);
       if (group != null) {
         return group;
       }
-      // One that has just come to be there waits for the picker that knows it. (Of what is stale
-      // there may be none.)
       Pool.View newest = pool.view();
-      return newest.subsets().containsKey(subset) && !newest.stale() ? Group.waiting() : null;
+      if (newest.subsets().containsKey(subset)) {
+        // It has just come to be there, and waits for the picker that knows it. Of what is stale
+        // there may be none.
+        return newest.stale() ? all : Group.waiting();
+      }
+      return groups.size() == 1 ? all : Group.failing(UNROUTED);
     }
 
     private @Nullable String key(PickSubchannelArgs call) {

@@ -1,15 +1,11 @@
 package dev.weft.mesh;
 
-import dev.weft.consul.GoDuration;
 import io.grpc.Metadata;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * How the calls of a service are spread over its instances, as the registry says it.
@@ -29,13 +25,10 @@ record Balancing(
     Duration slowStart,
     int panicPercent,
     Optional<Outliers> outliers) {
-  private static final Logger log = LoggerFactory.getLogger(Balancing.class);
-
   /** Round robin over all that are fit. */
   static final Balancing DEFAULT =
       new Balancing(LoadBalancing.ROUND_ROBIN, null, "", false, Duration.ZERO, 0, Optional.empty());
 
-  private static final Duration LONGEST = Duration.ofHours(1);
   private static final String HEADER = "header:";
   private static final String FIELD = "field:";
 
@@ -76,12 +69,8 @@ record Balancing(
     }
   }
 
-  /**
-   * Reads what the registry says of a service. What makes no sense counts as not said, and is a
-   * WARN: one wrong letter must not stop calls.
-   */
-  static Balancing of(String service, Map<String, String> settings) {
-    Said said = new Said(service, settings);
+  /** Reads what the registry says of a service. */
+  static Balancing of(Settings said) {
     Optional<String> hash =
         said.value(
             "weft-lb-hash",
@@ -89,6 +78,8 @@ record Balancing(
                 text.length() > text.indexOf(':') + 1 && (isHeader(text) || text.startsWith(FIELD))
                     ? Optional.of(text)
                     : Optional.empty());
+    Optional<Duration> interval = said.duration("weft-outlier-interval", Duration.ofSeconds(1));
+    Optional<Duration> first = said.duration("weft-outlier-time", Duration.ofSeconds(1));
     return new Balancing(
         said.value("weft-lb", LoadBalancing::of).orElse(DEFAULT.policy),
         hash.filter(Balancing::isHeader)
@@ -114,10 +105,8 @@ record Balancing(
                 percent ->
                     new Outliers(
                         percent,
-                        said.duration("weft-outlier-interval", Duration.ofSeconds(1))
-                            .orElse(Duration.ofSeconds(10)),
-                        said.duration("weft-outlier-time", Duration.ofSeconds(1))
-                            .orElse(Duration.ofSeconds(30)))));
+                        interval.orElse(Duration.ofSeconds(10)),
+                        first.orElse(Duration.ofSeconds(30)))));
   }
 
   private static boolean isHeader(String text) {
@@ -127,36 +116,5 @@ record Balancing(
 
   private static Metadata.Key<String> key(String name) {
     return Metadata.Key.of(name, Metadata.ASCII_STRING_MARSHALLER);
-  }
-
-  private record Said(String service, Map<String, String> settings) {
-    <T> Optional<T> value(String name, Function<String, Optional<T>> read) {
-      String text = settings.get(name);
-      if (text == null) {
-        return Optional.empty();
-      }
-      Optional<T> value = read.apply(text);
-      if (value.isEmpty()) {
-        log.warn("the registry says {} of {}, which means nothing: {}", name, service, text);
-      }
-      return value;
-    }
-
-    Optional<Duration> duration(String name, Duration least) {
-      return value(
-          name,
-          text ->
-              GoDuration.positive(text)
-                  .filter(d -> d.compareTo(least) >= 0 && d.compareTo(LONGEST) <= 0));
-    }
-
-    Optional<Integer> percent(String name) {
-      return value(
-          name,
-          text ->
-              text.matches("\\d{1,3}") && Integer.parseInt(text) <= 100
-                  ? Optional.of(Integer.parseInt(text))
-                  : Optional.empty());
-    }
   }
 }

@@ -15,8 +15,9 @@ import java.util.Set;
  *
  * @param places the first of which somebody can be called counts; at least one
  * @param timeout of the whole call
+ * @param repeat empty where the route says nothing of that
  */
-record Choice(List<Place> places, Optional<Duration> timeout, Repeat repeat) {
+record Choice(List<Place> places, Optional<Duration> timeout, Optional<Repeat> repeat) {
   static final CallOptions.Key<Choice> KEY = CallOptions.Key.create("weft-choice");
 
   Choice {
@@ -47,6 +48,11 @@ record Choice(List<Place> places, Optional<Duration> timeout, Repeat repeat) {
     return places.getFirst();
   }
 
+  /** Whether it says more of a call than where it goes. */
+  boolean saysHow() {
+    return timeout.isPresent() || repeat.isPresent();
+  }
+
   /** Whether an error of this domain comes from one of those the call is for. */
   boolean isFor(String domain) {
     for (Place place : places) {
@@ -71,6 +77,9 @@ record Choice(List<Place> places, Optional<Duration> timeout, Repeat repeat) {
     /** Where nobody says anything: once, on every UNAVAILABLE. */
     static final Repeat DEFAULT = new Repeat(1, true, true);
 
+    /** What is decided for a call; {@link #DEFAULT} where it is not there. */
+    static final CallOptions.Key<Repeat> KEY = CallOptions.Key.create("weft-repeat");
+
     /** What gRPC says as UNAVAILABLE and proxies in these numbers. */
     private static final Set<Integer> UNAVAILABLE = Set.of(429, 502, 503, 504);
 
@@ -80,9 +89,10 @@ record Choice(List<Place> places, Optional<Duration> timeout, Repeat repeat) {
 
     private static final String CONNECT = "connect-failure";
 
-    static Repeat of(DiscoveryChain.Retries said) {
+    /** What a route says; empty if it says nothing. */
+    static Optional<Repeat> of(DiscoveryChain.Retries said) {
       if (said.equals(DiscoveryChain.Retries.UNSAID)) {
-        return DEFAULT;
+        return Optional.empty();
       }
       int times = Math.clamp(said.times(), 1, TIMES_MAX);
       boolean nothingNamed =
@@ -91,10 +101,11 @@ record Choice(List<Place> places, Optional<Duration> timeout, Repeat repeat) {
           nothingNamed
               || said.onStatus().stream().anyMatch(UNAVAILABLE::contains)
               || said.on().stream().anyMatch(UNAVAILABLE_WORDS::contains);
-      return new Repeat(
-          times,
-          unavailable,
-          unavailable || said.onConnectFailure() || said.on().contains(CONNECT));
+      return Optional.of(
+          new Repeat(
+              times,
+              unavailable,
+              unavailable || said.onConnectFailure() || said.on().contains(CONNECT)));
     }
 
     /** Whether a call that failed with UNAVAILABLE is repeated. */

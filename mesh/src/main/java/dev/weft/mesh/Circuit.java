@@ -50,6 +50,7 @@ final class Circuit {
   private final AtomicInteger openings = new AtomicInteger();
   private final LongAdder fallbacks = new LongAdder();
   private volatile @Nullable CallPolicy policy;
+  private volatile boolean safe;
   private final Map<CircuitBreaker.State, LongAdder> turns =
       Map.of(
           CircuitBreaker.State.OPEN, new LongAdder(),
@@ -127,9 +128,19 @@ final class Circuit {
     breaker.close();
   }
 
-  /** A call is made by this policy, which is what its contract says. */
-  void called(CallPolicy by) {
+  /**
+   * A call is made by this policy, which is what its contract says.
+   *
+   * @param withoutEffects whether the contract says that of the method, too
+   */
+  void called(CallPolicy by, boolean withoutEffects) {
+    safe = withoutEffects;
     policy = by;
+  }
+
+  /** Whether the method of the last call has no side effects. */
+  boolean isSafe() {
+    return safe;
   }
 
   /** The policy of the last call; empty before the first one. */

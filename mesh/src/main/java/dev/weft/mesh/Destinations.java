@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -28,7 +29,9 @@ import org.slf4j.LoggerFactory;
 /**
  * Where the calls to one service go: to its own instances, and to whatever else its discovery chain
  * names, each service and datacenter over a channel of its own, because each has to prove another
- * name. A change of the chain takes effect with the next call; calls that run go on where they are.
+ * name. A change of the chain takes effect with the next call; calls that run go on where they are,
+ * and are repeated there for a minute ({@link NamedWays}). The {@link Terms} of its calls count
+ * from the next call on, too.
  *
  * <p>The chain is asked for only while there is a {@code service-router}, {@code -splitter} or
  * {@code -resolver} for the service: without one it leads to all instances of the service, and
@@ -46,26 +49,27 @@ final class Destinations extends Channel {
   /** For so long calls wait for the registry's first word before they go without. */
   private static final int PATIENCE_MILLIS = 1_000;
 
-  /** For so long a channel is kept that no call is routed to any more: for calls being repeated. */
-  private static final int LEAVING_SECONDS = 60;
-
   private final String service;
   private final Consul consul;
   private final Timer timer;
   private final Function<Outside, Outlet> open;
   private final Outlet own;
+  private final Outside itself;
 
   // Guarded by this.
   private final List<Subscription> watches = new ArrayList<>();
   private final Map<String, Boolean> entries = new HashMap<>();
   private final Map<Outside, Outlet> outside = new HashMap<>();
-  private final Set<Outside> named = new HashSet<>();
+  private final NamedWays ways = new NamedWays();
+  private final Settings said;
   private final List<Runnable> waiting = new ArrayList<>();
   private @Nullable Subscription chain;
   private boolean usingOwn;
+  private boolean termsAreKnown;
   private boolean closed;
 
   private volatile @Nullable RouteTable table;
+  private volatile Terms terms = Terms.DEFAULT;
 
   /**
    * Another service, or this one elsewhere.
@@ -82,11 +86,18 @@ final class Destinations extends Channel {
     this.consul = consul;
     this.timer = timer;
     this.open = open;
-    this.own = open.apply(new Outside(service, ""));
+    this.itself = new Outside(service, "");
+    this.own = open.apply(itself);
+    this.said = new Settings(service);
   }
 
-  /** Begins to follow what the registry says about the service. */
-  synchronized void follow() {
+  /**
+   * Begins to follow what the registry says about the service.
+   *
+   * @param agreed is told the terms of its calls, whenever they change
+   */
+  synchronized void follow(Consumer<Terms> agreed) {
+    followTerms(agreed);
     for (String kind : KINDS) {
       watches.add(
           consul.configEntries().watch(kind, service, entry -> heard(kind, entry.isPresent())));
@@ -94,9 +105,31 @@ final class Destinations extends Channel {
     var _ = timer.after(PATIENCE_MILLIS, TimeUnit.MILLISECONDS, this::goOn);
   }
 
-  /** Goes to all instances of the service, whatever the registry says. */
-  void followNothing() {
+  /**
+   * Goes to all instances of the service, whatever the registry says; its terms hold all the same.
+   */
+  synchronized void followTermsOnly(Consumer<Terms> agreed) {
+    followTerms(agreed);
     goOn();
+  }
+
+  private void followTerms(Consumer<Terms> agreed) {
+    watches.add(consul.configEntries().watchSettings(service, words -> heard(words, agreed)));
+  }
+
+  private synchronized void heard(Map<String, String> words, Consumer<Terms> agreed) {
+    if (closed) {
+      return;
+    }
+    terms = Terms.of(said.hear(words));
+    agreed.accept(terms);
+    termsAreKnown = true;
+    goOnIfPlain();
+  }
+
+  /** On which terms calls to this service are made. */
+  Terms terms() {
+    return terms;
   }
 
   /** All instances of the service itself: where calls go about which nothing is decided. */
@@ -127,7 +160,7 @@ final class Destinations extends Channel {
 
   private synchronized void goOn() {
     if (table == null) {
-      use(RouteTable.PLAIN, Map.of(), Set.of());
+      use(RouteTable.PLAIN, Map.of());
     }
   }
 
@@ -140,48 +173,53 @@ final class Destinations extends Channel {
       if (chain == null) {
         chain = consul.chains().watch(service, this::heard);
       }
-    } else if (entries.size() == KINDS.size()) {
+    } else {
+      goOnIfPlain();
+    }
+  }
+
+  private void goOnIfPlain() {
+    if (entries.size() == KINDS.size() && !entries.containsValue(true) && termsAreKnown) {
       if (chain != null) {
         chain.close();
         chain = null;
       }
-      use(RouteTable.PLAIN, Map.of(), Set.of());
+      use(RouteTable.PLAIN, Map.of());
     }
   }
 
-  private synchronized void heard(Optional<DiscoveryChain> said) {
+  private synchronized void heard(Optional<DiscoveryChain> compiled) {
     if (closed || chain == null) {
       return;
     }
     Map<Outside, Set<Subset>> wanted = new HashMap<>();
-    Set<Subset> here = new HashSet<>();
     try {
       RouteTable next =
-          said.map(now -> RouteTable.of(now, target -> place(now, target, here, wanted)))
+          compiled
+              .map(now -> RouteTable.of(now, target -> place(now, target, wanted)))
               .orElse(RouteTable.PLAIN);
-      use(next, wanted, here);
+      use(next, wanted);
     } catch (IllegalArgumentException | com.google.re2j.PatternSyntaxException e) {
       log.warn(
           "the discovery chain of {} cannot be followed, what was known before stays in use: {}",
           service,
           e.getMessage());
       goOn();
-      leaveLater();
+      // What was opened for it.
+      wantAndLeave();
     }
   }
 
-  private Place place(
-      DiscoveryChain now, Target target, Set<Subset> here, Map<Outside, Set<Subset>> wanted) {
+  private Place place(DiscoveryChain now, Target target, Map<Outside, Set<Subset>> wanted) {
     Subset subset = new Subset(target.filter(), target.onlyPassing());
     Outside to =
         new Outside(
             target.service(),
             target.datacenter().equals(now.datacenter()) ? "" : target.datacenter());
-    if (to.equals(new Outside(service, ""))) {
-      here.add(subset);
+    wanted.computeIfAbsent(to, _ -> new HashSet<>()).add(subset);
+    if (to.equals(itself)) {
       return new Place(own, subset);
     }
-    wanted.computeIfAbsent(to, _ -> new HashSet<>()).add(subset);
     return new Place(
         outside.computeIfAbsent(
             to,
@@ -194,8 +232,7 @@ final class Destinations extends Channel {
         subset);
   }
 
-  private synchronized void use(
-      RouteTable next, Map<Outside, Set<Subset>> wanted, Set<Subset> here) {
+  private synchronized void use(RouteTable next, Map<Outside, Set<Subset>> wanted) {
     if (closed) {
       return;
     }
@@ -204,16 +241,16 @@ final class Destinations extends Channel {
       usingOwn = true;
       own.pool().use();
     }
-    own.pool().want(here);
-    wanted.forEach((to, subsets) -> outlet(to).pool().want(subsets));
+    ways.name(wanted, System.nanoTime());
+    wantAndLeave();
     table = next;
     if (next.isPlain() && usingOwn) {
       usingOwn = false;
       own.pool().leave();
     }
-    named.clear();
-    named.addAll(wanted.keySet());
-    leaveLater();
+    if (ways.linger()) {
+      var _ = timer.after(NamedWays.LINGERING_SECONDS, TimeUnit.SECONDS, this::leaveWhatLingered);
+    }
     goOnWaiting();
   }
 
@@ -222,35 +259,29 @@ final class Destinations extends Channel {
     waiting.clear();
   }
 
-  private void leaveLater() {
-    if (outside.size() > named.size()) {
-      var _ = timer.after(LEAVING_SECONDS, TimeUnit.SECONDS, this::leave);
+  private synchronized void leaveWhatLingered() {
+    if (!closed) {
+      wantAndLeave();
     }
   }
 
-  private Outlet outlet(Outside to) {
-    Outlet outlet = outside.get(to);
-    if (outlet == null) {
-      throw new IllegalStateException("no way to " + to);
-    }
-    return outlet;
-  }
-
-  /** Ends what was not named for a while. */
-  private synchronized void leave() {
-    if (closed) {
-      return;
-    }
+  /** Follows where calls may be, and gives up the rest. */
+  private void wantAndLeave() {
+    Map<Outside, Set<Subset>> kept = ways.kept(System.nanoTime());
+    own.pool().want(kept.getOrDefault(itself, Set.of()));
     outside
         .entrySet()
         .removeIf(
             entry -> {
-              boolean gone = !named.contains(entry.getKey());
-              if (gone) {
-                entry.getValue().channel().shutdown();
-                entry.getValue().pool().leave();
+              Outlet outlet = entry.getValue();
+              Set<Subset> subsets = kept.get(entry.getKey());
+              if (subsets == null) {
+                outlet.channel().shutdown();
+                outlet.pool().leave();
+                return true;
               }
-              return gone;
+              outlet.pool().want(subsets);
+              return false;
             });
   }
 

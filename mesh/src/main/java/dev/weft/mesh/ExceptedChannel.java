@@ -2,6 +2,7 @@ package dev.weft.mesh;
 
 import io.grpc.CallOptions;
 import io.grpc.ClientCall;
+import io.grpc.ConnectivityState;
 import io.grpc.ManagedChannel;
 import io.grpc.MethodDescriptor;
 import java.util.List;
@@ -100,6 +101,16 @@ final class ExceptedChannel extends ManagedChannel {
       }
     }
     return true;
+  }
+
+  @Override
+  public ConnectivityState getState(boolean requestConnection) {
+    return current().getState(requestConnection);
+  }
+
+  @Override
+  public void notifyWhenStateChanged(ConnectivityState source, Runnable callback) {
+    current().notifyWhenStateChanged(source, callback);
   }
 
   @Override

@@ -65,11 +65,14 @@ final class Explainer {
    * What would become of a call.
    *
    * @param to where calls to its service go
-   * @param of what is known of the service from calling it
+   * @param target what is known of the service from calling it
    * @param contract what the method's contract says, as far as that is known
    */
   Explanation explain(
-      Question call, Destinations to, OutboundStack.Target of, Optional<CallPolicy> contract) {
+      Question call,
+      Destinations to,
+      OutboundStack.Target target,
+      Optional<OutboundStack.Contract> contract) {
     RouteTable table = to.table();
     String path = "/" + call.method();
     double drawn = call.draw().orElseGet(() -> ThreadLocalRandom.current().nextDouble(100)) / 100;
@@ -83,9 +86,9 @@ final class Explainer {
     }
     Optional<Allowance> intention =
         intention(taken.outlet().pool().service(), path, call.headers());
-    Optional<Circuit> circuit = of.circuits().find(call.method());
+    Optional<Circuit> circuit = target.circuits().find(call.method());
     Optional<Treatment> treatment =
-        contract.map(policy -> treatment(policy, way.choice(), call.method(), of));
+        contract.map(of -> treatment(of, to.terms(), way.choice(), call.method(), target));
     return new Explanation(
         caller,
         call.service(),
@@ -287,20 +290,25 @@ final class Explainer {
   }
 
   private static Treatment treatment(
-      CallPolicy contract, Optional<Choice> choice, String method, OutboundStack.Target of) {
+      OutboundStack.Contract contract,
+      Terms terms,
+      Optional<Choice> choice,
+      String method,
+      OutboundStack.Target of) {
+    CallPolicy policy = terms.over(contract.policy(), contract.safe());
     Optional<Duration> ofRoute = choice.flatMap(Choice::timeout);
-    Choice.Repeat repeat = choice.map(Choice::repeat).orElse(Choice.Repeat.DEFAULT);
     return new Treatment(
-        ofRoute.orElse(contract.timeout()),
+        ofRoute.orElse(policy.timeout()),
         ofRoute.isPresent(),
-        contract.repeatable(),
-        contract.repeatable() ? repeat.times() : 0,
+        ofRoute.isEmpty() && terms.timeout().isPresent(),
+        policy.repeatable(),
+        policy.repeatable() ? terms.repeat(choice).times() : 0,
         of.budget().left(),
-        contract.hedgeAfter(),
+        policy.hedgeAfter(),
         of.hedges().left(),
         of.bulkhead().inFlight(method),
-        contract.inFlightMax(),
-        contract.fallback().isPresent());
+        policy.inFlightMax(),
+        policy.fallback().isPresent());
   }
 
   private static List<String> obstacles(

@@ -173,6 +173,7 @@ public record Explanation(
    *
    * @param timeout of the whole call, unless its caller says less
    * @param timeoutOfRoute whether a route says that, and not the contract
+   * @param timeoutOfRegistry whether the registry says it of the whole service
    * @param repeatable whether the contract lets it be repeated
    * @param retries at most
    * @param retriesLeft in the budget of all calls to the service
@@ -185,6 +186,7 @@ public record Explanation(
   public record Treatment(
       Duration timeout,
       boolean timeoutOfRoute,
+      boolean timeoutOfRegistry,
       boolean repeatable,
       int retries,
       double retriesLeft,

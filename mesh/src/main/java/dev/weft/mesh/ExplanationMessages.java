@@ -134,6 +134,7 @@ final class ExplanationMessages {
         CallTreatment.newBuilder()
             .setTimeout(duration(of.timeout()))
             .setTimeoutOfRoute(of.timeoutOfRoute())
+            .setTimeoutOfRegistry(of.timeoutOfRegistry())
             .setRepeatable(of.repeatable())
             .setRetries(of.retries())
             .setRetriesLeft(of.retriesLeft())

@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,6 +31,8 @@ final class FaultRules implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(FaultRules.class);
 
   private volatile Map<String, Faults> rules = Map.of();
+  private volatile Set<String> mirrored = Set.of();
+  private volatile Runnable changed = () -> {};
   private Optional<Subscription> watch = Optional.empty();
 
   /**
@@ -73,7 +76,7 @@ final class FaultRules implements AutoCloseable {
     if (entries.size() > KEYS_MAX) {
       log.warn(
           "{} has {} keys (expected: at most {}): none counts", PREFIX, entries.size(), KEYS_MAX);
-      rules = Map.of();
+      use(Map.of());
       return;
     }
     Map<String, Faults> now = new HashMap<>();
@@ -85,7 +88,29 @@ final class FaultRules implements AutoCloseable {
             log.warn("{} is not obeyed: {}", key, e.getMessage());
           }
         });
-    rules = Map.copyOf(now);
+    use(Map.copyOf(now));
+  }
+
+  private void use(Map<String, Faults> now) {
+    rules = now;
+    mirrored =
+        now.values().stream()
+            .flatMap(faults -> faults.mirror().stream())
+            .map(Faults.Mirror::service)
+            .collect(Collectors.toUnmodifiableSet());
+    changed.run();
+  }
+
+  /** The services that calls are mirrored to now. */
+  Set<String> mirrored() {
+    return mirrored;
+  }
+
+  /** Runs this after each change. */
+  void onChange(Runnable listener) {
+    changed = listener;
+    // What was heard before.
+    listener.run();
   }
 
   private static Map<String, Object> object(String json) throws ParseException {

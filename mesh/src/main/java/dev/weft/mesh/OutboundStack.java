@@ -7,6 +7,7 @@ import io.grpc.Channel;
 import io.grpc.ChannelCredentials;
 import io.grpc.ClientInterceptor;
 import io.grpc.ClientInterceptors;
+import io.grpc.ConnectivityState;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.ManagedChannelBuilder;
@@ -67,6 +68,10 @@ final class OutboundStack implements AutoCloseable {
   private final Map<InstanceSet, Route> unaryToSome = new ConcurrentHashMap<>();
 
   private final Map<InstanceSet, Route> streamsToSome = new ConcurrentHashMap<>();
+
+  /** For mirrored calls alone, whose failures are not those of others who call the service. */
+  private final Map<String, Route> mirrors = new ConcurrentHashMap<>();
+
   private final List<Target> targets = new CopyOnWriteArrayList<>();
 
   /** Released ones on which calls still run. */
@@ -78,7 +83,13 @@ final class OutboundStack implements AutoCloseable {
       Circuits circuits,
       RetryBudget budget,
       RetryBudget hedges,
-      BulkheadInterceptor bulkhead) {}
+      BulkheadInterceptor bulkhead) {
+    /** Its calls are on these terms from now on. */
+    void agree(Terms terms) {
+      budget.share(terms.retryPercent() / 100.0);
+      hedges.share(terms.hedgePercent() / 100.0);
+    }
+  }
 
   /** What of a service a circuit is for. */
   private record Guarded(String service, String method) {}
@@ -108,6 +119,7 @@ final class OutboundStack implements AutoCloseable {
     Balancer.register();
     // What could not connect for want of a certificate would wait before it tries again.
     tls.ifPresent(own -> own.identity().onFirst(this::reconnect));
+    faults.onChange(this::leaveMirrors);
     measure(telemetry.meter("dev.weft.mesh"));
   }
 
@@ -249,23 +261,34 @@ final class OutboundStack implements AutoCloseable {
    */
   Explanation explain(Explanation.Question call, Explainer explainer) {
     Route route = unary.computeIfAbsent(call.service(), this::connect);
-    Optional<CallPolicy> contract =
+    Optional<Contract> contract =
         route
             .target
             .circuits
             .own(call.method())
-            .flatMap(Circuit::policy)
+            .flatMap(OutboundStack::ofCalled)
             .or(() -> ofGenerated(call.method()));
     return explainer.explain(call, route.destinations, route.target, contract);
   }
 
+  /**
+   * What is known of a method.
+   *
+   * @param safe whether it has no side effects
+   */
+  record Contract(CallPolicy policy, boolean safe) {}
+
+  private static Optional<Contract> ofCalled(Circuit circuit) {
+    return circuit.policy().map(policy -> new Contract(policy, circuit.isSafe()));
+  }
+
   /** Of a unary method with generated code that was called, by whomever in this process. */
-  private static Optional<CallPolicy> ofGenerated(String method) {
+  private static Optional<Contract> ofGenerated(String method) {
     for (Map.Entry<MethodDescriptor<?, ?>, CallPolicy> known : POLICIES.entrySet()) {
       MethodDescriptor<?, ?> called = known.getKey();
       if (called.getType() == MethodDescriptor.MethodType.UNARY
           && called.getFullMethodName().equals(method)) {
-        return Optional.of(known.getValue());
+        return Optional.of(new Contract(known.getValue(), called.isSafe()));
       }
     }
     return Optional.empty();
@@ -337,6 +360,21 @@ final class OutboundStack implements AutoCloseable {
     return Optional.of(route.channel);
   }
 
+  private Channel mirror(String service) {
+    Route route = mirrors.computeIfAbsent(service, this::connect);
+    if (!faults.mirrored().contains(service)) {
+      // The rules changed after they were asked about the call.
+      leave(mirrors.remove(service));
+    }
+    return route.channel;
+  }
+
+  private void leaveMirrors() {
+    Set<String> still = faults.mirrored();
+    List<String> over = mirrors.keySet().stream().filter(name -> !still.contains(name)).toList();
+    over.forEach(name -> leave(mirrors.remove(name)));
+  }
+
   /** Forgets a service: calls that run go on, and the next one begins anew. */
   void release(String service) {
     leave(unary.remove(service));
@@ -376,10 +414,10 @@ final class OutboundStack implements AutoCloseable {
     Channel channel =
         ClientInterceptors.interceptForward(destinations, layers(target, Optional.of(routing)));
     if (some.isEmpty() && !upstreams.has(service)) {
-      destinations.follow();
+      destinations.follow(target::agree);
     } else {
       // Whoever says which instances are to be called, or where they are, has chosen.
-      destinations.followNothing();
+      destinations.followTermsOnly(target::agree);
     }
     return new Route(destinations, channel, target);
   }
@@ -392,7 +430,16 @@ final class OutboundStack implements AutoCloseable {
             to.service(),
             ConsulNameResolverProvider.target(to.service()),
             builder -> resolved(builder, new ConsulNameResolverProvider(pool, newInstance)));
+    pool.onAsleep(() -> wake(channel));
     return new Choice.Outlet(pool, channel, proving(channel, to.service()));
+  }
+
+  /** What falls asleep tells of it before it sleeps, and would not hear. */
+  private static void wake(ManagedChannel channel) {
+    ConnectivityState now = channel.getState(true);
+    if (now != ConnectivityState.IDLE) {
+      channel.notifyWhenStateChanged(now, () -> channel.getState(true));
+    }
   }
 
   // Deprecated in favour of a global registry, which cannot tell the meshes of one process apart.
@@ -439,7 +486,7 @@ final class OutboundStack implements AutoCloseable {
     // How much the request matters that is being served, so that others may judge, too.
     layers.add(new CriticalityInterceptor());
     // Once for all attempts, and only where operators ask for it.
-    layers.add(new MirrorInterceptor(service, faults, this::channel, OutboundStack::percent));
+    layers.add(new MirrorInterceptor(service, faults, this::mirror, OutboundStack::percent));
     // Before the deadline, which a route may say; and once for all attempts.
     routing.ifPresent(layers::add);
     // Before the retries: the deadline spans all attempts.
@@ -489,7 +536,7 @@ final class OutboundStack implements AutoCloseable {
   }
 
   private List<Route> routes() {
-    return Stream.of(unary, streams, unaryToSome, streamsToSome)
+    return Stream.of(unary, streams, unaryToSome, streamsToSome, mirrors)
         .flatMap(routes -> routes.values().stream())
         .toList();
   }

@@ -118,10 +118,12 @@ final class Pool {
   private final Map<String, Subscription> watches = new HashMap<>();
   private final Map<String, ServiceSnapshot> snapshots = new HashMap<>();
   private @Nullable Subscription settings;
+  private final Settings said;
   private Balancing balancing = Balancing.DEFAULT;
 
   private volatile View view;
   private volatile Set<Subset> down = Set.of();
+  private volatile Runnable wake = () -> {};
   private final AtomicReference<Connections> connections = new AtomicReference<>(Connections.NONE);
 
   /**
@@ -151,6 +153,7 @@ final class Pool {
     this.datacenter = datacenter;
     this.zone = zone;
     this.some = some;
+    this.said = new Settings(service);
     this.view = new View(this, Map.of(Subset.ALL, Members.UNKNOWN), Balancing.DEFAULT, zone, false);
   }
 
@@ -179,8 +182,7 @@ final class Pool {
   synchronized void use() {
     if (users++ == 0) {
       some.ifPresent(set -> set.onChange(changed));
-      settings =
-          consul.configEntries().watchSettings(service, said -> heard(Balancing.of(service, said)));
+      settings = consul.configEntries().watchSettings(service, this::heard);
       watch();
     }
   }
@@ -251,12 +253,13 @@ final class Pool {
     tell();
   }
 
-  private void heard(Balancing said) {
+  private void heard(Map<String, String> words) {
     synchronized (this) {
-      if (said.equals(balancing)) {
+      Balancing now = Balancing.of(said.hear(words));
+      if (now.equals(balancing)) {
         return;
       }
-      balancing = said;
+      balancing = now;
       recompute();
     }
     tell();
@@ -382,9 +385,30 @@ final class Pool {
     connections.set(new Connections(holder, endpoints));
   }
 
-  /** Somebody ended its connections; those of whoever holds them now stay. */
+  /**
+   * Somebody ended its connections; those of whoever holds them now stay. What is down stays so as
+   * long as somebody goes by it, and is tried again: a channel without calls goes to sleep.
+   */
   void disconnected(Object holder) {
-    connections.updateAndGet(now -> now.holder.equals(holder) ? Connections.NONE : now);
+    Connections before =
+        connections.getAndUpdate(now -> now.holder.equals(holder) ? Connections.NONE : now);
+    if (!requireNonNull(before).holder.equals(holder)) {
+      return;
+    }
+    if (isUsed() && !down.isEmpty()) {
+      wake.run();
+    } else {
+      down = Set.of();
+    }
+  }
+
+  private synchronized boolean isUsed() {
+    return users > 0;
+  }
+
+  /** What has somebody connect again. */
+  void onAsleep(Runnable connect) {
+    wake = connect;
   }
 
   /** The connections there are, whatever their state. */

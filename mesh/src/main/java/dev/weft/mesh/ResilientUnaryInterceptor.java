@@ -31,7 +31,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Runs every unary call to one target service through its method's circuit breaker, and retries the
  * calls that the {@code .proto} declares repeatable with {@code idempotency_level}: once, or as
- * often as the registry's route says, on UNAVAILABLE, after a fully jittered pause, and on
+ * often as the registry says, on UNAVAILABLE, after a fully jittered pause, and on
  * RESOURCE_EXHAUSTED if the target says when; within the deadline and the {@link RetryBudget}.
  *
  * <p>Breaks the circuit: UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL and UNKNOWN, when the target is
@@ -131,10 +131,11 @@ final class ResilientUnaryInterceptor implements ClientInterceptor {
       this.next = next;
       this.policy = OutboundStack.policy(method, options);
       this.choice = options.getOption(Choice.KEY);
-      this.repeat = choice == null ? Choice.Repeat.DEFAULT : choice.repeat();
+      Choice.Repeat decided = options.getOption(Choice.Repeat.KEY);
+      this.repeat = decided == null ? Choice.Repeat.DEFAULT : decided;
       this.circuit = circuits.of(method.getFullMethodName());
       CallPolicy stated = options.getOption(CallPolicy.STATED);
-      circuit.called(stated == null ? policy : stated);
+      circuit.called(stated == null ? policy : stated, method.isSafe());
     }
 
     @Override

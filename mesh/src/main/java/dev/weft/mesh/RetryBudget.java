@@ -3,8 +3,9 @@ package dev.weft.mesh;
 import java.util.function.LongSupplier;
 
 /**
- * How many retries one process may send to one service: a tenth of its calls, and three a second
- * whatever the traffic. Without it, retries double the load of a service that is down already.
+ * How many retries one process may send to one service: a tenth of its calls, or whatever share of
+ * them the registry says, and three a second whatever the traffic. Without it, retries double the
+ * load of a service that is down already.
  *
  * <p>Thread-safe.
  */
@@ -18,9 +19,9 @@ final class RetryBudget {
   private static final double PER_SECOND = 3;
 
   private final LongSupplier nanoTime;
-  private final double perCall;
   private final double savedMax;
   private final double perSecond;
+  private double perCall;
   private double saved;
   private double reserve;
   private long refilledAt;
@@ -40,6 +41,15 @@ final class RetryBudget {
     this.refilledAt = nanoTime.getAsLong();
   }
 
+  /**
+   * From now on there are so many.
+   *
+   * @param retries for each call; 0 for none at all
+   */
+  synchronized void share(double retries) {
+    perCall = retries;
+  }
+
   /** Counts a call that is no retry. */
   synchronized void call() {
     saved = Math.min(savedMax, saved + perCall);
@@ -47,6 +57,9 @@ final class RetryBudget {
 
   /** Takes one retry out, if there is one. */
   synchronized boolean tryRetry() {
+    if (perCall <= 0) {
+      return false;
+    }
     long now = nanoTime.getAsLong();
     reserve = Math.min(perSecond, reserve + (now - refilledAt) * perSecond / 1e9);
     refilledAt = now;
@@ -63,6 +76,9 @@ final class RetryBudget {
 
   /** How many it would grant now. */
   synchronized double left() {
+    if (perCall <= 0) {
+      return 0;
+    }
     long now = nanoTime.getAsLong();
     return saved + Math.min(perSecond, reserve + (now - refilledAt) * perSecond / 1e9);
   }

@@ -175,7 +175,7 @@ final class RouteTable {
         ? PLAIN
         : new RouteTable(
             new Compiler(chain, places)
-                .step(chain.start(), Optional.empty(), Repeat.DEFAULT, new LinkedHashSet<>()),
+                .step(chain.start(), Optional.empty(), Optional.empty(), new LinkedHashSet<>()),
             chain.protocol());
   }
 
@@ -273,7 +273,8 @@ final class RouteTable {
       }
     }
 
-    Step step(String name, Optional<Duration> timeout, Repeat repeat, Set<String> before) {
+    Step step(
+        String name, Optional<Duration> timeout, Optional<Repeat> repeat, Set<String> before) {
       if (++ways > WAYS_MAX) {
         throw new IllegalArgumentException("it has more than " + WAYS_MAX + " steps");
       }
@@ -345,7 +346,10 @@ final class RouteTable {
     }
 
     private Shares shares(
-        Splitter splitter, Optional<Duration> timeout, Repeat repeat, Set<String> before) {
+        Splitter splitter,
+        Optional<Duration> timeout,
+        Optional<Repeat> repeat,
+        Set<String> before) {
       List<Double> upTo = new ArrayList<>();
       List<Step> steps = new ArrayList<>();
       List<String> nodes = new ArrayList<>();

@@ -27,10 +27,11 @@ import org.jspecify.annotations.Nullable;
 /**
  * Decides once about each call where it goes, as the registry's routes say, before anything is made
  * of it that an attempt would make anew: whoever repeats the call, repeats it there. The timeout of
- * a route takes the place of the contract's, and a caller's own is never made longer.
+ * a route takes the place of the contract's, and a caller's own is never made longer. So do the
+ * {@link Terms} of the service, behind the route.
  *
- * <p>A service without routes costs one read of a field. Calls before the registry has said
- * anything wait for it, a second at most.
+ * <p>A service of which nothing is said costs the reading of some fields. Calls before the registry
+ * has said anything wait for it, a second at most.
  *
  * <p>Thread-safe.
  */
@@ -48,8 +49,38 @@ final class RoutingInterceptor implements ClientInterceptor {
       MethodDescriptor<ReqT, RespT> method, CallOptions options, Channel next) {
     RouteTable table = destinations.table();
     return table != null && table.isPlain() && destinations.hashField().isEmpty()
-        ? next.newCall(method, options)
+        ? next.newCall(method, agreed(method, Optional.empty(), options))
         : new RoutedCall<>(method, options, next);
+  }
+
+  /**
+   * What the registry says of the treatment of a unary call, of which the route's word is the last.
+   */
+  private CallOptions agreed(
+      MethodDescriptor<?, ?> method, Optional<Choice> choice, CallOptions before) {
+    Terms terms = destinations.terms();
+    if (method.getType() != MethodDescriptor.MethodType.UNARY
+        || (terms.areDefault() && choice.filter(Choice::saysHow).isEmpty())) {
+      return before;
+    }
+    CallOptions agreed = before;
+    CallPolicy contract = OutboundStack.policy(method, before);
+    CallPolicy policy = terms.over(contract, method.isSafe());
+    Duration timeout = choice.flatMap(Choice::timeout).orElse(null);
+    Deadline own = before.getDeadline();
+    if (timeout != null && own == null) {
+      policy = policy.withTimeout(timeout);
+    } else if (timeout != null) {
+      agreed =
+          agreed.withDeadline(own.minimum(Deadline.after(timeout.toNanos(), TimeUnit.NANOSECONDS)));
+    }
+    if (!policy.equals(contract)) {
+      agreed = agreed.withOption(CallPolicy.STATED, contract).withOption(CallPolicy.KEY, policy);
+    }
+    Choice.Repeat repeat = terms.repeat(choice);
+    return repeat.equals(Choice.Repeat.DEFAULT)
+        ? agreed
+        : agreed.withOption(Choice.Repeat.KEY, repeat);
   }
 
   /** Begins when everything is there that it is routed by: the headers, the table, the request. */
@@ -129,9 +160,9 @@ final class RoutingInterceptor implements ClientInterceptor {
         routed = routed.withOption(LoadBalancing.HASH_KEY, key);
       }
       if (choice.isPresent()) {
-        routed = in(choice.get(), routed.withOption(Choice.KEY, choice.get()));
+        routed = routed.withOption(Choice.KEY, choice.get());
       }
-      return next.newCall(method, routed);
+      return next.newCall(method, agreed(method, choice, routed));
     }
 
     private void run(ClientCall<ReqT, RespT> made, Listener<RespT> to) {
@@ -151,22 +182,6 @@ final class RoutingInterceptor implements ClientInterceptor {
         waiting = new ArrayList<>(4);
       }
       return steps;
-    }
-
-    private CallOptions in(Choice choice, CallOptions before) {
-      if (choice.timeout().isEmpty() || method.getType() != MethodDescriptor.MethodType.UNARY) {
-        return before;
-      }
-      Duration timeout = choice.timeout().get();
-      Deadline own = before.getDeadline();
-      if (own == null) {
-        CallPolicy stated = OutboundStack.policy(method, before);
-        return before
-            .withOption(CallPolicy.STATED, stated)
-            .withOption(CallPolicy.KEY, stated.withTimeout(timeout));
-      }
-      return before.withDeadline(
-          own.minimum(Deadline.after(timeout.toNanos(), TimeUnit.NANOSECONDS)));
     }
 
     private void then(Consumer<ClientCall<ReqT, RespT>> step) {

@@ -31,6 +31,7 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -48,7 +49,7 @@ class BalancerTest {
   private final SettableClock clock = new SettableClock();
   private final FakeBalancedChannel helper = new FakeBalancedChannel();
   private final Random random = new Random(7);
-  private final Balancer balancer = new Balancer(helper, clock, () -> random);
+  private Balancer balancer = new Balancer(helper, clock, () -> random);
 
   @AfterEach
   void close() {
@@ -61,7 +62,7 @@ class BalancerTest {
     for (int i = 0; i < settings.length; i += 2) {
       map.put(settings[i], settings[i + 1]);
     }
-    return Balancing.of("echo-svc", map);
+    return Balancing.of(new Settings("echo-svc").hear(map));
   }
 
   private static Member at(int port) {
@@ -128,7 +129,7 @@ class BalancerTest {
             .map(subset -> new Choice.Place(new Choice.Outlet(pool, nowhere, nowhere), subset))
             .toList();
     return CallOptions.DEFAULT.withOption(
-        Choice.KEY, new Choice(places, Optional.empty(), Choice.Repeat.DEFAULT));
+        Choice.KEY, new Choice(places, Optional.empty(), Optional.empty()));
   }
 
   @Test
@@ -200,7 +201,7 @@ class BalancerTest {
   }
 
   @Test
-  void aSubsetThatIsNotKnownYetIsWaitedForAndOneThatIsNoMoreIsAll() {
+  void aSubsetThatIsNotKnownYetIsWaitedForAndOneThatIsNoMoreIsAllWhereNothingIsRouted() {
     accept(Balancing.DEFAULT, Map.of(Subset.ALL, of(at(1)), NEW, Members.UNKNOWN));
     ready(1);
     assertThat(pick(to(NEW))).isEqualTo(PickResult.withNoResult());
@@ -208,6 +209,19 @@ class BalancerTest {
     all(Balancing.DEFAULT, at(1));
 
     assertThat(calls(1, to(NEW))).isEqualTo(Map.of(1, 1));
+  }
+
+  /** Some may be for no calls at all, and none of them is where this one was to go. */
+  @Test
+  void whereCallsAreRoutedOneForASubsetThatIsNoMoreDoesNotGoToAnybody() {
+    Subset old = new Subset("Service.Meta.version == v1", false);
+    accept(Balancing.DEFAULT, Map.of(Subset.ALL, of(at(1), at(2)), NEW, of(at(2))));
+    ready(1, 2);
+
+    PickResult picked = pick(to(old));
+    assertThat(picked.getStatus().getCode()).isEqualTo(Status.Code.UNAVAILABLE);
+    assertThat(picked.getStatus().getDescription()).startsWith("no route leads any more");
+    assertThat(calls(4, to(old, NEW))).isEqualTo(Map.of(2, 4));
   }
 
   /** The chain counts from the next call on, whenever the channel hears of its instances. */
@@ -245,7 +259,30 @@ class BalancerTest {
     assertThat(pool.downNow()).containsExactly(Subset.ALL);
 
     balancer.shutdown();
-    assertThat(pool.downNow()).as("nobody tries").isEmpty();
+    assertThat(pool.downNow()).as("nobody goes by it").isEmpty();
+  }
+
+  /** As long as routes go by it: else calls would come back to nobody whenever a channel sleeps. */
+  @Test
+  void whatIsDownStaysSoWhileItsChannelSleepsUntilThereIsAConnection() {
+    AtomicInteger woken = new AtomicInteger();
+    pool.onAsleep(woken::incrementAndGet);
+    pool.use();
+    all(Balancing.DEFAULT, at(1));
+    helper.to(1).fails("refused");
+
+    balancer.shutdown();
+    assertThat(pool.downNow()).containsExactly(Subset.ALL);
+    assertThat(woken).hasValue(1);
+
+    balancer = new Balancer(helper, clock, () -> random);
+    all(Balancing.DEFAULT, at(1));
+    assertThat(pool.downNow()).as("it connects").containsExactly(Subset.ALL);
+    ready(1);
+    assertThat(pool.downNow()).isEmpty();
+    balancer.shutdown();
+    assertThat(woken).as("nothing was down").hasValue(1);
+    pool.leave();
   }
 
   @Test

@@ -13,14 +13,17 @@ import org.junit.jupiter.api.Test;
 /** What the registry says about the spreading of calls. */
 class BalancingTest {
   private static Balancing said(String key, String value) {
-    return Balancing.of("web", Map.of(key, value));
+    return said(Map.of(key, value));
+  }
+
+  private static Balancing said(Map<String, String> words) {
+    return Balancing.of(new Settings("web").hear(words));
   }
 
   @Test
   void readsEveryKey() {
     Balancing all =
-        Balancing.of(
-            "web",
+        said(
             Map.of(
                 "weft-lb", "least_request",
                 "weft-lb-hash", "field:order.user_id",
@@ -57,7 +60,7 @@ class BalancingTest {
 
   @Test
   void whatMakesNoSenseIsNotSaid() {
-    assertThat(Balancing.of("web", Map.of())).isEqualTo(Balancing.DEFAULT);
+    assertThat(said(Map.of())).isEqualTo(Balancing.DEFAULT);
     for (Map<String, String> wrong :
         List.of(
             Map.of("weft-lb", "roundrobin"),
@@ -72,11 +75,9 @@ class BalancingTest {
             Map.of("weft-lb-panic", "101"),
             Map.of("weft-outlier", "-1"),
             Map.of("weft-outlier", "0"))) {
-      assertThat(Balancing.of("web", wrong)).as(wrong.toString()).isEqualTo(Balancing.DEFAULT);
+      assertThat(said(wrong)).as(wrong.toString()).isEqualTo(Balancing.DEFAULT);
     }
-    assertThat(
-            Balancing.of("web", Map.of("weft-outlier", "50", "weft-outlier-interval", "10ms"))
-                .outliers())
+    assertThat(said(Map.of("weft-outlier", "50", "weft-outlier-interval", "10ms")).outliers())
         .contains(new Outliers(50, Duration.ofSeconds(10), Duration.ofSeconds(30)));
   }
 }

@@ -48,6 +48,13 @@ final class Meshes implements AutoCloseable {
     return add(Mesh.open(config(service, "127.0.0.1", drain, Duration.ZERO, TlsConfig.OFF)));
   }
 
+  /** One with connections of the test's. */
+  Mesh open(String service, Transport transport) {
+    MeshConfig.Drain drain = new MeshConfig.Drain(Duration.ofMillis(1), Duration.ofSeconds(5));
+    return add(
+        Mesh.open(config(service, "127.0.0.1", drain, Duration.ZERO, TlsConfig.OFF), transport));
+  }
+
   /** One that speaks TLS, with a certificate of this authority. */
   Mesh open(String service, TestCa ca, IntentionMode intentions, String... plaintextUpstreams) {
     Mesh mesh = openUncertified(service, intentions, plaintextUpstreams);

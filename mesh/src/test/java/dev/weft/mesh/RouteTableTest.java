@@ -230,7 +230,7 @@ class RouteTableTest {
     Choice choice = table.choose(PATH, new Metadata(), random).orElseThrow();
 
     assertThat(choice.timeout()).contains(Duration.ofSeconds(2));
-    assertThat(choice.repeat()).isEqualTo(new Repeat(3, false, true));
+    assertThat(choice.repeat()).contains(new Repeat(3, false, true));
     assertThat(choice.places())
         .extracting(place -> place.subset().filter())
         .containsExactly("a", "b");
@@ -289,18 +289,18 @@ class RouteTableTest {
 
   @Test
   void whatIsRepeatedIsSaidInSeveralWays() {
-    assertThat(Repeat.of(Retries.UNSAID)).isEqualTo(Repeat.DEFAULT);
+    assertThat(Repeat.of(Retries.UNSAID)).isEmpty();
     assertThat(Repeat.of(new Retries(2, false, List.of(), List.of())))
-        .isEqualTo(new Repeat(2, true, true));
+        .contains(new Repeat(2, true, true));
     assertThat(Repeat.of(new Retries(0, true, List.of(), List.of())))
-        .isEqualTo(new Repeat(1, false, true));
+        .contains(new Repeat(1, false, true));
     assertThat(Repeat.of(new Retries(99, false, List.of(503), List.of())))
-        .isEqualTo(new Repeat(4, true, true));
+        .contains(new Repeat(4, true, true));
     assertThat(Repeat.of(new Retries(2, false, List.of(404), List.of())))
-        .isEqualTo(new Repeat(2, false, false));
+        .contains(new Repeat(2, false, false));
     assertThat(Repeat.of(new Retries(1, false, List.of(), List.of("connect-failure"))))
-        .isEqualTo(new Repeat(1, false, true));
+        .contains(new Repeat(1, false, true));
     assertThat(Repeat.of(new Retries(1, false, List.of(), List.of("unavailable"))))
-        .isEqualTo(new Repeat(1, true, true));
+        .contains(new Repeat(1, true, true));
   }
 }

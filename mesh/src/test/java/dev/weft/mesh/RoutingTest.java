@@ -11,8 +11,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.awaitility.Awaitility.await;
 
+import com.google.common.util.concurrent.ListenableFuture;
 import dev.weft.mesh.Meshes.Instance;
 import dev.weft.mesh.test.EchoRequest;
+import dev.weft.mesh.test.EchoResponse;
 import dev.weft.mesh.test.EchoServiceGrpc;
 import dev.weft.mesh.test.EchoServiceGrpc.EchoServiceBlockingStub;
 import io.grpc.CallOptions;
@@ -20,6 +22,7 @@ import io.grpc.Channel;
 import io.grpc.ClientCall;
 import io.grpc.ClientInterceptor;
 import io.grpc.ClientInterceptors;
+import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.grpc.Status;
@@ -27,6 +30,7 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.stub.MetadataUtils;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -264,6 +268,84 @@ class RoutingTest {
     call(stub(), 20);
 
     assertThat(v2.calls()).isEqualTo(20);
+  }
+
+  /** gRPC puts a channel to sleep that had no calls for half an hour. */
+  @Test
+  void whoIsFailedOverFromGetsNoCallsBecauseItsChannelSlept() {
+    Instance other = meshes.echo("other-svc");
+    meshes.consul.put(SERVICE, "127.0.0.1", 1);
+    meshes.consul.meta(1, "version", "v1");
+    meshes.consul.chain(
+        SERVICE,
+        chain(
+            "resolver:v1",
+            List.of(resolver("v1", "other")),
+            version("v1"),
+            target("other", "other-svc", "dc1", "")));
+    List<ManagedChannel> channels = new CopyOnWriteArrayList<>();
+    caller =
+        meshes.open(
+            "caller-svc",
+            (target, credentials, settings) -> {
+              ManagedChannel channel = new OwnLoops().open(target, credentials, settings);
+              if (target.endsWith("/" + SERVICE)) {
+                channels.add(channel);
+              }
+              return channel;
+            });
+    EchoServiceBlockingStub stub = stub();
+    await().until(() -> catchThrowable(() -> call(stub, 5)) == null);
+
+    for (int i = 0; i < 20; i++) {
+      channels.forEach(ManagedChannel::enterIdle);
+      call(stub, 5);
+    }
+
+    assertThat(other.calls()).isGreaterThanOrEqualTo(105);
+    Instance v1 = meshes.echo(SERVICE, "v1");
+    callUntilAt(stub, v1);
+  }
+
+  @Test
+  void aRetryGoesToTheVersionThatWasDrawnThoughNoRouteLeadsThereAnyMore() throws Exception {
+    Instance v1 = meshes.echo(SERVICE, "v1");
+    Instance v2 = meshes.echo(SERVICE, "v2");
+    Instance dark = meshes.echo(SERVICE, "dark");
+    toVersion("v1");
+    EchoServiceBlockingStub stub = stub();
+    callUntilAt(stub, v1);
+    v1.echo().calls.set(0);
+    CountDownLatch changed = new CountDownLatch(1);
+    AtomicInteger begun = new AtomicInteger();
+    v1.echo().answer =
+        text -> {
+          if (begun.incrementAndGet() <= 3) {
+            changed.await();
+            throw Rejection.unavailable("BUSY", "not this time", java.time.Duration.ZERO);
+          }
+          return text;
+        };
+    List<ListenableFuture<EchoResponse>> replies = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      replies.add(
+          EchoServiceGrpc.newFutureStub(caller().channel(SERVICE))
+              .withDeadlineAfter(50, TimeUnit.SECONDS)
+              .read(REQUEST));
+    }
+    await().until(() -> begun.get() == 3);
+
+    toVersion("v2");
+    callUntilAt(stub, v2);
+    int before = v2.calls();
+    changed.countDown();
+
+    for (ListenableFuture<EchoResponse> reply : replies) {
+      assertThat(reply.get().getText()).isEqualTo("a");
+    }
+    assertThat(v1.calls()).isEqualTo(6);
+    assertThat(v2.calls()).isEqualTo(before);
+    assertThat(dark.calls()).isZero();
   }
 
   @Test

@@ -135,7 +135,10 @@ final class ExplanationText {
 
   private static String treatment(CallTreatment treatment) {
     StringBuilder text = new StringBuilder(millis(treatment.getTimeout()));
-    text.append(treatment.getTimeoutOfRoute() ? " by the route" : " by the contract");
+    text.append(
+        treatment.getTimeoutOfRoute()
+            ? " by the route"
+            : treatment.getTimeoutOfRegistry() ? " by the registry" : " by the contract");
     if (treatment.getRepeatable()) {
       text.append(
           String.format(
