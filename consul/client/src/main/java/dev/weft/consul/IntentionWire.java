@@ -2,8 +2,8 @@ package dev.weft.consul;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
-import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
 import dev.weft.consul.Intention.Action;
 import dev.weft.consul.Intention.HeaderMatch;
 import dev.weft.consul.Intention.PathMatch;
@@ -139,17 +139,19 @@ final class IntentionWire {
         .allMatch(field -> known.contains(field.getKey()) || empty(field.getValue()));
   }
 
-  /** Whether the value says nothing: Go writes some fields also when nobody set them. */
+  /**
+   * Whether the value says nothing: Go writes some fields also when nobody set them. A text says
+   * something whatever it is, as where a header is to be "0" or "false".
+   */
   private static boolean empty(JsonElement value) {
     return switch (value) {
       case null -> true;
-      case JsonNull _ -> true;
       case JsonArray array -> array.isEmpty();
       case JsonObject object -> object.isEmpty();
-      case JsonElement other ->
-          other.getAsString().isEmpty()
-              || other.getAsString().equals("false")
-              || other.getAsString().equals("0");
+      case JsonPrimitive text when text.isString() -> text.getAsString().isEmpty();
+      case JsonPrimitive flag when flag.isBoolean() -> !flag.getAsBoolean();
+      case JsonPrimitive number -> number.getAsDouble() == 0;
+      case JsonElement other -> other.isJsonNull();
     };
   }
 }

@@ -184,6 +184,27 @@ class DiscoveryChainsTest {
   }
 
   @Test
+  void aHeaderMayHaveToBeFalseOrNought() {
+    String routed =
+        """
+        {"Chain":{"ServiceName":"web","Datacenter":"dc1","Protocol":"grpc","StartNode":"all",
+         "Nodes":{"all":{"Type":"router","Routes":[{"NextNode":"r","Definition":{"Match":{"HTTP":
+          {"Header":[{"Name":"x-canary","Exact":"false","Present":false},
+                     {"Name":"x-retry","Prefix":"0"}]}}}}]}},
+         "Targets":{}}}
+        """;
+    agent.answer(CHAIN, _ -> Reply.indexed(3, routed));
+
+    DiscoveryChain chain = consul.chains().get("web").orElseThrow();
+
+    Router all = (Router) Objects.requireNonNull(chain.nodes().get("all"));
+    assertThat(all.routes().getFirst().match().headers())
+        .containsExactly(
+            new HeaderMatch("x-canary", HeaderMatch.Kind.EXACT, "false", false, false),
+            new HeaderMatch("x-retry", HeaderMatch.Kind.PREFIX, "0", false, false));
+  }
+
+  @Test
   void aKindOfNodeThatNobodyKnowsIsNoChain() {
     agent.answer(
         CHAIN,

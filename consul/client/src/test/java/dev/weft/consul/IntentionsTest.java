@@ -127,7 +127,9 @@ class IntentionsTest {
                 {"Action":"allow","HTTP":{"PathPrefix":"/shop.Shop/","Methods":["post"],
                  "Header":[{"Name":"x-tenant","Regex":"a|b","Invert":true},
                            {"Name":"x-debug","Present":true},
-                           {"Name":"x-v","Exact":"1","Present":false,"Prefix":""}]}},
+                           {"Name":"x-v","Exact":"1","Present":false,"Prefix":""},
+                           {"Name":"x-retry","Exact":"0"},
+                           {"Name":"x-canary","Exact":"false","Invert":true}]}},
                 {"Action":"allow","HTTP":{"PathRegex":"/x/.*","Header":null}},
                 {"Action":"allow","HTTP":{"Methods":["GET"]}}
                 """));
@@ -146,7 +148,9 @@ class IntentionsTest {
                 List.of(
                     new HeaderMatch("x-tenant", HeaderMatch.Kind.REGEX, "a|b", false, true),
                     new HeaderMatch("x-debug", HeaderMatch.Kind.PRESENT, "", false, false),
-                    new HeaderMatch("x-v", HeaderMatch.Kind.EXACT, "1", false, false)),
+                    new HeaderMatch("x-v", HeaderMatch.Kind.EXACT, "1", false, false),
+                    new HeaderMatch("x-retry", HeaderMatch.Kind.EXACT, "0", false, false),
+                    new HeaderMatch("x-canary", HeaderMatch.Kind.EXACT, "false", false, true)),
                 List.of("POST"),
                 true),
             new Permission(
@@ -170,6 +174,7 @@ class IntentionsTest {
         List.of(
             "{\"Action\":\"allow\",\"HTTP\":{\"PathPrefix\":\"/\"},\"JWT\":{\"Providers\":[{}]}}",
             "{\"Action\":\"allow\",\"HTTP\":{\"PathTemplate\":\"/{x}\"}}",
+            "{\"Action\":\"allow\",\"HTTP\":{\"Query\":\"0\"}}",
             "{\"Action\":\"allow\",\"GRPC\":{\"Service\":\"x\"}}",
             "{\"Action\":\"allow\",\"HTTP\":{\"Header\":[{\"Name\":\"x\",\"Range\":\"1-2\"}]}}",
             "{\"Action\":\"allow\",\"HTTP\":{\"Header\":"
