@@ -42,8 +42,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>What outlives the process.</b> With {@link ConsulConfig#snapshots} the names of services,
  * instances to call, certificates and intentions are on the disk, too, and a process that starts
- * while the agent is away, or shows it nothing, begins with those, unless they are older than a
- * day.
+ * while the agent is away, shows it nothing, or has lost its memory, begins with those, unless they
+ * are older than a day.
  *
  * <p>Thread-safe.
  */

@@ -28,7 +28,7 @@ public final class DiscoveryChains {
                 new Watch<>(
                     "the discovery chain of " + service,
                     (index, wait) -> poll(service, index, wait),
-                    LastKnown.whole(Map::of),
+                    LastKnown.whole(Page::none),
                     view -> view.answered() ? Optional.ofNullable(view.entries().get("")) : null,
                     slots));
   }

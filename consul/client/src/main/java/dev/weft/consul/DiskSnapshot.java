@@ -2,7 +2,9 @@ package dev.weft.consul;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
+import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import dev.weft.consul.LastKnown.Page;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -49,6 +51,9 @@ final class DiskSnapshot<V> {
 
   /** An agent that only says the same again is believed anew, without the file being written. */
   private static final Duration CONFIRM_EVERY = Duration.ofSeconds(30);
+
+  private static final String INDEX = "index";
+  private static final String ENTRIES = "entries";
 
   private static final Set<PosixFilePermission> OTHERS =
       EnumSet.of(
@@ -137,11 +142,11 @@ final class DiskSnapshot<V> {
     }
   }
 
-  /** What was kept, if it is still good; otherwise nothing. */
-  Map<String, V> read() {
+  /** What was kept, if it is still good, and an index that it had; otherwise nothing. */
+  Page<V> read() {
     Path own = folder;
     if (own == null || !Files.exists(own.resolve(name))) {
-      return Map.of();
+      return Page.none();
     }
     Path from = own.resolve(name);
     Instant now = clock.instant();
@@ -150,23 +155,29 @@ final class DiskSnapshot<V> {
       Instant said = Files.getLastModifiedTime(from).toInstant();
       if (said.plus(MAX_AGE).isBefore(now)) {
         log.warn("{} is not used: the registry said it at {}, too long ago", from, said);
-        return Map.of();
+        return Page.none();
       }
+      JsonObject kept = JsonParser.parseString(Files.readString(from)).getAsJsonObject();
       Map<String, V> entries =
-          form.reader.apply(JsonParser.parseString(Files.readString(from))).entrySet().stream()
+          form.reader.apply(kept.get(ENTRIES)).entrySet().stream()
               .filter(entry -> form.end.apply(entry.getValue()).isAfter(now))
               .collect(Collectors.toUnmodifiableMap(Map.Entry::getKey, Map.Entry::getValue));
-      log.info("{} holds what the registry said at {}", from, said);
-      return entries;
+      log.debug("{} holds what the registry said at {}", from, said);
+      return new Page<>(
+          entries, Long.parseUnsignedLong(kept.get(INDEX).getAsString()), /* doubtful= */ false);
     } catch (IOException | RuntimeException e) {
       // Whatever is wrong with it: without it the process waits for the registry, as it always may.
       log.warn("{} is not used: {}", from, e.toString());
-      return Map.of();
+      return Page.none();
     }
   }
 
-  /** Keeps what the agent says now. */
-  void write(Map<String, V> entries) {
+  /**
+   * Keeps what the agent says now.
+   *
+   * @param index of its answer. What is kept may be that of an earlier one with the same content
+   */
+  void write(Map<String, V> entries, long index) {
     Path own = folder;
     if (own == null) {
       return;
@@ -175,7 +186,10 @@ final class DiskSnapshot<V> {
     try {
       JsonElement json = form.writer.apply(entries);
       if (!json.equals(written)) {
-        replace(own, name, json.toString());
+        JsonObject kept = new JsonObject();
+        kept.addProperty(INDEX, Long.toUnsignedString(index));
+        kept.add(ENTRIES, json);
+        replace(own, name, kept.toString());
         written = json;
       } else if (confirmed.plus(CONFIRM_EVERY).isBefore(now)) {
         Files.setLastModifiedTime(own.resolve(name), FileTime.from(now));

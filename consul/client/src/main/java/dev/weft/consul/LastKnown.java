@@ -36,8 +36,9 @@ import java.util.function.Supplier;
  *
  * <p>While anything is retained, the view is stale.
  *
- * <p>What an earlier process knew is taken for what was known if the first poll fails, or is
- * answered with an empty list that is not credible. Used by one thread.
+ * <p>What an earlier process knew is taken for what was known if the first poll fails, is answered
+ * with an empty list that is not credible, or with an index that is lower than one which that
+ * process heard: the agent lost its catalog. Used by one thread.
  */
 final class LastKnown<V> {
   /**
@@ -54,7 +55,11 @@ final class LastKnown<V> {
    *
    * @param doubtful the agent itself says that something may be missing
    */
-  record Page<V>(Map<String, V> entries, long index, boolean doubtful) {}
+  record Page<V>(Map<String, V> entries, long index, boolean doubtful) {
+    static <V> Page<V> none() {
+      return new Page<>(Map.of(), 0, false);
+    }
+  }
 
   /**
    * What to show.
@@ -68,7 +73,7 @@ final class LastKnown<V> {
   private final BiPredicate<V, V> regressed;
   private final BooleanSupplier seesNodes;
   private final LongSupplier nanoTime;
-  private final Supplier<Map<String, V>> earlier;
+  private final Supplier<Page<V>> earlier;
 
   private final Map<String, Retained<V>> retained = new HashMap<>();
   private Map<String, V> last = Map.of();
@@ -82,19 +87,19 @@ final class LastKnown<V> {
    * @param seesNodes asked when an answer is empty that was not before
    */
   LastKnown(BiPredicate<V, V> regressed, BooleanSupplier seesNodes, LongSupplier nanoTime) {
-    this(regressed, seesNodes, nanoTime, Map::of);
+    this(regressed, seesNodes, nanoTime, Page::none);
   }
 
   /**
    * As the other one.
    *
-   * @param earlier what an earlier process knew; asked once at most
+   * @param earlier what an earlier process was answered; asked once at most
    */
   LastKnown(
       BiPredicate<V, V> regressed,
       BooleanSupplier seesNodes,
       LongSupplier nanoTime,
-      Supplier<Map<String, V>> earlier) {
+      Supplier<Page<V>> earlier) {
     this.regressed = regressed;
     this.seesNodes = seesNodes;
     this.nanoTime = nanoTime;
@@ -105,16 +110,16 @@ final class LastKnown<V> {
    * For a query that answers one thing as a whole: the newest answer counts, whatever it is, and
    * what it says is never mixed with what was said before.
    *
-   * @param earlier what an earlier process knew
+   * @param earlier what an earlier process was answered
    */
-  static <V> LastKnown<V> whole(Supplier<Map<String, V>> earlier) {
+  static <V> LastKnown<V> whole(Supplier<Page<V>> earlier) {
     return new LastKnown<>((_, _) -> false, () -> true, System::nanoTime, earlier);
   }
 
   View<V> accept(Page<V> page) {
     long now = nanoTime.getAsLong();
     Map<String, V> answer = page.entries();
-    if (!answered && !failed && answer.isEmpty()) {
+    if (!answered && !failed) {
       recallUnlessCredible(page);
     }
     Set<String> left = new HashSet<>(last.keySet());
@@ -151,17 +156,24 @@ final class LastKnown<V> {
   /** A poll failed: the same as before, but stale. */
   View<V> fail() {
     if (!answered && !failed) {
-      shown = new TreeMap<>(earlier.get());
+      shown = new TreeMap<>(earlier.get().entries());
     }
     failed = true;
     return view();
   }
 
-  /** The first answer is empty: a token without rights looks like an agent that knows nobody. */
+  /**
+   * For the first answer: a token without rights looks like an agent that knows nobody, and an
+   * agent that lost its catalog counts from the beginning.
+   */
   private void recallUnlessCredible(Page<V> page) {
-    Map<String, V> known = earlier.get();
-    if (!known.isEmpty() && (page.doubtful() || !seesNodes.getAsBoolean())) {
-      shown = new TreeMap<>(known);
+    Page<V> known = earlier.get();
+    if (known.entries().isEmpty()) {
+      return;
+    }
+    boolean forgot = Long.compareUnsigned(page.index(), known.index()) < 0;
+    if (forgot || (page.entries().isEmpty() && (page.doubtful() || !seesNodes.getAsBoolean()))) {
+      shown = new TreeMap<>(known.entries());
       failed = true;
     }
   }

@@ -173,7 +173,7 @@ final class Watch<V, T> {
       View<V> view = lastKnown.accept(page);
       publish(view);
       if (!view.stale()) {
-        snapshot.write(view.entries());
+        snapshot.write(view.entries(), page.index());
       }
       if (position.failures() > 0) {
         log.info("{} can be watched again after {} failures", what, position.failures());

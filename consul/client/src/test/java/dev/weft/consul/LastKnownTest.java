@@ -37,6 +37,28 @@ class LastKnownTest {
   }
 
   @Test
+  void aFirstAnswerWithALowerIndexIsOfAnAgentThatLostWhatAnEarlierProcessKnew() {
+    Map<String, String> all = Map.of("a", "up", "b", "up");
+    LastKnown<String> started = after(page(43, all));
+    assertStale(started.accept(page(14, Map.of("b", "up"))), all);
+    pass(Duration.ofSeconds(59));
+    assertStale(started.accept(page(15, Map.of("b", "up"))), all);
+    pass(Duration.ofSeconds(1));
+    assertFresh(started.accept(page(15, Map.of("b", "up"))), Map.of("b", "up"));
+  }
+
+  @Test
+  void aFirstAnswerThatCountsOnIsBelievedWhateverAnEarlierProcessKnew() {
+    LastKnown<String> started = after(page(43, Map.of("a", "up")));
+    assertFresh(started.accept(page(43, Map.of())), Map.of());
+  }
+
+  /** Of a process that starts. */
+  private LastKnown<String> after(Page<String> earlier) {
+    return new LastKnown<>((_, _) -> false, seesNodes::get, nanos::get, () -> earlier);
+  }
+
+  @Test
   void letsTheLastEntryGoAtOnceWhenTheIndexAdvanced() {
     known.accept(page(7, Map.of("a", "up")));
     assertFresh(known.accept(page(8, Map.of())), Map.of());

@@ -1,16 +1,20 @@
 package dev.weft.consul;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -24,6 +28,9 @@ class RealConsulRestartTest {
       {"acl":{"enabled":true,"default_policy":"deny","tokens":{"master":"%s","agent":"%s"}}}
       """
           .formatted(MASTER, MASTER);
+
+  /** Within which all is as before once the agent is there again. */
+  private static final Duration BACK = Duration.ofSeconds(20);
 
   @TempDir Path folder;
   private final Seen<ServiceSnapshot> seen = new Seen<>();
@@ -47,7 +54,7 @@ class RealConsulRestartTest {
       real.kill();
       seen.await(ServiceSnapshot::stale);
       real.restart();
-      seen.await(Duration.ofSeconds(20), now -> !now.stale());
+      seen.await(BACK, now -> !now.stale());
       assertNeverLost();
       registration.close();
       seen.await(Duration.ofSeconds(2), now -> now.instances().isEmpty());
@@ -64,12 +71,72 @@ class RealConsulRestartTest {
       seen.await(ServiceSnapshot::stale);
       real.forget();
       real.restart();
-      seen.await(Duration.ofSeconds(20), now -> !now.stale());
+      seen.await(BACK, now -> !now.stale());
       assertNeverLost();
       assertThat(consul.instances("web")).hasSize(1);
       assertThat(registration.state()).isEqualTo(Registration.State.REGISTERED);
       registration.close();
       seen.await(Duration.ofSeconds(2), now -> now.instances().isEmpty());
+    }
+  }
+
+  @Test
+  void whoRunsAndWhoStartsKeepWhatTheyKnowWhileTheAgentIsAwayAndAfterItLostEverything()
+      throws IOException, GeneralSecurityException {
+    Path kept = folder.resolve("kept-by-api");
+    try (RealConsul real = RealConsul.start(folder, "{\"connect\":{\"enabled\":true}}");
+        Consul runs = Consul.connect(real.config())) {
+      registerAndWatch(runs);
+      Heard before = new Heard();
+      try (Consul ends = Consul.connect(real.config().withSnapshots(Optional.of(kept)))) {
+        before.listenTo(ends);
+        await()
+            .until(
+                () ->
+                    Stream.of("service-web.json", "roots.json", "leaf-api.json")
+                        .allMatch(file -> Files.exists(kept.resolve(file))));
+      }
+      real.kill();
+      seen.await(ServiceSnapshot::stale);
+      try (Consul starts = Consul.connect(real.config().withSnapshots(Optional.of(kept)))) {
+        Heard after = new Heard();
+        after.listenTo(starts);
+        Registration registration = starts.register(instance("api"));
+
+        assertThat(after.web.await(_ -> true).stale()).isTrue();
+        assertThat(after.web.last().passing()).hasSize(1);
+        assertThat(after.roots.await(_ -> true)).isEqualTo(before.roots.last());
+        assertThat(after.leafs.await(_ -> true)).isEqualTo(before.leafs.last());
+        assertThat(registration.state()).isEqualTo(Registration.State.PENDING);
+
+        real.forget();
+        real.restart();
+
+        seen.await(BACK, now -> !now.stale());
+        after.web.await(BACK, now -> !now.stale());
+        assertNeverLost();
+        assertThat(after.web.all()).allMatch(now -> now.passing().size() == 1);
+        await().atMost(BACK).until(() -> runs.instances("api").size() == 1);
+        CaRoots roots =
+            after.roots.await(BACK, now -> !now.activeId().equals(before.roots.last().activeId()));
+        Leaf leaf =
+            after.leafs.await(
+                BACK, now -> now.uri().toString().contains("//" + roots.trustDomain() + "/"));
+        leaf.certificate().verify(roots.active().certificate().getPublicKey());
+      }
+    }
+  }
+
+  /** What a process that calls {@code web} hears. */
+  private static final class Heard {
+    private final Seen<ServiceSnapshot> web = new Seen<>();
+    private final Seen<CaRoots> roots = new Seen<>();
+    private final Seen<Leaf> leafs = new Seen<>();
+
+    void listenTo(Consul consul) {
+      consul.watchService("web", web);
+      consul.ca().watchRoots(roots);
+      consul.ca().watchLeaf("api", leafs);
     }
   }
 
@@ -83,7 +150,7 @@ class RealConsulRestartTest {
         assertThat(registration.state()).isEqualTo(Registration.State.PENDING);
         assertThat(seen.await(now -> true).stale()).isTrue();
         real.restart();
-        seen.await(Duration.ofSeconds(20), now -> now.passing().size() == 1);
+        seen.await(BACK, now -> now.passing().size() == 1);
       }
     }
   }
@@ -169,13 +236,17 @@ class RealConsulRestartTest {
   }
 
   private ServiceRegistration web() {
+    return instance("web");
+  }
+
+  private ServiceRegistration instance(String service) {
     Check.Probe probe =
         new Check.Probe.Http(
             URI.create("http://127.0.0.1:" + healthy.getAddress().getPort() + "/"),
             Check.Probe.DEFAULT_INTERVAL,
             Check.Probe.DEFAULT_TIMEOUT);
-    return ServiceRegistration.grpc("web", "127.0.0.1", healthy.getAddress().getPort(), "")
-        .withChecks(List.of(Check.of("web:http", probe)));
+    return ServiceRegistration.grpc(service, "127.0.0.1", healthy.getAddress().getPort(), "")
+        .withChecks(List.of(Check.of(service + ":http", probe)));
   }
 
   private static HttpServer server() {

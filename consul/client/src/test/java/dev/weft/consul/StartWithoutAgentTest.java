@@ -93,6 +93,22 @@ class StartWithoutAgentTest {
   }
 
   @Test
+  void anAgentThatLostItsMemoryLeavesThemInPlaceUntilTheyAreThereAgain() {
+    oneProcessKnows();
+    agent.answer(NODES, _ -> Reply.ok("[{\"Node\":\"n1\"}]"));
+    agent.answer(WEB, _ -> Reply.indexed(2, "[]"));
+    Seen<ServiceSnapshot> seen = new Seen<>();
+
+    process().watchService("web", seen);
+
+    assertThat(seen.await(_ -> true).stale()).isTrue();
+    assertThat(seen.last().passing()).hasSize(2);
+    agent.answer(WEB, _ -> Reply.indexed(3, list(passing("a", 1), passing("b", 2))));
+    seen.await(now -> !now.stale());
+    assertThat(seen.all()).allMatch(now -> now.passing().size() == 2);
+  }
+
+  @Test
   void aFirstAnswerThatOurRightsEmptiedLeavesThemInPlace() {
     oneProcessKnows();
     agent.answer(NODES, _ -> Reply.ok("[]"));
