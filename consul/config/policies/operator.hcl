@@ -1,4 +1,4 @@
-# Has a certificate of its own, for ./weft events and ./weft dlq. Registers nothing.
+# Has a certificate of its own, for ./weft events, dlq, routes and breaker. Registers nothing.
 service "operator" { policy = "write" }
 
 # Finds the services it asks.

@@ -119,12 +119,12 @@ class AclPoliciesTest {
         .forEach(other -> needs.put("finds " + other, () -> !consul.instances(other).isEmpty()));
     if (!component.equals("operator")) {
       needs.put("registers", () -> registers(component, consul));
-    }
-    if (SERVICES.contains(component)) {
+      // The edge's, of who may ask it what it decides.
       needs.put(
           "intentions",
           () -> consul.intentions().match(component).defaultAction() == Intention.Action.DENY);
-    } else {
+    }
+    if (!SERVICES.contains(component)) {
       needs.put("catalog", () -> consul.services().keySet().containsAll(SERVICES));
     }
     if (component.equals("edge-gateway")) {
