@@ -42,7 +42,7 @@ final class Probe {
   }
 
   private boolean passing(String instance) {
-    String port = "\"Port\":" + programs.port(instance) + ",";
+    String port = "\"Port\":" + programs.registeredPort(instance) + ",";
     Http.Answer answer =
         http.get(
             programs.registryUrl()

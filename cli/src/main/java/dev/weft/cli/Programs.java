@@ -207,6 +207,11 @@ final class Programs {
     return ports.of(process);
   }
 
+  /** What the registry knows as an instance's port: where others reach it. */
+  int registeredPort(String instance) {
+    return detours.to(instance).orElse(port(instance));
+  }
+
   int managementPort(String process) {
     return ports.managementOf(process);
   }

@@ -181,6 +181,8 @@ class ProgramsTest {
         .doesNotContainKey("WEFT_ADVERTISE")
         .containsEntry("CONSUL_HTTP_ADDR", "http://127.0.0.1:8500");
     assertThat(programs.managementUrl(Programs.PAYMENT)).isEqualTo("http://127.0.0.1:10103");
+    assertThat(programs.registeredPort(Programs.PAYMENT)).isEqualTo(21_001);
+    assertThat(programs.registeredPort(Programs.USER)).isEqualTo(9101);
   }
 
   @Test
