@@ -25,6 +25,7 @@ import picocli.CommandLine.IParameterExceptionHandler;
       "  ./weft routes  explains where calls go, and why not elsewhere",
       "  ./weft breaker says how it stands with the circuit breakers",
       "  ./weft split   gives each version of a service its share of the calls",
+      "  ./weft cert    writes a certificate that proves a service's name, for tools",
       "  ./weft test    builds everything and runs the whole test suite",
       "  ./weft prove   breaks a system of its own and judges what is left",
       "",

@@ -15,8 +15,11 @@ import io.grpc.health.v1.HealthCheckRequest;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.health.v1.HealthGrpc;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.stub.StreamObserver;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -160,6 +163,90 @@ class DrainTest {
         channel.shutdownNow().awaitTermination(5, TimeUnit.SECONDS);
       }
     }
+  }
+
+  @Test
+  void anInstanceInMaintenanceEndsWhatItHasAndGetsNothingNewUntilItIsBack() throws Exception {
+    Instance first = instance();
+    Instance second = instance();
+    Mesh caller = meshes.open("caller-svc");
+    var streams = EchoServiceGrpc.newStub(caller.streamChannel("echo-svc"));
+    List<String> replies = new CopyOnWriteArrayList<>();
+    await("a stream to the first of them")
+        .until(
+            () -> {
+              int open = first.echo.watchers.size() + second.echo.watchers.size();
+              StreamObserver<EchoRequest> _ = streams.talk(into(replies));
+              await().until(() -> first.echo.watchers.size() + second.echo.watchers.size() > open);
+              return !first.echo.watchers.isEmpty();
+            });
+    CountDownLatch reached = new CountDownLatch(1);
+    CountDownLatch release = new CountDownLatch(1);
+    first.echo.answer =
+        text -> {
+          if (text.equals("slow")) {
+            reached.countDown();
+            release.await();
+          }
+          return text;
+        };
+    var calls =
+        EchoServiceGrpc.newFutureStub(caller.channel("echo-svc"))
+            .withDeadlineAfter(25, TimeUnit.SECONDS);
+    Deque<Future<EchoResponse>> slow = new ArrayDeque<>();
+    await("a call of the first of them")
+        .until(
+            () -> {
+              if (slow.isEmpty() || slow.element().isDone()) {
+                slow.push(calls.write(EchoRequest.newBuilder().setText("slow").build()));
+              }
+              return reached.getCount() == 0;
+            });
+    Load load = new Load(caller.channel("echo-svc"));
+    load.goOn(200);
+
+    meshes.consul.maintain(first.server.port());
+
+    await("calls to go elsewhere")
+        .until(
+            () -> {
+              int before = first.echo.calls.get();
+              load.goOn(100);
+              return first.echo.calls.get() == before;
+            });
+    first.echo.watchers.element().onNext(EchoResponse.newBuilder().setText("b").build());
+    await("its stream to go on").until(() -> replies.equals(List.of("b")));
+    release.countDown();
+    assertThat(slow.element().get(10, TimeUnit.SECONDS).getText())
+        .as("so does its call")
+        .isEqualTo("slow");
+    assertThat(first.mesh.management().ready()).isTrue();
+    int before = first.echo.calls.get();
+    meshes.consul.endMaintenance(first.server.port());
+    await("it to be called again")
+        .until(() -> first.echo.calls.get() > before || !load.lost.isEmpty());
+    load.stop();
+    assertThat(load.lost).isEmpty();
+    assertThat(second.echo.calls.get()).isPositive();
+  }
+
+  private static StreamObserver<EchoResponse> into(List<String> replies) {
+    return new StreamObserver<>() {
+      @Override
+      public void onNext(EchoResponse reply) {
+        replies.add(reply.getText());
+      }
+
+      @Override
+      public void onError(Throwable failure) {
+        replies.add(String.valueOf(failure));
+      }
+
+      @Override
+      public void onCompleted() {
+        replies.add("completed");
+      }
+    };
   }
 
   @Test

@@ -37,6 +37,7 @@ final class FakeConsul implements AutoCloseable {
   private final Set<Integer> failing = new HashSet<>();
   private String defaults = "";
   private final Set<Integer> warning = new HashSet<>();
+  private final Set<Integer> maintained = new HashSet<>();
   private final Map<Integer, Map<String, String>> meta = new HashMap<>();
   private final Map<Integer, Integer> weights = new HashMap<>();
 
@@ -114,6 +115,17 @@ final class FakeConsul implements AutoCloseable {
   synchronized void pass(int port) {
     failing.remove(port);
     warning.remove(port);
+    changed();
+  }
+
+  /** From now on the instance at this port is out of service, until {@link #endMaintenance}. */
+  synchronized void maintain(int port) {
+    maintained.add(port);
+    changed();
+  }
+
+  synchronized void endMaintenance(int port) {
+    maintained.remove(port);
     changed();
   }
 
@@ -298,7 +310,12 @@ final class FakeConsul implements AutoCloseable {
         + (instance.body.contains(NATIVE) ? NATIVE + "," : "")
         + "\"Weights\":{\"Passing\":%d,\"Warning\":1}},\"Checks\":[{\"CheckID\":\"c\","
             .formatted(weights.getOrDefault(instance.port, 1))
-        + "\"Status\":\"%s\",\"Output\":\"ok\"}]}".formatted(status);
+        + "\"Status\":\"%s\",\"Output\":\"ok\"}".formatted(status)
+        + (maintained.contains(instance.port)
+            ? ",{\"CheckID\":\"_service_maintenance:%s\",\"Status\":\"critical\"}"
+                .formatted(instance.id)
+            : "")
+        + "]}";
   }
 
   private void send(HttpExchange exchange, int status, String body) throws IOException {
