@@ -16,10 +16,11 @@ import java.util.stream.Stream;
  * What it costs an edge that many services come, and that one of them changes: 500 of 20 RPCs,
  * unless the arguments say other numbers, each with a path of its own and messages of nested types.
  * Contracts are read from the bytes that reflection answers; the file that keeps them over a
- * restart is written meanwhile, as in an edge.
+ * restart is written meanwhile, as in an edge. And what it costs to describe them all.
  */
 public final class Routes {
   private static final int ROUNDS = 20;
+  private static final int DOCUMENTS = 10;
   private static final int WARM_UP = 100;
   private static final int CHANGES = 500;
   private static final double NANOS_PER_MILLI = 1e6;
@@ -52,6 +53,9 @@ public final class Routes {
           many.bytes() / BYTES_PER_MIB);
       System.out.printf(
           Locale.ROOT, "of it the table alone: %.1f MiB%n", tableAlone(many) / BYTES_PER_MIB);
+      print("document of all routes", DOCUMENTS, _ -> many.describe());
+      System.out.printf(
+          Locale.ROOT, "of it %.1f MiB of text%n", many.documentBytes() / BYTES_PER_MIB);
       print("whole table anew", ROUNDS, _ -> many.rebuild());
       for (int i = 0; i < WARM_UP; i++) {
         many.change(i % services);

@@ -4,9 +4,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 
 /**
  * Calls at a rate, whether others have been answered or not, each on a virtual thread of its own. A
@@ -22,9 +25,13 @@ final class SteadyCalls {
    *
    * @param dueNanos when it was due, by {@link System#nanoTime}
    * @param millis from then until it ended
-   * @param good whether it was answered
+   * @param failure why it was not answered; empty if it was
    */
-  record Answer(long dueNanos, double millis, boolean good) {}
+  record Answer(long dueNanos, double millis, String failure) {
+    boolean good() {
+      return failure.isEmpty();
+    }
+  }
 
   /**
    * Makes so many calls a second for so long, and returns when all have ended, in the order in
@@ -47,8 +54,8 @@ final class SteadyCalls {
       Thread.startVirtualThread(
           () -> {
             try {
-              boolean good = succeeds(call);
-              answers.add(new Answer(due, (System.nanoTime() - due) / NANOS_PER_MILLI, good));
+              String failure = failure(call);
+              answers.add(new Answer(due, (System.nanoTime() - due) / NANOS_PER_MILLI, failure));
             } finally {
               over.countDown();
             }
@@ -60,13 +67,13 @@ final class SteadyCalls {
     return List.copyOf(all);
   }
 
-  private static boolean succeeds(Runnable call) {
+  private static String failure(Runnable call) {
     try {
       call.run();
-      return true;
+      return "";
     } catch (RuntimeException e) {
       // Whoever asked counts it.
-      return false;
+      return String.valueOf(e.getMessage());
     }
   }
 
@@ -82,5 +89,14 @@ final class SteadyCalls {
   /** How many were not answered. */
   static long failed(List<Answer> answers) {
     return answers.stream().filter(answer -> !answer.good()).count();
+  }
+
+  /** What the failures said, and how often each. */
+  static String failures(List<Answer> answers) {
+    Map<String, Long> said =
+        answers.stream()
+            .filter(answer -> !answer.good())
+            .collect(Collectors.groupingBy(Answer::failure, TreeMap::new, Collectors.counting()));
+    return said.isEmpty() ? "none" : said.toString();
   }
 }

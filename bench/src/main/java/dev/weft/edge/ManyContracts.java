@@ -84,6 +84,22 @@ public final class ManyContracts implements AutoCloseable {
     return RouteTable.of(catalogue().all(), owners);
   }
 
+  /** Makes the document of all routes, as for who asks an edge for it. */
+  public void describe() {
+    document();
+  }
+
+  /** How long that document is. */
+  public int documentBytes() {
+    return document().plain().length;
+  }
+
+  private Packed document() {
+    return new LiveDocument(
+            catalogue()::routes, "1", Optional.empty(), LiveDocument.BYTES_MAX, System::nanoTime)
+        .get();
+  }
+
   /** How many are served. */
   public int routes() {
     return catalogue().routes().routes().size();
