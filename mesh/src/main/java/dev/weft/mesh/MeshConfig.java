@@ -139,24 +139,6 @@ public record MeshConfig(
         admin, upstreams);
   }
 
-  /** The same with these upstreams. */
-  public MeshConfig withUpstreams(Upstreams others) {
-    return new MeshConfig(
-        service,
-        version,
-        bind,
-        advertise,
-        port,
-        managementPort,
-        consul,
-        identity,
-        telemetry,
-        drain,
-        zone,
-        admin,
-        others);
-  }
-
   /** The host others call it by. */
   public String advertisedHost() {
     return Advertised.of(advertise).host();

@@ -2,6 +2,7 @@ package dev.weft.mesh;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.failsafe.Failsafe;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import java.time.Duration;
@@ -59,9 +60,31 @@ class CircuitTest {
         .containsExactly(0, 2, 1);
   }
 
+  @Test
+  void whoHasHealedIsAskedWithinEightSecondsHoweverLongItWasAway() {
+    Circuit patient = new Circuit("echo-svc", Circuit.Pause.DEFAULT, () -> {});
+    for (int i = 0; i < 20; i++) {
+      tries(patient, Status.UNAVAILABLE);
+    }
+
+    for (int probe = 0; probe < 6; probe++) {
+      assertThat(patient.state()).isEqualTo(CircuitState.OPEN);
+      assertThat(patient.refusesFor()).isBetween(Duration.ofSeconds(3), Duration.ofSeconds(8));
+      patient.newInstance();
+      tries(patient, Status.UNAVAILABLE);
+    }
+  }
+
   private void ends(Status status) {
-    circuit
-        .breaker()
-        .recordResult(new Attempt(status, new Metadata(), !status.isOk(), false, Attempt.NO_RETRY));
+    circuit.breaker().recordResult(attempt(status));
+  }
+
+  /** As calls do: what is only recorded has no say in how long the circuit stays open. */
+  private static void tries(Circuit circuit, Status status) {
+    var _ = Failsafe.with(circuit.breaker()).get(() -> attempt(status));
+  }
+
+  private static Attempt attempt(Status status) {
+    return new Attempt(status, new Metadata(), !status.isOk(), false, Attempt.NO_RETRY);
   }
 }

@@ -100,18 +100,19 @@ final class Meshes implements AutoCloseable {
     return add(
         Mesh.open(
             new MeshConfig(
-                    service,
-                    config.version(),
-                    config.bind(),
-                    config.advertise(),
-                    0,
-                    0,
-                    ConsulConfig.of("http://127.0.0.1:1", Optional.empty()),
-                    config.identity(),
-                    config.telemetry(),
-                    drain,
-                    "")
-                .withUpstreams(upstreams)));
+                service,
+                config.version(),
+                config.bind(),
+                config.advertise(),
+                0,
+                0,
+                ConsulConfig.of("http://127.0.0.1:1", Optional.empty()),
+                config.identity(),
+                config.telemetry(),
+                drain,
+                "",
+                config.admin(),
+                upstreams)));
   }
 
   /** One that others are to reach at this address. */
