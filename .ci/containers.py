@@ -10,6 +10,7 @@ PUBLIC = {"edge-gateway": "8080"}
 MODULES = {"user-svc", "order-svc", "payment-svc", "inventory-svc", "card-network", "edge-gateway"}
 BACKING = {"consul", "postgres", "rabbitmq", "redis"}
 OPTIONAL = {"rabbitmq"}
+ON_THE_MESH = MODULES - {"card-network"}
 MANAGEMENT = {"user-svc": "10101", "order-svc": "10102", "payment-svc": "10103", "inventory-svc": "10104",
               "card-network": "9105", "edge-gateway": "8081"}
 
@@ -67,6 +68,13 @@ def breaches(project):
             public = PUBLIC.get(name) == port["published"]
             if not public and port.get("host_ip") != "127.0.0.1":
                 yield name, f"publishes {port['published']} beyond this machine"
+        if name in ON_THE_MESH:
+            # A restart while the registry is away begins with what it said last, among it a key that is nobody else's.
+            kept = pathlib.PurePath(service["environment"].get("WEFT_SNAPSHOT_DIR", "/"))
+            own = [mount["source"] for mount in service["volumes"]
+                   if mount["type"] == "volume" and not mount.get("read_only") and mount["target"] == str(kept.parent)]
+            if len(own) != 1 or len([m for s in services.values() for m in s.get("volumes", []) if m.get("source") == own[0]]) != 1:
+                yield name, f"keeps what the registry says in {kept}, which is in no volume of its own"
         for mount in service.get("volumes", []):
             if mount.get("source") == "secrets" and name != "secrets":
                 own = mount.get("volume", {}).get("subpath")
