@@ -119,6 +119,12 @@ final class Calls {
         });
   }
 
+  /** How long the unary call of a request may take, as its client and the mesh have it now. */
+  Duration time(Exchange exchange, Asked asked) {
+    Duration most = services.timeout(asked.rpc(), metadata(exchange, asked.rpc()));
+    return asked.timeout().filter(t -> t.compareTo(most) < 0).orElse(most);
+  }
+
   /** What answers a request with the only reply of its call. */
   ToClient toClient(Exchange exchange, Asked asked) {
     return new ToClient(exchange, asked, changes, work);
@@ -127,7 +133,7 @@ final class Calls {
   /**
    * Finds room for a call, makes it and has it started; it is cancelled when the client leaves.
    *
-   * @param timeout that the client has, if it is shorter than what the method has
+   * @param timeout that the client has; it makes the time of a unary call no longer
    * @throws Refused if nobody can be called, or there is no room
    */
   void open(Exchange exchange, Route route, Optional<Duration> timeout, Starter starter) {
@@ -202,18 +208,18 @@ final class Calls {
         CallOptions.DEFAULT
             .withExecutor(new OnLoop(exchange.loop()))
             .withOption(CallPolicy.KEY, rpc.policy());
+    Optional<Deadline> latest = timeout.map(t -> Deadline.after(t.toNanos(), TimeUnit.NANOSECONDS));
     if (rpc.unary()) {
-      Duration most = rpc.policy().timeout();
-      Duration least = timeout.filter(t -> t.compareTo(most) < 0).orElse(most);
-      return services.channel(rpc).newCall(rpc.grpc(), within(least, options));
+      // What the method has without its client, contract and registry say, and mesh finds out.
+      return services
+          .channel(rpc)
+          .newCall(
+              rpc.grpc(),
+              latest.map(by -> options.withOption(CallPolicy.LATEST, by)).orElse(options));
     }
     return services
         .streamChannel(rpc)
-        .newCall(rpc.grpc(), timeout.map(t -> within(t, options)).orElse(options));
-  }
-
-  private static CallOptions within(Duration timeout, CallOptions options) {
-    return options.withDeadline(Deadline.after(timeout.toNanos(), TimeUnit.NANOSECONDS));
+        .newCall(rpc.grpc(), latest.map(options::withDeadline).orElse(options));
   }
 
   private Metadata metadata(Exchange exchange, Rpc rpc) {

@@ -3,6 +3,7 @@ package dev.weft.edge;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpRequest;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -330,8 +331,17 @@ final class Gateway {
       cache.serve(
           exchange,
           asked,
-          (within, recipient) ->
-              calls.start(exchange, within, request(exchange, within, body), recipient));
+          new ResponseCache.Calling() {
+            @Override
+            public Duration time() {
+              return calls.time(exchange, asked);
+            }
+
+            @Override
+            public void call(Asked within, Recipient recipient) {
+              calls.start(exchange, within, request(exchange, within, body), recipient);
+            }
+          });
       return;
     }
     if (body.length <= INLINE_BYTES_MAX && asked.coding().isEmpty()) {

@@ -49,6 +49,9 @@ final class ResponseCache {
 
   /** Makes the call of a request. */
   interface Calling {
+    /** How long it may take, from when the request came. */
+    Duration time();
+
     /**
      * Makes it.
      *
@@ -121,7 +124,7 @@ final class ResponseCache {
     private final CacheDirectives wanted;
     private final Calling calling;
     private final String resource;
-    private final long deadline;
+    private final long arrived = System.nanoTime();
     private final Consumer<Flight.Landing> landed = this::landed;
 
     /** Why what is kept was not answered, as RFC 9211 has it. */
@@ -131,6 +134,7 @@ final class ResponseCache {
     private @Nullable Flight flight;
 
     private @Nullable ScheduledFuture<?> late;
+    private boolean waited;
     private int flightsMissed;
     private long began;
     private long change;
@@ -149,9 +153,6 @@ final class ResponseCache {
       this.wanted = wanted;
       this.calling = calling;
       this.resource = Changes.resource(asked);
-      Duration most = asked.rpc().policy().timeout();
-      Duration within = asked.timeout().filter(t -> t.compareTo(most) < 0).orElse(most);
-      this.deadline = System.nanoTime() + within.toNanos();
     }
 
     void begin() {
@@ -201,10 +202,17 @@ final class ResponseCache {
         // Its answer may be of before the change, which this client may know of.
         flights.remove(key, others);
         callOrWait();
-      } else if (!waitingForServices.take(asked.rpc().service())) {
+      } else {
+        waitFor(others);
+      }
+    }
+
+    private void waitFor(Flight others) {
+      Duration left = left();
+      if (!waitingForServices.take(asked.rpc().service())) {
         failed(Problems.busy(asked.rpc().service()));
       } else if (others.board(landed)) {
-        await(others);
+        await(others, left);
       } else {
         // It has landed between the two looks.
         waitingForServices.release(asked.rpc().service());
@@ -213,24 +221,42 @@ final class ResponseCache {
       }
     }
 
-    private void await(Flight others) {
+    /** What is left of the time that a call of this request may take. */
+    private Duration left() {
+      return calling.time().minusNanos(System.nanoTime() - arrived);
+    }
+
+    private void await(Flight others, Duration left) {
+      waited = true;
       waiting.incrementAndGet();
-      late =
-          exchange
-              .loop()
-              .schedule(
-                  () -> {
-                    others.leave(landed);
-                    waitNoMore();
-                    Gateway.guarded(exchange, () -> failed(Problems.unanswered()));
-                  },
-                  deadline - System.nanoTime(),
-                  TimeUnit.NANOSECONDS);
+      lateAfter(left, others);
       exchange.onGone(
           () -> {
             others.leave(landed);
             waitNoMore();
           });
+    }
+
+    private void lateAfter(Duration time, Flight others) {
+      late =
+          exchange
+              .loop()
+              .schedule(
+                  () -> Gateway.guarded(exchange, () -> waitedFor(others)),
+                  time.toNanos(),
+                  TimeUnit.NANOSECONDS);
+    }
+
+    private void waitedFor(Flight others) {
+      // The registry may have said meanwhile that calls have more.
+      Duration left = left();
+      if (left.isPositive()) {
+        lateAfter(left, others);
+        return;
+      }
+      others.leave(landed);
+      waitNoMore();
+      failed(Problems.unanswered());
     }
 
     private void waitNoMore() {
@@ -285,12 +311,13 @@ final class ResponseCache {
       flight = own;
       began = nanoTime.getAsLong();
       change = own == null ? changes.last() : own.change();
-      Duration left = Duration.ofNanos(deadline - System.nanoTime());
       Optional<Problem> problem = Optional.empty();
       boolean made = false;
       try {
-        if (left.isPositive()) {
-          calling.call(asked.within(left), this);
+        // Who did not wait has all of it, and it begins with the call.
+        Optional<Duration> left = waited ? Optional.of(left()) : Optional.empty();
+        if (left.isEmpty() || left.get().isPositive()) {
+          calling.call(left.map(asked::within).orElse(asked), this);
           made = true;
         } else {
           problem = Optional.of(Problems.unanswered());

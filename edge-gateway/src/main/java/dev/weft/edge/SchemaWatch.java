@@ -5,6 +5,7 @@ import dev.weft.consul.ServiceSnapshot;
 import dev.weft.consul.Subscription;
 import dev.weft.mesh.Mesh;
 import io.grpc.Channel;
+import io.grpc.Metadata;
 import io.opentelemetry.api.common.AttributeKey;
 import io.opentelemetry.api.common.Attributes;
 import io.opentelemetry.api.metrics.LongCounter;
@@ -172,6 +173,13 @@ final class SchemaWatch implements Services, AutoCloseable {
     return rpc.at().isEmpty()
         ? mesh.channel(rpc.service())
         : mesh.channel(rpc.service(), rpc.at().get());
+  }
+
+  @Override
+  public Duration timeout(Rpc rpc, Metadata metadata) {
+    return rpc.at().isEmpty()
+        ? mesh.timeout(rpc.service(), rpc.name(), metadata, rpc.policy())
+        : mesh.timeout(rpc.service(), rpc.at().get(), rpc.name(), metadata, rpc.policy());
   }
 
   @Override

@@ -17,10 +17,12 @@ import dev.weft.edge.archive.SealPaperRequest;
 import dev.weft.edge.archive.SealPaperResponse;
 import dev.weft.edge.archive.UpdatePaperRequest;
 import dev.weft.edge.archive.UpdatePaperResponse;
+import io.grpc.Context;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
@@ -41,6 +43,9 @@ final class ArchiveService extends ArchiveGrpc.ArchiveImplBase {
   final AtomicInteger failures = new AtomicInteger();
 
   volatile Status failure = Status.INTERNAL;
+
+  /** What the last read had when it began. */
+  volatile long secondsLeft;
 
   private volatile CountDownLatch gate = new CountDownLatch(0);
 
@@ -111,6 +116,8 @@ final class ArchiveService extends ArchiveGrpc.ArchiveImplBase {
   private Paper.Builder read(StreamObserver<?> out) {
     // One that is given up answers nobody, and need not hear of it.
     ((ServerCallStreamObserver<?>) out).setOnCancelHandler(() -> {});
+    secondsLeft =
+        Objects.requireNonNull(Context.current().getDeadline()).timeRemaining(TimeUnit.SECONDS);
     int reading = reads.incrementAndGet();
     begun.release();
     try {

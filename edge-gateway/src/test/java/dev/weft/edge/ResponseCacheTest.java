@@ -463,6 +463,38 @@ class ResponseCacheTest {
     assertThat(patient.get(20, TimeUnit.SECONDS).body()).contains("\"reading\":2");
   }
 
+  /** The contract gives 2 s. */
+  @Test
+  void whoWaitsHasTheTimeThatTheRegistryGivesCalls() throws Exception {
+    fixture
+        .consul
+        .configEntries()
+        .put(
+            """
+            {"Kind": "service-defaults", "Name": "archive", "Meta": {"weft-timeout": "1m"}}\
+            """);
+    await()
+        .atMost(Duration.ofSeconds(10))
+        .until(
+            () -> {
+              fixture.get("/archive/papers", "Cache-Control", "no-store");
+              return archive.secondsLeft > 2;
+            });
+    archive.hold();
+    CompletableFuture<HttpResponse<String>> calling = getLater("/archive/papers");
+    archive.awaitRead();
+    CompletableFuture<HttpResponse<String>> waiting = getLater("/archive/papers");
+    awaitWaiting(1);
+    HttpResponse<String> hasty = fixture.get("/archive/papers", "Grpc-Timeout", "2500m");
+    assertThat(hasty.statusCode()).isEqualTo(504);
+    archive.release();
+
+    assertThat(calling.get(20, TimeUnit.SECONDS).statusCode()).isEqualTo(200);
+    assertThat(header(waiting.get(20, TimeUnit.SECONDS), "cache-status"))
+        .isEqualTo("weft; fwd=miss; collapsed");
+    assertThat(archive.begun.availablePermits()).as("no other call").isZero();
+  }
+
   @Test
   void answersWithWhatIsTooOldWhileTheServiceCannotBeAsked() throws Exception {
     String body = fixture.get(PAPER).body();

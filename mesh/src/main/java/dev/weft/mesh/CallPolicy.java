@@ -9,6 +9,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import dev.weft.options.v1.MethodPolicy;
 import dev.weft.options.v1.OptionsProto;
 import io.grpc.CallOptions;
+import io.grpc.Deadline;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.grpc.protobuf.ProtoMethodDescriptorSupplier;
@@ -59,6 +60,13 @@ public record CallPolicy(
 
   /** Says the policy of one call, instead of its method's descriptor. */
   public static final CallOptions.Key<CallPolicy> KEY = CallOptions.Key.create("weft-call-policy");
+
+  /**
+   * By when a unary call has to be over for somebody whom this process calls for, such as an edge
+   * for its client. It can only make the time shorter that registry and contract give the call; a
+   * deadline in the call's options stands in the contract's place instead.
+   */
+  public static final CallOptions.Key<Deadline> LATEST = CallOptions.Key.create("weft-latest");
 
   /** What the contract says, where {@link #KEY} says what a route made of it. */
   static final CallOptions.Key<CallPolicy> STATED = CallOptions.Key.create("weft-stated-policy");

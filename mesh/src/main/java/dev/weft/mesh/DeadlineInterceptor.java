@@ -11,7 +11,8 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * Gives every unary call a deadline, over all its attempts: the caller's own, or what the contract
- * gives the method, and never later than 20 ms before the call this thread serves must be answered.
+ * gives the method; never later than {@link CallPolicy#LATEST} says, nor than 20 ms before the call
+ * this thread serves must be answered.
  *
  * <p>Streams get none here, see {@link StreamLimitsInterceptor}.
  *
@@ -31,6 +32,10 @@ final class DeadlineInterceptor implements ClientInterceptor {
     if (deadline == null) {
       long timeout = OutboundStack.policy(method, options).timeout().toNanos();
       deadline = Deadline.after(timeout, TimeUnit.NANOSECONDS);
+    }
+    Deadline latest = options.getOption(CallPolicy.LATEST);
+    if (latest != null) {
+      deadline = deadline.minimum(latest);
     }
     Deadline ours = Context.current().getDeadline();
     if (ours != null) {

@@ -197,6 +197,24 @@ public final class Mesh implements AutoCloseable {
   }
 
   /**
+   * How long a unary call over {@link #channel(String)} has at this moment if its caller says
+   * nothing: by its route, else by what the registry says of the service, else by the contract. For
+   * callers that wait for calls which others make. Before the registry has said anything, a second
+   * at most after the first call, it is the contract's.
+   *
+   * @param method its full name, {@code package.Service/Method}
+   */
+  public Duration timeout(String service, String method, Metadata headers, CallPolicy contract) {
+    return outbound.timeout(service, Optional.empty(), method, headers, contract);
+  }
+
+  /** The same over {@link #channel(String, InstanceSet)}, which follows no routes. */
+  public Duration timeout(
+      String service, InstanceSet some, String method, Metadata headers, CallPolicy contract) {
+    return outbound.timeout(service, Optional.of(some), method, headers, contract);
+  }
+
+  /**
    * What would become of a call to another service, and why: for operators. Sends nothing; opens
    * the {@link #channel(String)} to the service if there is none, of which then little is known
    * yet. May take 5 s if the registry does not answer.

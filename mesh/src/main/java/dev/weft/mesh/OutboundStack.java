@@ -11,11 +11,13 @@ import io.grpc.ConnectivityState;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.ManagedChannelBuilder;
+import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.opentelemetry.api.common.AttributeKey;
 import io.opentelemetry.api.common.Attributes;
 import io.opentelemetry.api.metrics.Meter;
 import io.opentelemetry.api.metrics.ObservableLongMeasurement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -230,14 +232,16 @@ final class OutboundStack implements AutoCloseable {
 
   /** As {@link #channel(String)}, to these of its instances; to all once they are released. */
   Channel channel(String service, InstanceSet some) {
-    return toSome(unaryToSome, service, some).orElseGet(() -> channel(service));
+    return toSome(unaryToSome, service, some).map(Route::channel).orElseGet(() -> channel(service));
   }
 
   /**
    * As {@link #streamChannel(String)}, to these of its instances; to all once they are released.
    */
   Channel streamChannel(String service, InstanceSet some) {
-    return toSome(streamsToSome, service, some).orElseGet(() -> streamChannel(service));
+    return toSome(streamsToSome, service, some)
+        .map(Route::channel)
+        .orElseGet(() -> streamChannel(service));
   }
 
   /**
@@ -252,6 +256,25 @@ final class OutboundStack implements AutoCloseable {
       }
     }
     return worst;
+  }
+
+  /** How long a unary call has at this moment, over the channel to all or some of the instances. */
+  Duration timeout(
+      String service,
+      Optional<InstanceSet> some,
+      String method,
+      Metadata headers,
+      CallPolicy contract) {
+    Destinations to =
+        some.flatMap(set -> toSome(unaryToSome, service, set))
+            .orElseGet(() -> unary.computeIfAbsent(service, this::connect))
+            .destinations;
+    RouteTable table = to.table();
+    return (table == null ? RouteTable.PLAIN : table)
+        .choose("/" + method, headers, ThreadLocalRandom.current())
+        .flatMap(Choice::timeout)
+        .or(() -> to.terms().timeout())
+        .orElse(contract.timeout());
   }
 
   /**
@@ -347,8 +370,7 @@ final class OutboundStack implements AutoCloseable {
     }
   }
 
-  private Optional<Channel> toSome(
-      Map<InstanceSet, Route> routes, String service, InstanceSet some) {
+  private Optional<Route> toSome(Map<InstanceSet, Route> routes, String service, InstanceSet some) {
     if (some.released()) {
       return Optional.empty();
     }
@@ -357,7 +379,7 @@ final class OutboundStack implements AutoCloseable {
       // Whoever released it may have looked before this was there.
       release(some);
     }
-    return Optional.of(route.channel);
+    return Optional.of(route);
   }
 
   private Channel mirror(String service) {

@@ -9,6 +9,7 @@ import dev.weft.mesh.test.EchoRequest;
 import dev.weft.mesh.test.EchoServiceGrpc;
 import dev.weft.mesh.test.EchoServiceGrpc.EchoServiceBlockingStub;
 import io.grpc.Context;
+import io.grpc.Deadline;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
@@ -156,10 +157,13 @@ class TermsTest {
                 Objects.requireNonNull(Context.current().getDeadline())
                     .timeRemaining(TimeUnit.SECONDS));
 
+    assertThat(seconds(within(90))).as("the contract gives less").isBetween(0L, 1L);
     say("\"weft-timeout\":\"1h\"", t -> t.timeout().toHours() == 1);
     assertThat(treatment(READ).timeoutOfRegistry()).isTrue();
     assertThat(seconds(stub())).isBetween(3_500L, 3_600L);
     assertThat(seconds(stub().withDeadlineAfter(Duration.ofSeconds(90)))).isBetween(30L, 90L);
+    assertThat(seconds(within(90))).isBetween(30L, 90L);
+    assertThat(time()).isEqualTo(Duration.ofHours(1));
 
     meshes.consul.chain(
         SERVICE,
@@ -175,6 +179,26 @@ class TermsTest {
     await().until(() -> treatment(READ).timeoutOfRoute());
     assertThat(treatment(READ).timeoutOfRegistry()).isFalse();
     assertThat(seconds(stub())).isBetween(140L, 200L);
+    assertThat(seconds(within(90))).isBetween(30L, 90L);
+    assertThat(seconds(within(3_600))).isBetween(140L, 200L);
+    assertThat(time()).isEqualTo(Duration.ofSeconds(200));
+    InstanceSet some = new InstanceSet();
+    await().until(() -> time(some).toHours() == 1);
+    caller.release(some);
+    assertThat(time(some)).isEqualTo(Duration.ofSeconds(200));
+  }
+
+  /** On behalf of somebody who waits so many seconds. */
+  private EchoServiceBlockingStub within(long seconds) {
+    return stub().withOption(CallPolicy.LATEST, Deadline.after(seconds, TimeUnit.SECONDS));
+  }
+
+  private Duration time() {
+    return caller.timeout(SERVICE, READ, new Metadata(), CallPolicy.DEFAULT);
+  }
+
+  private Duration time(InstanceSet some) {
+    return caller.timeout(SERVICE, some, READ, new Metadata(), CallPolicy.DEFAULT);
   }
 
   @Test
