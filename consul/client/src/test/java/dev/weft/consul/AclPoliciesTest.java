@@ -18,7 +18,6 @@ import java.util.TreeSet;
 import java.util.function.BooleanSupplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -57,6 +56,9 @@ class AclPoliciesTest {
           "edge-gateway", Set.copyOf(SERVICES),
           "operator", Set.copyOf(SERVICES));
 
+  /** What has words of ours about a service, as each kind that is followed may. */
+  private static final String ENTRY = "service-resolver";
+
   @TempDir static Path folder;
   private static RealConsul real;
   private static int made;
@@ -68,7 +70,16 @@ class AclPoliciesTest {
       real.call(
           "PUT",
           "/v1/agent/service/register",
-          "{\"ID\":\"%1$s-1\",\"Name\":\"%1$s\",\"Port\":9}".formatted(service),
+          """
+          {"ID":"%1$s-1","Name":"%1$s","Port":9,
+           "Check":{"CheckID":"ttl:%1$s","TTL":"1h","Status":"critical"}}
+          """
+              .formatted(service),
+          ADMINISTRATOR);
+      real.call(
+          "PUT",
+          "/v1/config",
+          "{\"Kind\":\"%s\",\"Name\":\"%s\"}".formatted(ENTRY, service),
           ADMINISTRATOR);
     }
   }
@@ -92,8 +103,12 @@ class AclPoliciesTest {
     }
   }
 
-  /** The client of somebody with these rights and no others. */
   private static Consul with(String rules) {
+    return Consul.connect(configWith(rules));
+  }
+
+  /** Of somebody with these rights and no others. */
+  private static ConsulConfig configWith(String rules) {
     JsonObject policy = new JsonObject();
     policy.addProperty("Name", "p" + made++);
     policy.addProperty("Rules", rules);
@@ -104,19 +119,24 @@ class AclPoliciesTest {
             "/v1/acl/token",
             "{\"Policies\":[{\"Name\":\"%s\"}]}".formatted(policy.get("Name").getAsString()),
             ADMINISTRATOR);
-    return Consul.connect(
-        real.config(
-            Optional.of(
-                JsonParser.parseString(token).getAsJsonObject().get("SecretID").getAsString())));
+    return real.config(
+        Optional.of(JsonParser.parseString(token).getAsJsonObject().get("SecretID").getAsString()));
   }
 
   /** What a component asks of the registry, and whether it gets it. */
-  private static Map<String, BooleanSupplier> needs(String component, Consul consul) {
+  private static Map<String, BooleanSupplier> needs(
+      String component, Consul consul, ConsulHttp http) {
     Map<String, BooleanSupplier> needs = new LinkedHashMap<>();
     needs.put("roots", () -> !consul.ca().roots().roots().isEmpty());
     needs.put("certificate", () -> consul.ca().leaf(component).service().equals(component));
     called(component)
-        .forEach(other -> needs.put("finds " + other, () -> !consul.instances(other).isEmpty()));
+        .forEach(
+            other -> {
+              needs.put("finds " + other, () -> !consul.instances(other).isEmpty());
+              needs.put("chain of " + other, () -> consul.chains().get(other).isPresent());
+              needs.put("entries of " + other, () -> hasEntry(other, consul));
+              needs.put("changes of " + other, () -> hearsOfChanges(other, http));
+            });
     if (!component.equals("operator")) {
       needs.put("registers", () -> registers(component, consul));
       // The edge's, of who may ask it what it decides.
@@ -133,6 +153,16 @@ class AclPoliciesTest {
     return needs;
   }
 
+  private static boolean hasEntry(String service, Consul consul) {
+    return consul.configEntries().list(ENTRY).stream()
+        .anyMatch(entry -> entry.name().equals(service));
+  }
+
+  /** Where {@link Changes} looks. */
+  private static boolean hearsOfChanges(String service, ConsulHttp http) {
+    return http.get("/v1/health/state/critical").require(200).body().contains("ttl:" + service);
+  }
+
   /** Registers, is known by the agent, and leaves. */
   private static boolean registers(String component, Consul consul) {
     String id = component + "-own";
@@ -146,8 +176,10 @@ class AclPoliciesTest {
 
   private static Set<String> missing(String component, String rules) {
     Set<String> missing = new TreeSet<>();
-    try (Consul consul = with(rules)) {
-      needs(component, consul)
+    ConsulConfig config = configWith(rules);
+    try (Consul consul = Consul.connect(config);
+        ConsulHttp http = new ConsulHttp(config)) {
+      needs(component, consul, http)
           .forEach(
               (need, met) -> {
                 try {
@@ -163,21 +195,27 @@ class AclPoliciesTest {
     return missing;
   }
 
+  private static Set<String> about(String other) {
+    return Set.of(
+        "finds " + other, "chain of " + other, "entries of " + other, "changes of " + other);
+  }
+
   /** What is missing without a rule. */
   private static Set<String> expected(String component, Matcher rule) {
-    Set<String> found =
-        called(component).stream().map(other -> "finds " + other).collect(Collectors.toSet());
     Set<String> missing = new TreeSet<>();
     switch (rule.group(1)) {
       case "service_prefix" -> {
-        missing.addAll(found);
+        called(component).forEach(other -> missing.addAll(about(other)));
         missing.add("catalog");
       }
-      case "node_prefix" -> missing.addAll(found);
+      // What is said of a service is said without its nodes.
+      case "node_prefix" ->
+          called(component)
+              .forEach(other -> missing.addAll(Set.of("finds " + other, "changes of " + other)));
       case "key_prefix" -> missing.add("keys");
       case "service" -> {
         if (!rule.group(2).equals(component)) {
-          missing.add("finds " + rule.group(2));
+          missing.addAll(about(rule.group(2)));
         } else {
           missing.add("certificate");
           if (!component.equals("operator")) {
