@@ -12,10 +12,12 @@ import java.util.Objects;
  * @param jdbcUrl {@code jdbc:postgresql://host:port/name}, without credentials
  * @param user the service's own role
  * @param password never part of {@link #toString()}
- * @param poolSize connections held at most; the default is twice the cores plus one, because more
- *     would only queue inside the database
+ * @param poolSize connections held at most; the default is twice the cores plus one and at most 17,
+ *     because more would only queue inside the database
  */
 public record DatabaseConfig(String jdbcUrl, String user, String password, int poolSize) {
+
+  static final int DEFAULT_POOL_MAX = 17;
 
   public DatabaseConfig {
     Objects.requireNonNull(jdbcUrl, "jdbcUrl");
@@ -61,7 +63,7 @@ public record DatabaseConfig(String jdbcUrl, String user, String password, int p
   }
 
   private static int defaultPoolSize() {
-    return 2 * Runtime.getRuntime().availableProcessors() + 1;
+    return Math.min(2 * Runtime.getRuntime().availableProcessors() + 1, DEFAULT_POOL_MAX);
   }
 
   private static String decode(String text) {

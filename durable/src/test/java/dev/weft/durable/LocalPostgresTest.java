@@ -49,6 +49,17 @@ class LocalPostgresTest {
     }
   }
 
+  /** A process that is restarted beside full pools has to find one. */
+  @Test
+  void hasConnectionsForThreeInstancesOfEachService() {
+    int pools = 2;
+    int others = 6;
+    try (LocalPostgres server = LocalPostgres.start(home, 0)) {
+      assertThat(Integer.parseInt(query(url(server, "orders"), "SHOW max_connections")))
+          .isGreaterThanOrEqualTo(3 * 4 * (pools * DatabaseConfig.DEFAULT_POOL_MAX + others));
+    }
+  }
+
   @Test
   void letsEachRoleIntoItsOwnDatabaseOnlyAndOnlyWithItsPassword() throws IOException {
     try (LocalPostgres server = LocalPostgres.start(home, 0)) {
