@@ -114,6 +114,16 @@ public final class SagaRunner implements AutoCloseable {
     return database.read(views::countsOfUnended);
   }
 
+  /**
+   * How many sagas wait for room at a runner, of any process, counted up to this many; none of
+   * those that wait for their next attempt, or for a service that is away.
+   *
+   * @param tx a transaction of this runner's database, through its pool or another one
+   */
+  public int waiting(Handle tx, int atMost) {
+    return views.waiting(tx, atMost);
+  }
+
   /** Whether there is a definition of this name. */
   public boolean knows(String definition) {
     return definitions.has(definition);

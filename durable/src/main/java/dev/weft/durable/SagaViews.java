@@ -88,6 +88,17 @@ final class SagaViews {
     return counts;
   }
 
+  int waiting(Handle tx, int atMost) {
+    return tx.createQuery(
+            """
+            SELECT count(*) FROM
+              (SELECT FROM saga WHERE due_at <= weft_now() AND owner IS NULL LIMIT :atMost) due
+            """)
+        .bind("atMost", atMost)
+        .mapTo(Integer.class)
+        .one();
+  }
+
   private List<Saga> views(Handle tx, List<SagaRow> rows) {
     Map<UUID, List<StepRecord>> steps = SagaRow.steps(tx, rows);
     return rows.stream()

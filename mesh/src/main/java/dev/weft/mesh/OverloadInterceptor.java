@@ -14,7 +14,6 @@ import io.grpc.Status;
 import io.opentelemetry.api.common.AttributeKey;
 import io.opentelemetry.api.common.Attributes;
 import io.opentelemetry.api.metrics.Meter;
-import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
@@ -41,11 +40,8 @@ import java.util.function.LongSupplier;
  * {@link Rejection}. Thread-safe.
  */
 final class OverloadInterceptor implements ServerInterceptor {
-  static final String REASON = "OVERLOADED";
-
   private static final String ALWAYS_SERVED = "weft.identity.";
   private static final AttributeKey<String> CRITICALITY = AttributeKey.stringKey("criticality");
-  private static final Duration RETRY_AFTER = Duration.ofSeconds(1);
   private static final int PUSHBACK_MILLIS_MIN = 20;
   private static final int PUSHBACK_MILLIS_MAX = 100;
 
@@ -147,9 +143,7 @@ final class OverloadInterceptor implements ServerInterceptor {
         again || admission.deep()
             ? Rejection.NEVER_AGAIN
             : ThreadLocalRandom.current().nextLong(PUSHBACK_MILLIS_MIN, PUSHBACK_MILLIS_MAX);
-    return Rejection.tooMany(
-            REASON, service + " is at work on as much as it can do", RETRY_AFTER, pushback)
-        .with("http_status", "503");
+    return Rejection.overloaded(service + " is at work on as much as it can do", pushback);
   }
 
   private static boolean isExpired(Context context) {

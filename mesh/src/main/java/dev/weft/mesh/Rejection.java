@@ -28,6 +28,8 @@ public abstract sealed class Rejection extends RuntimeException {
   /** What a server says of a retry that is of no use. */
   static final long NEVER_AGAIN = -1;
 
+  private static final Duration OVERLOADED_RETRY_AFTER = Duration.ofSeconds(1);
+
   /** Longer than a request may run: the next one gets the answer. */
   private static final Duration IN_PROGRESS_RETRY_AFTER = Duration.ofSeconds(1);
 
@@ -112,13 +114,23 @@ public abstract sealed class Rejection extends RuntimeException {
   }
 
   /**
-   * The same of work that was not begun: another instance may do it.
-   *
-   * @param pushbackMillis after which a layer of calls may try so, or {@link #NEVER_AGAIN}
+   * There is more to do than can be done, and this was not begun: try later. Sent with {@code
+   * google.rpc.RetryInfo}; 503 at the edge, no layer repeats it, no circuit counts it, and edges
+   * send less of it for a while.
    */
-  static Rejection tooMany(
-      String reason, String message, Duration retryAfter, long pushbackMillis) {
-    return new TooMany(reason, message, Map.of(), retryAfter, OptionalLong.of(pushbackMillis));
+  public static Rejection overloaded(String message) {
+    return overloaded(message, NEVER_AGAIN);
+  }
+
+  /** As that, of what another instance may do. */
+  static Rejection overloaded(String message, long pushbackMillis) {
+    return new TooMany(
+            "OVERLOADED",
+            message,
+            Map.of(),
+            OVERLOADED_RETRY_AFTER,
+            OptionalLong.of(pushbackMillis))
+        .with("http_status", "503");
   }
 
   /** The caller did not prove who it is. */

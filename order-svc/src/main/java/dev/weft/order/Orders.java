@@ -36,6 +36,7 @@ final class Orders {
   private final SagaRunner sagas;
   private final OrderFeed feed;
   private final InventoryClient inventory;
+  private final Intake intake;
   private final RecentWrites recent = new RecentWrites();
 
   Orders(
@@ -45,7 +46,8 @@ final class Orders {
       Returns returns,
       SagaRunner sagas,
       OrderFeed feed,
-      InventoryClient inventory) {
+      InventoryClient inventory,
+      Intake intake) {
     this.database = database;
     this.store = store;
     this.carts = carts;
@@ -53,6 +55,7 @@ final class Orders {
     this.sagas = sagas;
     this.feed = feed;
     this.inventory = inventory;
+    this.intake = intake;
   }
 
   /** Whose order it is, where it goes and how it is paid. */
@@ -60,6 +63,7 @@ final class Orders {
 
   /** Accepts an order of these items. */
   dev.weft.shop.order.v1.Order place(RequestKey request, Wish wish, List<Item> items) {
+    intake.check();
     Optional<dev.weft.shop.order.v1.Order> before = recall(request);
     if (before.isPresent()) {
       return before.get();
@@ -76,6 +80,7 @@ final class Orders {
 
   /** Accepts an order of what is in the cart, and empties it. */
   dev.weft.shop.order.v1.Order checkout(RequestKey request, Wish wish) {
+    intake.check();
     for (int attempt = 1; attempt <= CHECKOUTS_MAX; attempt++) {
       // Before the look for an answer: whoever emptied it under this key has answered by then.
       Cart cart = database.read(tx -> carts.get(tx, wish.userId()));

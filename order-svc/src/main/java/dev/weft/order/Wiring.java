@@ -65,7 +65,8 @@ final class Wiring implements RunningProcess {
         new SagaRunner(
             sagaDatabase, SagaSettings.DEFAULT, List.of(saga.definition(), farewell.definition()));
     knownUsers = new KnownUsers(new KnownUserStore(), sagas);
-    Orders orders = new Orders(database, store, cartStore, returns, sagas, feed, inventory);
+    Intake intake = new Intake(database, sagas, Intake.WAITING_MAX, System::nanoTime);
+    Orders orders = new Orders(database, store, cartStore, returns, sagas, feed, inventory, intake);
     OrderViewStore view = new OrderViewStore();
     Bell viewMoved = new Bell();
     projection = new OrderProjection(viewDatabase, view, viewMoved);

@@ -5,6 +5,7 @@ import static dev.weft.order.Shop.item;
 import static dev.weft.order.Shop.order;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
+import static org.awaitility.Awaitility.await;
 
 import dev.weft.mesh.MinorUnits;
 import dev.weft.mesh.RemoteError;
@@ -287,6 +288,29 @@ final class OrderSvcTest {
 
     assertThat(error.retryAfter()).isPresent();
     shop.place(bob, order("card_ok", product));
+  }
+
+  @Test
+  void takesNoMoreOrdersThanItWillWorkOffSoon() {
+    shop.waitingMax = 2;
+    instance.sagas.close();
+    shop.start(postgres.database()).sagas.close();
+    shop.place(ann, order("card_ok", product));
+    shop.place(bob, order("card_ok", product));
+    shop.place(ann, order("card_ok", product));
+
+    RemoteError error =
+        refused(
+            Status.Code.RESOURCE_EXHAUSTED,
+            "OVERLOADED",
+            () -> shop.place(bob, order("card_ok", product)));
+
+    assertThat(error.retryAfter()).isPresent();
+    assertThat(shop.orders(ann) + shop.orders(bob)).isEqualTo(3);
+    shop.start(postgres.database());
+    await()
+        .ignoreExceptionsInstanceOf(StatusRuntimeException.class)
+        .until(() -> shop.place(bob, order("card_ok", product)).getState() == State.STATE_PENDING);
   }
 
   @Test

@@ -33,6 +33,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
@@ -67,6 +68,10 @@ final class Shop implements AutoCloseable, AfterEachCallback {
   final FakeUserLog userLog = new FakeUserLog();
   final FakeInventory inventory = new FakeInventory(faults);
   final FakePayments payments = new FakePayments(faults);
+
+  /** Sagas that may wait before an instance takes no orders, of those that are started from now. */
+  int waitingMax = Intake.WAITING_MAX;
+
   private final Database database;
   private final InProcessMesh mesh = new InProcessMesh();
   private final Telemetry telemetry = Telemetry.open(TelemetryConfig.local("order-svc", "test"));
@@ -272,7 +277,10 @@ final class Shop implements AutoCloseable, AfterEachCallback {
               new PaymentClient(mesh.channel("order-svc", "payment-svc")));
       FarewellSaga farewell = new FarewellSaga(database, store, feed, sagaEvents);
       sagas = new SagaRunner(database, settings, List.of(saga.definition(), farewell.definition()));
-      orders = new Orders(database, store, carts, returns, sagas, feed, goods);
+      AtomicLong now = new AtomicLong();
+      long step = Intake.LOOK_EVERY.toNanos();
+      Intake intake = new Intake(database, sagas, waitingMax, () -> now.getAndAdd(step));
+      orders = new Orders(database, store, carts, returns, sagas, feed, goods, intake);
       OrderViewStore view = new OrderViewStore();
       Bell moved = new Bell();
       projection = new OrderProjection(database, view, moved);
