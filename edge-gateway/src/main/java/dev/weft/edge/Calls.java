@@ -30,7 +30,7 @@ final class Calls {
   private final LongWork work;
   private final AtomicInteger inFlight = new AtomicInteger();
   private final Slots callsToServices;
-  private final Slots callsOfMethods;
+  private final CallWindows callsOfMethods;
   private final Slots streamsOfPrincipals;
   private final Slots streamsOfRoutes;
 
@@ -52,7 +52,7 @@ final class Calls {
     this.changes = changes;
     this.work = work;
     this.callsToServices = new Slots(limits.inFlightPerService());
-    this.callsOfMethods = new Slots(limits.inFlightPerMethod());
+    this.callsOfMethods = new CallWindows(limits.inFlightPerMethod(), System::nanoTime);
     this.streamsOfPrincipals = new Slots(limits.streamsPerPrincipal());
     this.streamsOfRoutes = new Slots(limits.streamsPerRoute());
   }
@@ -62,9 +62,41 @@ final class Calls {
     /**
      * Starts it.
      *
-     * @param ended to be run when the call is over
+     * @param ended to be told how, once the call is over
      */
-    void start(ClientCall<byte[], byte[]> call, Metadata metadata, Runnable ended);
+    void start(ClientCall<byte[], byte[]> call, Metadata metadata, Ended ended);
+  }
+
+  /** Gives back the room of a call that is over. */
+  interface Ended {
+    /**
+     * It is over; only the first time counts.
+     *
+     * @param failure what it failed with, if it did
+     */
+    void with(Optional<Problem> failure);
+  }
+
+  /**
+   * Refuses a request for whose call there will be no room, before anything is read or proved of
+   * it; unless it may be answered without a call. It is a look and takes no room: that is found out
+   * when the call is made.
+   *
+   * @throws Refused if there is none
+   */
+  void expectRoom(Rpc rpc) {
+    if (rpc.unary()
+        && rpc.fresh().isZero()
+        && rpc.fallback().isEmpty()
+        && callsOfMethods.isFull(rpc.name())) {
+      throw new Refused(full(rpc));
+    }
+  }
+
+  private Problem full(Rpc rpc) {
+    return callsOfMethods.isLearned(rpc.name())
+        ? Problems.overloaded(rpc.service())
+        : Problems.busy(rpc.service());
   }
 
   /**
@@ -97,7 +129,7 @@ final class Calls {
       Asked asked,
       StreamFormat format,
       ClientCall<byte[], byte[]> call,
-      Runnable ended) {
+      Ended ended) {
     return new StreamCall(exchange, asked, format, call, limits.heartbeat(), ended);
   }
 
@@ -141,7 +173,7 @@ final class Calls {
     if (!services.available(rpc.service())) {
       throw new Refused(Problems.noInstance(rpc.service()));
     }
-    Once ended = new Once(rpc.unary() ? takeCall(rpc) : takeStream(exchange, route));
+    Ended ended = new Once(rpc.unary() ? takeCall(rpc) : takeStream(exchange, route));
     try {
       io.grpc.Context named =
           RequestId.in(io.grpc.Context.ROOT, exchange.observation().requestId());
@@ -154,7 +186,7 @@ final class Calls {
             });
       }
     } catch (RuntimeException e) {
-      ended.run();
+      ended.with(Optional.of(Problem.internal()));
       throw e;
     }
   }
@@ -163,29 +195,37 @@ final class Calls {
    * Takes room for a unary call, of its method's, of its service's and of all: what hangs fills its
    * own. Returns what gives it back.
    */
-  private Runnable takeCall(Rpc rpc) {
-    if (!callsOfMethods.take(rpc.name())) {
-      throw new Refused(Problems.busy(rpc.service()));
+  private Ended takeCall(Rpc rpc) {
+    int entered = callsOfMethods.enter(rpc.name());
+    if (entered == CallWindows.FULL) {
+      throw new Refused(full(rpc));
     }
     if (!callsToServices.take(rpc.service())) {
-      callsOfMethods.release(rpc.name());
+      callsOfMethods.leave(rpc.name(), entered, CallWindows.End.OTHER);
       throw new Refused(Problems.busy(rpc.service()));
     }
+    Ended ended = failure -> release(rpc, entered, failure);
     if (inFlight.incrementAndGet() > limits.inFlight()) {
-      release(rpc);
-      throw new Refused(Problems.overloaded());
+      Problem problem = Problems.overloaded();
+      ended.with(Optional.of(problem));
+      throw new Refused(problem);
     }
-    return () -> release(rpc);
+    return ended;
   }
 
-  private void release(Rpc rpc) {
+  private void release(Rpc rpc, int entered, Optional<Problem> failure) {
     inFlight.decrementAndGet();
     callsToServices.release(rpc.service());
-    callsOfMethods.release(rpc.name());
+    callsOfMethods.leave(
+        rpc.name(),
+        entered,
+        failure
+            .map(p -> p.saysOverload() ? CallWindows.End.REFUSED : CallWindows.End.OTHER)
+            .orElse(CallWindows.End.SERVED));
   }
 
   /** Takes room for a stream, of the principal's and of the route's. Returns what gives it back. */
-  private Runnable takeStream(Exchange exchange, Route route) {
+  private Ended takeStream(Exchange exchange, Route route) {
     String principal =
         exchange.user().map(user -> "user " + user.id()).orElseGet(() -> client(exchange));
     String key = route.key();
@@ -196,7 +236,7 @@ final class Calls {
       streamsOfPrincipals.release(principal);
       throw new Refused(Problems.overloaded());
     }
-    return () -> {
+    return _ -> {
       streamsOfPrincipals.release(principal);
       streamsOfRoutes.release(key);
     };
@@ -237,20 +277,20 @@ final class Calls {
     return hops.client(exchange.request().headers(), exchange.peer());
   }
 
-  /** Runs once, however often it is asked to. */
-  private static final class Once implements Runnable {
-    private final Runnable action;
+  /** Passes on the first time. */
+  private static final class Once implements Ended {
+    private final Ended action;
     private boolean done;
 
-    Once(Runnable action) {
+    Once(Ended action) {
       this.action = action;
     }
 
     @Override
-    public synchronized void run() {
+    public synchronized void with(Optional<Problem> failure) {
       if (!done) {
         done = true;
-        action.run();
+        action.with(failure);
       }
     }
   }

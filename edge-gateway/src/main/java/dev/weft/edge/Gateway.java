@@ -229,6 +229,7 @@ final class Gateway {
     if (upload && (exchange.method().equals("GET") || exchange.isHead())) {
       webSocketRequired(exchange);
     }
+    calls.expectRoom(found.route().rpc());
     Asked asked = asked(exchange, found, target);
     if (asked.prefer().timing()) {
       exchange.timed();

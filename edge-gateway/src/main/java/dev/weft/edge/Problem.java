@@ -90,6 +90,11 @@ record Problem(
     return of(500, Status.Code.INTERNAL, "INTERNAL", "internal error");
   }
 
+  /** Whether a service has said that it has too much to do for this call. */
+  boolean saysOverload() {
+    return status == 503 && code == Status.Code.RESOURCE_EXHAUSTED;
+  }
+
   /**
    * What a service answered instead of a reply, or what became of the call to it.
    *

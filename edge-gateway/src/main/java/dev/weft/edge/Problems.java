@@ -242,6 +242,15 @@ final class Problems {
     return Problem.of(503, Code.UNAVAILABLE, "OVERLOADED", "too much is being worked on");
   }
 
+  /** A service has said that it has no room for more than is under way. */
+  static Problem overloaded(String service) {
+    return Problem.of(
+        503,
+        Code.RESOURCE_EXHAUSTED,
+        "OVERLOADED",
+        service + " is at work on as much as it can do");
+  }
+
   /** The bulkhead of one service or of one method is full. */
   static Problem busy(String service) {
     return Problem.of(

@@ -28,7 +28,7 @@ final class RpcCall extends ClientCall.Listener<byte[]> implements Body.Parts {
   private final LongWork work;
   private @Nullable ClientCall<byte[], byte[]> call;
   private byte @Nullable [] request;
-  private Runnable ended = () -> {};
+  private Calls.Ended ended = _ -> {};
   private boolean begun;
   private boolean over;
   private int owed;
@@ -180,12 +180,12 @@ final class RpcCall extends ClientCall.Listener<byte[]> implements Body.Parts {
 
   @Override
   public void onClose(Status status, Metadata trailers) {
-    ended.run();
+    Optional<Problem> failure =
+        status.isOk() ? Optional.empty() : Optional.of(Problem.of(status, trailers, null));
+    ended.with(failure);
     if (over) {
       return;
     }
-    Optional<Problem> failure =
-        status.isOk() ? Optional.empty() : Optional.of(Problem.of(status, trailers, null));
     finish(failure, MetadataRules.toHeaders(trailers));
   }
 

@@ -41,6 +41,7 @@ final class RpcRequests {
     exchange.body().hold();
     RpcProtocol protocol = protocol(exchange, route, target);
     exchange.refusals(protocol::refusal);
+    calls.expectRoom(route.rpc());
     Optional<Duration> timeout = protocol.timeout();
     identity.authorise(
         exchange,

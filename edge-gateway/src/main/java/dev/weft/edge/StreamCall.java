@@ -25,7 +25,7 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
   private final StreamFormat format;
   private final ClientCall<byte[], byte[]> call;
   private final Duration silence;
-  private final Runnable ended;
+  private final Calls.Ended ended;
   private @Nullable Metadata headers;
   private long calledAt;
   private @Nullable ScheduledFuture<?> heartbeat;
@@ -44,7 +44,7 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
       StreamFormat format,
       ClientCall<byte[], byte[]> call,
       Duration silence,
-      Runnable ended) {
+      Calls.Ended ended) {
     this.exchange = exchange;
     this.asked = asked;
     this.format = format;
@@ -116,12 +116,16 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
 
   @Override
   public void onClose(Status status, Metadata trailers) {
-    ended.run();
+    Optional<Problem> failure =
+        status.isOk()
+            ? Optional.empty()
+            : Optional.of(Problem.of(status, trailers, asked.route().transcoder()));
+    ended.with(failure);
     if (over) {
       return;
     }
-    if (!status.isOk()) {
-      finish(Problem.of(status, trailers, asked.route().transcoder()));
+    if (failure.isPresent()) {
+      finish(failure.get());
       return;
     }
     answer(format.mediaType());

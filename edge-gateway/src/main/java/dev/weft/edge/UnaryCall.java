@@ -4,6 +4,7 @@ import dev.weft.failpoint.FailPoint;
 import io.grpc.ClientCall;
 import io.grpc.Metadata;
 import io.grpc.Status;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -14,7 +15,7 @@ final class UnaryCall extends ClientCall.Listener<byte[]> {
 
   private final Exchange exchange;
   private final Asked asked;
-  private final Runnable ended;
+  private final Calls.Ended ended;
   private final Recipient recipient;
   private final long began;
   private Metadata headers = new Metadata();
@@ -23,7 +24,7 @@ final class UnaryCall extends ClientCall.Listener<byte[]> {
   /**
    * @param ended called once, when the call is over
    */
-  UnaryCall(Exchange exchange, Asked asked, Runnable ended, Recipient recipient) {
+  UnaryCall(Exchange exchange, Asked asked, Calls.Ended ended, Recipient recipient) {
     this.exchange = exchange;
     this.asked = asked;
     this.ended = ended;
@@ -43,10 +44,14 @@ final class UnaryCall extends ClientCall.Listener<byte[]> {
 
   @Override
   public void onClose(Status status, Metadata trailers) {
-    ended.run();
+    Optional<Problem> failure =
+        status.isOk()
+            ? Optional.empty()
+            : Optional.of(Problem.of(status, trailers, asked.route().transcoder()));
+    ended.with(failure);
     exchange.timing().called(began);
-    if (!status.isOk()) {
-      recipient.fail(Problem.of(status, trailers, asked.route().transcoder()));
+    if (failure.isPresent()) {
+      recipient.fail(failure.get());
       return;
     }
     byte[] message = reply;

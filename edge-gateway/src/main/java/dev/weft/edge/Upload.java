@@ -185,7 +185,7 @@ final class Upload implements Body.Parts {
     return Objects.requireNonNull(call);
   }
 
-  private void start(ClientCall<byte[], byte[]> opened, Metadata metadata, Runnable ended) {
+  private void start(ClientCall<byte[], byte[]> opened, Metadata metadata, Calls.Ended ended) {
     if (asked.rpc().oneReply()) {
       opened.start(
           waking(new UnaryCall(exchange, asked, ended, calls.toClient(exchange, asked))), metadata);

@@ -39,7 +39,7 @@ final class WebSocketCall extends ClientCall.Listener<byte[]> implements WebSock
   private final DeadlineTimer late;
   private @Nullable WebSocket socket;
   private @Nullable ClientCall<byte[], byte[]> call;
-  private Runnable ended = () -> {};
+  private Calls.Ended ended = _ -> {};
   private boolean saidAll;
   private boolean over;
   private long messages;
@@ -195,12 +195,13 @@ final class WebSocketCall extends ClientCall.Listener<byte[]> implements WebSock
 
   @Override
   public void onClose(Status status, Metadata trailers) {
-    ended.run();
+    Optional<Problem> failure =
+        status.isOk()
+            ? Optional.empty()
+            : Optional.of(Problem.of(status, trailers, asked.route().transcoder()));
+    ended.with(failure);
     if (!over) {
-      finish(
-          status.isOk()
-              ? Optional.empty()
-              : Optional.of(Problem.of(status, trailers, asked.route().transcoder())));
+      finish(failure);
     }
   }
 

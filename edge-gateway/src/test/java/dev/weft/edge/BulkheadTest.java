@@ -54,6 +54,18 @@ class BulkheadTest {
   }
 
   @Test
+  void refusesBeforeTheBodyIsThere() throws Exception {
+    hang("/library/books/asleep");
+    hang("/library/books/asleep");
+    RawHttp client = new RawHttp(fixture.edge.port());
+    clients.add(client);
+
+    client.send("GET /library/books/b1 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n");
+
+    assertThat(client.answer()).startsWith("HTTP/1.1 503");
+  }
+
+  @Test
   void aServiceThatHangsLeavesTheOthersAlone() throws Exception {
     hang("/library/books/asleep");
     hang("/library/books/asleep");

@@ -15,12 +15,15 @@ import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
-import java.io.IOException;
+import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -36,6 +39,7 @@ class OverloadedServiceTest {
   private EdgeFixture fixture;
   private Mesh mesh;
   private MeshServer server;
+  private @Nullable ManagedChannel direct;
 
   @BeforeEach
   void start() throws Exception {
@@ -47,19 +51,17 @@ class OverloadedServiceTest {
   }
 
   @AfterEach
-  void stop() throws IOException {
+  void stop() throws Exception {
+    if (direct != null) {
+      direct.shutdownNow().awaitTermination(5, TimeUnit.SECONDS);
+    }
     mesh.close();
     fixture.close();
   }
 
   @Test
   void isAnswered503WithRetryAfterAndServedAgainWhenThereIsRoom() throws Exception {
-    ManagedChannel direct = mesh.instanceChannel("library", "127.0.0.1", server.port());
-    var stub = LibraryGrpc.newFutureStub(direct);
-    GetBookRequest asleep = GetBookRequest.newBuilder().setBookId("asleep").build();
-    List<ListenableFuture<GetBookResponse>> waiting =
-        Stream.generate(() -> stub.getBook(asleep)).limit(PLACES).toList();
-    assertThat(library.waiting.tryAcquire(PLACES, 30, TimeUnit.SECONDS)).isTrue();
+    List<ListenableFuture<GetBookResponse>> waiting = takeAllPlaces();
 
     HttpResponse<String> refused = fixture.get("/library/books/b1");
 
@@ -70,7 +72,43 @@ class OverloadedServiceTest {
 
     waiting.forEach(call -> call.cancel(true));
     await().until(() -> fixture.status("/library/books/b1") == 200);
-    direct.shutdownNow().awaitTermination(5, TimeUnit.SECONDS);
+  }
+
+  @Test
+  void isSentNoMoreThanItTakesAndAllAgainWhenItHasRoom() throws Exception {
+    List<ListenableFuture<GetBookResponse>> waiting = takeAllPlaces();
+
+    // Of twenty at once it refuses all, so that each time the edge sends fewer.
+    await().until(() -> refusedBy(Problem.DOMAIN, atOnce(20)));
+
+    waiting.forEach(call -> call.cancel(true));
+    await().until(() -> atOnce(20).stream().allMatch(answer -> answer.statusCode() == 200));
+  }
+
+  private List<ListenableFuture<GetBookResponse>> takeAllPlaces() throws InterruptedException {
+    direct = mesh.instanceChannel("library", "127.0.0.1", server.port());
+    var stub = LibraryGrpc.newFutureStub(direct);
+    GetBookRequest asleep = GetBookRequest.newBuilder().setBookId("asleep").build();
+    List<ListenableFuture<GetBookResponse>> waiting =
+        Stream.generate(() -> stub.getBook(asleep)).limit(PLACES).toList();
+    assertThat(library.waiting.tryAcquire(PLACES, 30, TimeUnit.SECONDS)).isTrue();
+    return waiting;
+  }
+
+  private List<HttpResponse<String>> atOnce(int count) {
+    HttpRequest read = HttpRequest.newBuilder(fixture.uri("/library/books/b1")).build();
+    List<CompletableFuture<HttpResponse<String>>> answers =
+        Stream.generate(() -> fixture.client.sendAsync(read, BodyHandlers.ofString()))
+            .limit(count)
+            .toList();
+    return answers.stream().map(CompletableFuture::join).toList();
+  }
+
+  private static boolean refusedBy(String domain, List<HttpResponse<String>> answers) {
+    return answers.stream()
+            .allMatch(
+                answer -> answer.statusCode() == 503 && answer.body().contains("\"OVERLOADED\""))
+        && answers.stream().anyMatch(answer -> answer.body().contains(domain));
   }
 
   /** Then what was answered before will do, or what the contract declares. */
