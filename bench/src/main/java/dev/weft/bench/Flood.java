@@ -13,8 +13,12 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntFunction;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Requests at a rate, whether answers come or not, for little of the processor: one thread, and
@@ -25,14 +29,24 @@ final class Flood implements AutoCloseable {
   static final double AS_MANY_AS_THERE_ARE_CONNECTIONS = Double.POSITIVE_INFINITY;
 
   private static final int ANSWER_BYTES_MAX = 64 * 1024;
+  private static final Pattern REASON = Pattern.compile("\"reason\":\"(\\w+)\"");
+
+  /** What nearly all refusals say. */
+  private static final Duration RETRY_AFTER = Duration.ofSeconds(1);
+
   private static final Duration LATE_ANSWERS = Duration.ofSeconds(10);
 
   private final InetSocketAddress to;
   private final String authority;
   private final Selector selector = Selector.open();
   private final Deque<Connection> free = new ArrayDeque<>();
+
+  /** Those that wait until they may ask again; the first may first. */
+  private final Deque<Connection> resting = new ArrayDeque<>();
+
   private final List<Connection> all = new ArrayList<>();
   private int busy;
+  private boolean patient;
 
   /** A connection with at most one request on its way. */
   private static final class Connection {
@@ -41,6 +55,7 @@ final class Flood implements AutoCloseable {
     final ByteBuffer answer = ByteBuffer.wrap(bytes);
     boolean busy;
     long sentAt;
+    long restsUntil;
 
     Connection(SocketChannel channel) {
       this.channel = channel;
@@ -58,14 +73,23 @@ final class Flood implements AutoCloseable {
    * @param answers in the order in which they came; a status of 0 is a connection that was closed
    * @param unsent for which no connection was free
    */
-  record Result(List<Answer> answers, int unsent) {}
+  record Result(List<Answer> answers, int unsent) {
+    /** How many there are of each status, with the reason of errors. */
+    Map<String, Integer> outcomes() {
+      Map<String, Integer> all = new TreeMap<>();
+      answers.forEach(
+          one -> all.merge((one.status() + " " + one.reason()).strip(), 1, Integer::sum));
+      return all;
+    }
+  }
 
   /**
    * One answer.
    *
    * @param atNanos when it was there, by {@link System#nanoTime}
+   * @param reason of an error, by its problem; empty for none
    */
-  record Answer(long atNanos, int status, double millis) {}
+  record Answer(long atNanos, int status, String reason, double millis) {}
 
   /**
    * @param connections as many requests may be on their way at once
@@ -90,24 +114,29 @@ final class Flood implements AutoCloseable {
 
   /**
    * Sends so many a second for so long, or with {@link #AS_MANY_AS_THERE_ARE_CONNECTIONS} the next
-   * when there is an answer; waits at most ten seconds for the answers that are late.
+   * when there is an answer, and a second later if it says to try later; waits at most ten seconds
+   * for the answers that are late.
    *
    * @param requests the bytes of the n-th
    */
   Result send(IntFunction<byte[]> requests, double perSecond, Duration length) throws IOException {
     List<Answer> answers = new ArrayList<>();
     long began = System.nanoTime();
+    patient = perSecond == AS_MANY_AS_THERE_ARE_CONNECTIONS;
     int sent = 0;
     int unsent = 0;
     while (System.nanoTime() - began < length.toNanos()) {
       long now = System.nanoTime();
       // The conversion ends at the largest number, which nobody reaches.
       int due = (int) ((now - began) / (double) TimeUnit.SECONDS.toNanos(1) * perSecond);
+      while (!resting.isEmpty() && now - resting.peek().restsUntil >= 0) {
+        free.add(resting.remove());
+      }
       while (sent + unsent < due) {
         Connection connection = free.poll();
         if (connection == null) {
           // Who waits for answers owes nothing while he does.
-          unsent = perSecond == AS_MANY_AS_THERE_ARE_CONNECTIONS ? unsent : due - sent;
+          unsent = patient ? unsent : due - sent;
           break;
         }
         write(connection, requests.apply(sent++));
@@ -118,6 +147,8 @@ final class Flood implements AutoCloseable {
     while (busy > 0 && System.nanoTime() - late < LATE_ANSWERS.toNanos()) {
       receive(answers, 10);
     }
+    free.addAll(resting);
+    resting.clear();
     return new Result(answers, unsent);
   }
 
@@ -171,6 +202,11 @@ final class Flood implements AutoCloseable {
     return text.length() < head + 4 + length ? -1 : Integer.parseInt(text.substring(9, 12));
   }
 
+  private static String reason(String text) {
+    Matcher reason = REASON.matcher(text);
+    return reason.find() ? reason.group(1) : "";
+  }
+
   private void ended(Connection connection, int status, List<Answer> answers) {
     long now = System.nanoTime();
     if (connection.busy) {
@@ -178,10 +214,18 @@ final class Flood implements AutoCloseable {
       busy--;
       answers.add(
           new Answer(
-              now, status, (now - connection.sentAt) / (double) TimeUnit.MILLISECONDS.toNanos(1)));
+              now,
+              status,
+              status < 400 ? "" : reason(connection.text()),
+              (now - connection.sentAt) / (double) TimeUnit.MILLISECONDS.toNanos(1)));
     }
     boolean closes = status == 0 || connection.text().contains("Connection: close");
     connection.answer.clear();
+    if (!closes && patient && (status == 429 || status == 503)) {
+      connection.restsUntil = now + RETRY_AFTER.toNanos();
+      resting.add(connection);
+      return;
+    }
     if (!closes) {
       free.add(connection);
       return;

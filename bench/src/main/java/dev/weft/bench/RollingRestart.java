@@ -4,16 +4,17 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.weft.bench.Flood.Answer;
 import dev.weft.bench.Flood.Result;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -32,14 +33,18 @@ import java.util.regex.Pattern;
  * which takes all four; refresh tokens, each good for one use, so that a call that is lost or made
  * twice ends the login; and watches of stock, each begun again when it says that its server goes.
  * Whatever else happens to any of them is a failure. Retries are those that the edge and the
- * services made among themselves.
+ * services made among themselves, as they say before they are restarted and in the end; what a
+ * process repeats while it stops is not known.
  */
 public final class RollingRestart {
   private static final int CUSTOMERS = 16;
-  private static final int LOGINS = 2;
   private static final int WATCHES = 5;
   private static final int CONNECTIONS = 200;
-  private static final Duration BETWEEN_REFRESHES = Duration.ofMillis(100);
+
+  /** Of one login; a few less than it may make in the life of a token. */
+  private static final int REFRESHES = 50;
+
+  private static final Duration BEFORE = Duration.ofSeconds(10);
   private static final Pattern RETRIES =
       Pattern.compile("(?m)^weft_rpc_client_retries\\S* (\\S+)$");
 
@@ -49,6 +54,9 @@ public final class RollingRestart {
   private final LongAdder watches = new LongAdder();
   private final LongAdder resumed = new LongAdder();
   private final AtomicInteger failures = new AtomicInteger();
+
+  /** How often each process has repeated a call, by its pid. */
+  private final Map<Long, Double> retries = new HashMap<>();
 
   private RollingRestart(RunningShop shop) {
     this.shop = shop;
@@ -83,27 +91,30 @@ public final class RollingRestart {
       customers.add(Customer.registered(shop.edge()));
     }
     List<Thread> others = new ArrayList<>();
-    for (int i = 0; i < LOGINS; i++) {
-      Customer customer = customers.get(i);
-      others.add(Thread.ofVirtual().start(() -> guarded("refresh", () -> refresh(customer))));
+    // Restarts may end later than the requests.
+    Duration pause = BEFORE.plus(length).multipliedBy(2).dividedBy(REFRESHES);
+    for (Customer customer : customers) {
+      others.add(
+          Thread.ofVirtual().start(() -> guarded("refresh", () -> refresh(customer, pause))));
     }
     for (int i = 0; i < WATCHES; i++) {
       others.add(Thread.ofVirtual().start(() -> guarded("watch", () -> watch(admin, product))));
     }
-    double retriesBefore = retries();
+    double retriesBefore = retriesSoFar();
     try (Flood flood = new Flood(shop.edge(), CONNECTIONS)) {
       IntFunction<byte[]> requests =
           i -> {
             Customer customer = customers.get(i % CUSTOMERS);
             return i % 20 == 0 ? customer.orderBytes(product) : customer.readBytes(i);
           };
-      flood.send(requests, perSecond, Duration.ofSeconds(10));
+      flood.send(requests, perSecond, BEFORE);
       var load = new FutureTask<>(() -> flood.send(requests, perSecond, length));
       Thread.ofPlatform().daemon().start(load);
       int restarts = 0;
       for (long began = System.nanoTime(); System.nanoTime() - began < length.toNanos(); ) {
         for (String service : List.of("user-svc", "order-svc", "payment-svc", "inventory-svc")) {
           if (System.nanoTime() - began < length.toNanos()) {
+            retriesSoFar();
             shop.weft("restart", service);
             restarts += 2;
           }
@@ -111,7 +122,7 @@ public final class RollingRestart {
       }
       Result answered = load.get();
       over.set(true);
-      print(answered, restarts, length, retries() - retriesBefore);
+      print(answered, restarts, length, retriesSoFar() - retriesBefore);
     }
     for (Thread other : others) {
       other.interrupt();
@@ -121,8 +132,7 @@ public final class RollingRestart {
 
   private void print(Result answered, int restarts, Duration length, double retries)
       throws IOException {
-    Map<Integer, Integer> statuses = new TreeMap<>();
-    answered.answers().forEach(one -> statuses.merge(one.status(), 1, Integer::sum));
+    Map<String, Integer> statuses = answered.outcomes();
     long failed = answered.answers().stream().filter(one -> one.status() / 100 != 2).count();
     double[] millis = answered.answers().stream().mapToDouble(Answer::millis).sorted().toArray();
     System.out.printf(
@@ -157,7 +167,7 @@ public final class RollingRestart {
   private void guarded(String what, Work work) {
     try {
       work.run();
-    } catch (IOException | IllegalStateException e) {
+    } catch (IOException | UncheckedIOException | IllegalStateException e) {
       if (!over.get()) {
         failures.incrementAndGet();
         System.out.println(what + " failed: " + e);
@@ -168,11 +178,11 @@ public final class RollingRestart {
     }
   }
 
-  private void refresh(Customer customer) throws IOException, InterruptedException {
+  private void refresh(Customer customer, Duration pause) throws IOException, InterruptedException {
     while (!over.get()) {
       customer.refresh();
       refreshes.increment();
-      Thread.sleep(BETWEEN_REFRESHES);
+      Thread.sleep(pause);
     }
   }
 
@@ -190,22 +200,22 @@ public final class RollingRestart {
     }
   }
 
-  /** As the edge and all services count them. */
-  private double retries() throws IOException, InterruptedException {
-    double sum = 0;
+  /** As the edge and all services count them, those included that run no more. */
+  private double retriesSoFar() throws IOException, InterruptedException {
     try (HttpClient http = HttpClient.newHttpClient()) {
-      for (String url : shop.managementUrls()) {
+      for (Map.Entry<Long, String> process : shop.managementUrls().entrySet()) {
         String metrics =
             http.send(
-                    HttpRequest.newBuilder(URI.create(url + "/metrics")).build(),
+                    HttpRequest.newBuilder(URI.create(process.getValue() + "/metrics")).build(),
                     BodyHandlers.ofString())
                 .body();
-        Matcher retries = RETRIES.matcher(metrics);
-        while (retries.find()) {
-          sum += Double.parseDouble(retries.group(1));
+        double ofProcess = 0;
+        for (Matcher found = RETRIES.matcher(metrics); found.find(); ) {
+          ofProcess += Double.parseDouble(found.group(1));
         }
+        retries.put(process.getKey(), ofProcess);
       }
     }
-    return sum;
+    return retries.values().stream().mapToDouble(Double::doubleValue).sum();
   }
 }

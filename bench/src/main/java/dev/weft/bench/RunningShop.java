@@ -64,13 +64,14 @@ final class RunningShop implements AutoCloseable {
     return state().at("/urls/edge").asText();
   }
 
-  /** Where the processes tell of themselves. */
-  List<String> managementUrls() throws IOException {
-    List<String> urls = new ArrayList<>();
+  /** Where the processes that run tell of themselves, by their pid. */
+  Map<Long, String> managementUrls() throws IOException {
+    Map<Long, String> urls = new TreeMap<>();
     for (JsonNode process : state().path("processes")) {
       int port = process.path("managementPort").asInt();
-      if (port > 0) {
-        urls.add("http://127.0.0.1:" + port);
+      long pid = process.path("pid").asLong();
+      if (port > 0 && pid > 0) {
+        urls.put(pid, "http://127.0.0.1:" + port);
       }
     }
     return urls;
@@ -104,6 +105,21 @@ final class RunningShop implements AutoCloseable {
     new ProcessBuilder("kill", "-s", signal, Long.toString(pid(process))).start().waitFor();
   }
 
+  /**
+   * Has all processes but this one yield to those that do not, with a tenth of the weight. Each
+   * process of {@code ./weft up} is a session of its own, of which Linux takes all threads together
+   * (sched(7), autogroup).
+   *
+   * @throws IOException if the system knows no such groups
+   */
+  void yieldTo(String process) throws IOException {
+    for (JsonNode other : state().path("processes")) {
+      if (!other.path("name").asText().equals(process) && other.path("pid").asLong() > 0) {
+        Files.writeString(Path.of("/proc", other.path("pid").asText(), "autogroup"), "10");
+      }
+    }
+  }
+
   /** The processor time that each process has used so far; PostgreSQL's with its children's. */
   Map<String, Duration> processorTime() throws IOException {
     Map<String, Duration> all = new TreeMap<>();
@@ -124,7 +140,7 @@ final class RunningShop implements AutoCloseable {
             text.append(
                 String.format(
                     Locale.ROOT,
-                    " %s %.1f",
+                    " %s %.2f",
                     process,
                     time.minus(before.getOrDefault(process, time)).toNanos() / 1e6 / count)));
     return text.toString();
