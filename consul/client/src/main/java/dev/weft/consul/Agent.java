@@ -104,6 +104,15 @@ public final class Agent {
             && Wire.flag(settings, "ACLsEnabled"));
   }
 
+  /** What {@code acl.default_policy} is; newer agents say it one level below. */
+  static String aclDefaultPolicy(JsonObject debugConfig) {
+    return Wire.text(
+        debugConfig.get("ACLResolverSettings") instanceof JsonObject settings
+            ? settings
+            : debugConfig,
+        "ACLDefaultPolicy");
+  }
+
   /** What the agent says of itself: its version, node and datacenter. */
   public AgentInfo self() {
     return http.get("/v1/agent/self")

@@ -13,6 +13,8 @@ import org.jspecify.annotations.Nullable;
  * @param leaderKnown false when the agent says it knows no leader
  * @param filtered the agent says that it left out what the token may not see (Consul 1.11 and
  *     newer)
+ * @param defaultPolicy the agent's {@code acl.default_policy}, whether it has ACLs or not (Consul
+ *     1.9 and newer); otherwise empty
  */
 record Answer(
     String request,
@@ -20,7 +22,8 @@ record Answer(
     String body,
     @Nullable Long index,
     boolean leaderKnown,
-    boolean filtered) {
+    boolean filtered,
+    String defaultPolicy) {
 
   /** This answer, if it has the status; otherwise what went wrong. */
   Answer require(int expected) {

@@ -180,7 +180,8 @@ final class ConsulHttp extends ConsulRawClient implements AutoCloseable {
           response.body(),
           index == null ? null : Long.parseUnsignedLong(index),
           !headers.firstValue("X-Consul-Knownleader").orElse("true").equals("false"),
-          headers.firstValue("X-Consul-Results-Filtered-By-ACLs").orElse("false").equals("true"));
+          headers.firstValue("X-Consul-Results-Filtered-By-ACLs").orElse("false").equals("true"),
+          headers.firstValue("X-Consul-Default-ACL-Policy").orElse(""));
     } catch (NumberFormatException e) {
       throw ConsulException.unreadable(
           response.statusCode(), request, "X-Consul-Index is no number: " + e.getMessage());

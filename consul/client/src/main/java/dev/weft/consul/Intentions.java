@@ -107,38 +107,52 @@ public final class Intentions {
     return new IntentionMatch(
         destination,
         intentions,
-        aboutEverybody ? configuredDefault() : defaultFor(destination),
+        defaultFor(destination, aboutEverybody, answer.defaultPolicy()),
         false);
   }
 
+  /**
+   * What counts for calls that no intention is about.
+   *
+   * <p>Up to Consul 1.8 that is what the agent says about a caller that nobody knows, unless an
+   * intention about everybody hides it. From 1.18 on a {@code default_intention_policy} may say
+   * otherwise, which the check does not know (hashicorp/consul#23868). So newer agents are asked
+   * for their configuration first, and so is one whose default is hidden; where that takes a right
+   * that our token does not have, it is their {@code acl.default_policy} that counts.
+   *
+   * @param hidden whether there is an intention about everybody. The default then counts only for
+   *     calls that no permission of it matches
+   * @param acls the {@code acl.default_policy}; empty if the agent is too old to say it. What is
+   *     hidden and not said is taken for deny
+   */
+  private Action defaultFor(String destination, boolean hidden, String acls) {
+    if (!hidden && acls.isEmpty()) {
+      return checked(destination);
+    }
+    Answer self = http.get("/v1/agent/self");
+    if (self.status() == 403) {
+      return hidden ? Action.of(acls) : checked(destination);
+    }
+    return self.require(200)
+        .read(body -> configured(Wire.object(body.getAsJsonObject(), "DebugConfig")));
+  }
+
+  private static Action configured(JsonObject debugConfig) {
+    String own = Wire.text(debugConfig, "DefaultIntentionPolicy");
+    if (!own.isEmpty()) {
+      return Action.of(own);
+    }
+    return Agent.aclsEnabled(debugConfig)
+        ? Action.of(Agent.aclDefaultPolicy(debugConfig))
+        : Action.ALLOW;
+  }
+
   /** What the agent says about a caller that no intention knows, which needs no further right. */
-  private Action defaultFor(String destination) {
+  private Action checked(String destination) {
     String query = "?source=" + NOBODY + "&destination=" + ConsulHttp.segment(destination);
     return http.get("/v1/connect/intentions/check" + query)
         .require(200)
         .read(body -> Wire.flag(body.getAsJsonObject(), "Allowed") ? Action.ALLOW : Action.DENY);
-  }
-
-  /**
-   * The default where an intention about everybody hides it. It then counts only for calls that no
-   * permission of an intention matches; whoever may not read the agent's configuration denies them.
-   */
-  private Action configuredDefault() {
-    Answer self = http.get("/v1/agent/self");
-    if (self.status() != 200) {
-      return Action.DENY;
-    }
-    return self.read(
-        body -> {
-          JsonObject config = Wire.object(body.getAsJsonObject(), "DebugConfig");
-          String own = Wire.text(config, "DefaultIntentionPolicy");
-          if (!own.isEmpty()) {
-            return Action.of(own);
-          }
-          return Wire.flag(config, "ACLsEnabled")
-              ? Action.of(Wire.text(config, "ACLDefaultPolicy"))
-              : Action.ALLOW;
-        });
   }
 
   private static String matchPath(String destination) {

@@ -106,6 +106,16 @@ class ConsulHttpTest {
   }
 
   @Test
+  void readsWhatANewerAgentSaysOfItself() {
+    String self = "/v1/agent/self";
+    agent.answer(self, _ -> Reply.ok(Bodies.newerSelf(true, "deny", "")));
+    assertThat(consul.agent().self()).isEqualTo(new AgentInfo("n1", "dc1", "1.19.2", true));
+    assertThat(consul.agent().aclsEnabled()).isTrue();
+    agent.answer(self, _ -> Reply.ok(Bodies.newerSelf(false, "deny", "")));
+    assertThat(consul.agent().aclsEnabled()).isFalse();
+  }
+
+  @Test
   void refusesABodyLargerThanItsBound() {
     String huge = "[" + " ".repeat(9 << 20) + "]";
     agent.answer("/v1/health/service/web", _ -> Reply.ok(huge));

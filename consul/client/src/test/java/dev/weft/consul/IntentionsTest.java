@@ -11,6 +11,8 @@ import dev.weft.consul.Intention.Permission;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Intentions as old and new agents tell them. */
 class IntentionsTest {
@@ -172,7 +174,11 @@ class IntentionsTest {
     defaultIs(true);
     for (String permission :
         List.of(
-            "{\"Action\":\"allow\",\"HTTP\":{\"PathPrefix\":\"/\"},\"JWT\":{\"Providers\":[{}]}}",
+            """
+            {"Action":"allow","HTTP":{"PathPrefix":"/"},
+             "JWT":{"Providers":[{"Name":"okta",
+                                  "VerifyClaims":[{"Path":["role"],"Value":"admin"}]}]}}
+            """,
             "{\"Action\":\"allow\",\"HTTP\":{\"PathTemplate\":\"/{x}\"}}",
             "{\"Action\":\"allow\",\"HTTP\":{\"Query\":\"0\"}}",
             "{\"Action\":\"allow\",\"GRPC\":{\"Service\":\"x\"}}",
@@ -225,6 +231,65 @@ class IntentionsTest {
     assertThat(consul.intentions().match("shop").defaultAction()).isEqualTo(Action.DENY);
     agent.answer(SELF, _ -> Reply.status(403, "Permission denied"));
     assertThat(consul.intentions().match("shop").defaultAction()).isEqualTo(Action.DENY);
+  }
+
+  /** As of an agent of 1.9 or newer, which says its policy of ACLs with every answer. */
+  private static Reply matchedBy(String aclPolicy, String... intentions) {
+    return Reply.indexed(3, matched(intentions)).with("X-Consul-Default-ACL-Policy", aclPolicy);
+  }
+
+  private Action defaultAction() {
+    return consul.intentions().match("shop").defaultAction();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "true, allow, '', ALLOW",
+    "true, deny, '', DENY",
+    "true, deny, allow, ALLOW",
+    "true, allow, deny, DENY",
+    "false, allow, '', ALLOW",
+    "false, deny, '', ALLOW", // without ACLs it means nothing
+    "false, allow, deny, DENY",
+  })
+  void takesTheDefaultOfANewerAgentFromItsConfiguration(
+      boolean acls, String aclPolicy, String intentionPolicy, Action expected) {
+    // Up to 2026 the check knows nothing of a policy for intentions (hashicorp/consul#23868).
+    defaultIs(expected == Action.DENY);
+    agent.answer(SELF, _ -> Reply.ok(Bodies.newerSelf(acls, aclPolicy, intentionPolicy)));
+    agent.answer(MATCH, _ -> matchedBy(aclPolicy, rule("*", "\"Action\":\"allow\"")));
+    assertThat(defaultAction()).as("behind an intention about everybody").isEqualTo(expected);
+    agent.answer(MATCH, _ -> matchedBy(aclPolicy, rule("web", "\"Action\":\"allow\"")));
+    assertThat(defaultAction()).isEqualTo(expected);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"allow, ALLOW", "deny, DENY", "other, DENY"})
+  void takesTheDefaultOfANewerAgentFromItsAnswersWithoutARightToItsConfiguration(
+      String aclPolicy, Action expected) {
+    agent.answer(SELF, _ -> Reply.status(403, "Permission denied"));
+    agent.answer(MATCH, _ -> matchedBy(aclPolicy, rule("*", "\"Action\":\"allow\"")));
+    assertThat(defaultAction()).isEqualTo(expected);
+    assertThat(agent.requests(CHECK)).isEmpty();
+    agent.answer(MATCH, _ -> matchedBy(aclPolicy, rule("web", "\"Action\":\"allow\"")));
+    defaultIs(true);
+    assertThat(defaultAction()).isEqualTo(Action.ALLOW);
+    defaultIs(false);
+    assertThat(defaultAction()).isEqualTo(Action.DENY);
+  }
+
+  @Test
+  void keepsTheDefaultWhileTheAgentCannotSayIt() {
+    Seen<IntentionMatch> seen = new Seen<>();
+    agent.answer(SELF, _ -> Reply.ok(Bodies.newerSelf(true, "allow", "")));
+    agent.reply(MATCH, matchedBy("allow", rule("*", "\"Action\":\"allow\"")));
+    consul.intentions().watch("shop", seen);
+    seen.await(_ -> true);
+    agent.answer(SELF, _ -> Reply.status(500, "No cluster leader"));
+    agent.reply(MATCH, matchedBy("allow", rule("*", "\"Action\":\"deny\"")));
+    seen.await(IntentionMatch::stale);
+    assertThat(seen.last().defaultAction()).isEqualTo(Action.ALLOW);
+    assertThat(seen.last().intentions().getFirst().action()).isEqualTo(Action.ALLOW);
   }
 
   private static Reply self(String config) {
