@@ -35,7 +35,7 @@ public final class ConfigEntries {
                 new Watch<>(
                     path,
                     (index, wait) -> poll(path, index, wait),
-                    new LastKnown<>((_, _) -> false, () -> true, System::nanoTime),
+                    new LastKnown<>((_, _) -> false, LastKnown.Sight.FULL, System::nanoTime),
                     view -> view.answered() ? List.copyOf(view.entries().values()) : null,
                     slots));
   }

@@ -21,6 +21,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -37,8 +38,9 @@ import org.jspecify.annotations.Nullable;
  * be reached, for as long as that lasts. What an answer no longer shows is gone at once if that is
  * credible: the answer follows the one before without a failure between, its index advanced, the
  * agent knows a leader and hides nothing from us. Otherwise, as after the restart of an agent that
- * lost its catalog or when our token lost its rights, it is kept for at most 60 s, or until it is
- * shown again; so long the state is stale, too.
+ * lost its catalog, it is kept for at most 60 s, or until it is shown again; so long the state is
+ * stale, too. An answer that is empty because our token may read none of it is no answer: it counts
+ * as an agent that cannot be reached.
  *
  * <p><b>What outlives the process.</b> With {@link ConsulConfig#snapshots} the names of services,
  * instances to call, certificates and intentions are on the disk, too, and a process that starts
@@ -86,8 +88,9 @@ public final class Consul implements AutoCloseable {
   private final SharedWatches<List<String>, Map<String, List<String>>> names;
   private final Set<Registration> registrations = ConcurrentHashMap.newKeySet();
 
-  private Consul(ConsulConfig config) {
+  private Consul(ConsulConfig config, LongSupplier nanoTime) {
     http = new ConsulHttp(config);
+    Rights rights = new Rights(http);
     agent = new Agent(http);
     catalog = new CatalogConsulClient(http);
     Semaphore slots = new Semaphore(MAX_BLOCKING_POLLS - Changes.QUERIES);
@@ -111,11 +114,11 @@ public final class Consul implements AutoCloseable {
                       InstantSource.system());
               return new Watch<>(
                   "service " + asked,
-                  new HealthQuery(http, HEALTH + asked),
+                  new HealthQuery(http, asked),
                   new LastKnown<>(
                       ServiceInstance::forgottenIn,
-                      this::seesNodes,
-                      System::nanoTime,
+                      _ -> rights.requireInstances(asked),
+                      nanoTime,
                       snapshot::read),
                   view ->
                       new ServiceSnapshot(
@@ -133,7 +136,11 @@ public final class Consul implements AutoCloseable {
                   what,
                   this::pollNames,
                   new LastKnown<>(
-                      (_, _) -> false, this::seesNodes, System::nanoTime, snapshot::read),
+                      (_, _) -> false,
+                      // All of them hardly went at once, so one tells as much as all.
+                      known -> rights.requireName(known.iterator().next()),
+                      nanoTime,
+                      snapshot::read),
                   view ->
                       view.answered() || !view.entries().isEmpty()
                           ? Collections.unmodifiableMap(view.entries())
@@ -145,7 +152,16 @@ public final class Consul implements AutoCloseable {
 
   /** Makes the client; does not call the agent. */
   public static Consul connect(ConsulConfig config) {
-    return new Consul(config);
+    return connect(config, System::nanoTime);
+  }
+
+  /**
+   * As the other one.
+   *
+   * @param nanoTime by which is kept for a while what an answer leaves out
+   */
+  static Consul connect(ConsulConfig config, LongSupplier nanoTime) {
+    return new Consul(config, nanoTime);
   }
 
   /**
@@ -257,20 +273,20 @@ public final class Consul implements AutoCloseable {
    */
   private static final class HealthQuery implements Watch.Query<ServiceInstance> {
     private final ConsulHttp http;
-    private final String path;
+    private final String asked;
     private long index;
     private int length;
     private int hash;
     private @Nullable Map<String, ServiceInstance> last;
 
-    HealthQuery(ConsulHttp http, String path) {
+    HealthQuery(ConsulHttp http, String asked) {
       this.http = http;
-      this.path = path;
+      this.asked = asked;
     }
 
     @Override
     public Page<ServiceInstance> poll(long since, Duration wait) {
-      Answer answer = http.poll(path, since, wait).require(200);
+      Answer answer = http.poll(HEALTH + asked, since, wait).require(200);
       String body = answer.body();
       Map<String, ServiceInstance> instances = last;
       // The index alone may be that of an agent that has started anew.
@@ -279,6 +295,10 @@ public final class Consul implements AutoCloseable {
           || body.length() != length
           || body.hashCode() != hash) {
         instances = byKey(answer.read(Wire::instances));
+      }
+      // With a filter, what is left out may be what the filter would leave out, too.
+      if (instances.isEmpty() && answer.filtered() && !asked.contains("filter=")) {
+        throw ConsulException.hidden(answer.request(), "service " + asked, "it says so");
       }
       last = instances;
       index = answer.requireIndex();
@@ -300,15 +320,6 @@ public final class Consul implements AutoCloseable {
   private static String nameIn(String asked) {
     int query = asked.indexOf('?');
     return URLDecoder.decode(query < 0 ? asked : asked.substring(0, query), StandardCharsets.UTF_8);
-  }
-
-  /** Whether our token may see any node: a catalog without one does not exist. */
-  private boolean seesNodes() {
-    try {
-      return http.get("/v1/catalog/nodes").require(200).read(body -> !Wire.array(body).isEmpty());
-    } catch (ConsulException e) {
-      return false;
-    }
   }
 
   /**

@@ -66,6 +66,24 @@ public final class ConsulException extends RuntimeException {
         "Consul answered " + request + " with " + status + firstLine(body) + advice);
   }
 
+  /**
+   * An answer that leaves out what there is, because our token may not read it: a 403 that is not
+   * said.
+   *
+   * @param request whose answer gave it away
+   * @param proof how
+   */
+  static ConsulException hidden(String request, String what, String proof) {
+    return new ConsulException(
+        403,
+        request,
+        "Consul hides "
+            + what
+            + " from this token: "
+            + proof
+            + " (check CONSUL_HTTP_TOKEN and its policies)");
+  }
+
   /** An answer whose meaning cannot be read: something else than Consul may be listening there. */
   static ConsulException unreadable(int status, String request, String what) {
     return new ConsulException(

@@ -43,7 +43,7 @@ public final class Kv {
                 new Watch<>(
                     query,
                     (index, wait) -> poll(query, index, wait),
-                    new LastKnown<>((_, _) -> false, () -> true, System::nanoTime),
+                    new LastKnown<>((_, _) -> false, LastKnown.Sight.FULL, System::nanoTime),
                     view -> view.answered() ? List.copyOf(view.entries().values()) : null,
                     slots));
   }

@@ -8,7 +8,6 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.BiPredicate;
-import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
@@ -18,17 +17,18 @@ import java.util.function.Supplier;
  *
  * <p>An answer <b>continues</b> the one before when no poll failed in between, its index did not go
  * backwards, and, if it leaves something out, that is credible: the index advanced, the agent knows
- * a leader, it does not say that it hides something from us, and, if it is empty, it still shows us
- * a node. (A token that lost its rights gets an empty answer with status 200 and an index that may
- * have advanced, but an empty list of nodes, too.)
+ * a leader, and it does not say that it hides something from us.
  *
  * <ul>
  *   <li>What an answer that continues leaves out is gone at once, the last entry included.
- *   <li>A failed poll changes nothing but {@code stale}, for as long as it lasts.
+ *   <li>A failed poll changes nothing but {@code stale}, for as long as it lasts. An answer that is
+ *       empty, though something is known, counts as one unless {@link Sight} says that nothing is
+ *       hidden: a token that lost its rights gets such an answer with status 200, and with an index
+ *       that may have advanced.
  *   <li>What an answer that does not continue leaves out is <b>retained</b>: the agent restarted
- *       and lost its catalog, or our token lost its rights. It stays until an answer shows it
- *       again, at most for {@link #RETENTION}. Further answers may continue that one, so what was
- *       shown again and leaves is gone at once.
+ *       and lost its catalog, or it hides a part from us. It stays until an answer shows it again,
+ *       at most for {@link #RETENTION}. Further answers may continue that one, so what was shown
+ *       again and leaves is gone at once.
  *   <li>An entry that <b>regressed</b> (an instance in use is critical, but only because its checks
  *       have not run since the agent restarted) is retained as it was, until it changes or goes, at
  *       most for {@link #RETENTION}.
@@ -36,9 +36,10 @@ import java.util.function.Supplier;
  *
  * <p>While anything is retained, the view is stale.
  *
- * <p>What an earlier process knew is taken for what was known if the first poll fails, is answered
- * with an empty list that is not credible, or with an index that is lower than one which that
- * process heard: the agent lost its catalog. Used by one thread.
+ * <p>What an earlier process knew is taken for what was known if the first poll fails (which an
+ * empty list may be, see above), is answered with an empty list that is not credible, or with an
+ * index that is lower than one which that process heard: the agent lost its catalog. Used by one
+ * thread.
  */
 final class LastKnown<V> {
   /**
@@ -61,6 +62,21 @@ final class LastKnown<V> {
     }
   }
 
+  /** Whether an empty answer shows nothing because there is nothing. */
+  @FunctionalInterface
+  interface Sight {
+    /** Asks nothing: what is empty is believed to be. */
+    Sight FULL = _ -> {};
+
+    /**
+     * Returns if nothing is hidden from us.
+     *
+     * @param known the keys of what is known; never empty
+     * @throws ConsulException if something is, or if it cannot be told
+     */
+    void require(Set<String> known);
+  }
+
   /**
    * What to show.
    *
@@ -71,7 +87,7 @@ final class LastKnown<V> {
   private record Retained<V>(V value, long untilNanos) {}
 
   private final BiPredicate<V, V> regressed;
-  private final BooleanSupplier seesNodes;
+  private final Sight sight;
   private final LongSupplier nanoTime;
   private final Supplier<Page<V>> earlier;
 
@@ -84,24 +100,21 @@ final class LastKnown<V> {
 
   /**
    * @param regressed whether the second value is the first without what the agent forgot of it
-   * @param seesNodes asked when an answer is empty that was not before
+   * @param sight asked when an answer is empty though something is known
    */
-  LastKnown(BiPredicate<V, V> regressed, BooleanSupplier seesNodes, LongSupplier nanoTime) {
-    this(regressed, seesNodes, nanoTime, Page::none);
+  LastKnown(BiPredicate<V, V> regressed, Sight sight, LongSupplier nanoTime) {
+    this(regressed, sight, nanoTime, Page::none);
   }
 
   /**
    * As the other one.
    *
-   * @param earlier what an earlier process was answered; asked once at most
+   * @param earlier what an earlier process was answered; asked before the first answer only
    */
   LastKnown(
-      BiPredicate<V, V> regressed,
-      BooleanSupplier seesNodes,
-      LongSupplier nanoTime,
-      Supplier<Page<V>> earlier) {
+      BiPredicate<V, V> regressed, Sight sight, LongSupplier nanoTime, Supplier<Page<V>> earlier) {
     this.regressed = regressed;
-    this.seesNodes = seesNodes;
+    this.sight = sight;
     this.nanoTime = nanoTime;
     this.earlier = earlier;
   }
@@ -113,14 +126,22 @@ final class LastKnown<V> {
    * @param earlier what an earlier process was answered
    */
   static <V> LastKnown<V> whole(Supplier<Page<V>> earlier) {
-    return new LastKnown<>((_, _) -> false, () -> true, System::nanoTime, earlier);
+    return new LastKnown<>((_, _) -> false, Sight.FULL, System::nanoTime, earlier);
   }
 
+  /**
+   * A poll was answered.
+   *
+   * @throws ConsulException if it may have been emptied for want of rights: then nothing changed,
+   *     and the poll is one that failed
+   */
   View<V> accept(Page<V> page) {
     long now = nanoTime.getAsLong();
     Map<String, V> answer = page.entries();
     if (!answered && !failed) {
       recallUnlessCredible(page);
+    } else if (answer.isEmpty() && !shown.isEmpty()) {
+      sight.require(shown.keySet());
     }
     Set<String> left = new HashSet<>(last.keySet());
     left.removeAll(answer.keySet());
@@ -162,17 +183,18 @@ final class LastKnown<V> {
     return view();
   }
 
-  /**
-   * For the first answer: a token without rights looks like an agent that knows nobody, and an
-   * agent that lost its catalog counts from the beginning.
-   */
+  /** For the first answer: an agent that lost its catalog counts from the beginning. */
   private void recallUnlessCredible(Page<V> page) {
     Page<V> known = earlier.get();
     if (known.entries().isEmpty()) {
       return;
     }
+    boolean empty = page.entries().isEmpty();
+    if (empty) {
+      sight.require(known.entries().keySet());
+    }
     boolean forgot = Long.compareUnsigned(page.index(), known.index()) < 0;
-    if (forgot || (page.entries().isEmpty() && (page.doubtful() || !seesNodes.getAsBoolean()))) {
+    if (forgot || (empty && page.doubtful())) {
       shown = new TreeMap<>(known.entries());
       failed = true;
     }
@@ -193,10 +215,7 @@ final class LastKnown<V> {
     if (failed || Long.compareUnsigned(page.index(), index) < 0) {
       return false;
     }
-    return !shrinks
-        || (page.index() != index
-            && !page.doubtful()
-            && (!page.entries().isEmpty() || seesNodes.getAsBoolean()));
+    return !shrinks || (page.index() != index && !page.doubtful());
   }
 
   private View<V> view() {

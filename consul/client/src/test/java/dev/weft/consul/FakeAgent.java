@@ -104,6 +104,16 @@ final class FakeAgent implements AutoCloseable {
     script(path).add(reply);
   }
 
+  /** Whether it refuses what needs the right to read the service, where it refuses anything. */
+  void mayRead(String service, boolean allowed) {
+    answer(
+        "/v1/config/service-resolver/" + service,
+        _ ->
+            allowed
+                ? Reply.status(404, "Config entry not found")
+                : Reply.status(403, "Permission denied"));
+  }
+
   List<Request> requests(String path) {
     return requests.stream().filter(request -> request.path().equals(path)).toList();
   }

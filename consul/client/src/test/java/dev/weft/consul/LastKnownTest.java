@@ -1,11 +1,13 @@
 package dev.weft.consul;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.weft.consul.LastKnown.Page;
 import dev.weft.consul.LastKnown.View;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
@@ -14,11 +16,11 @@ class LastKnownTest {
   private static final Duration MAX = Duration.ofSeconds(55);
 
   private final AtomicLong nanos = new AtomicLong(Long.MAX_VALUE - 5); // it may overflow
-  private final AtomicBoolean seesNodes = new AtomicBoolean(true);
+  private final AtomicBoolean mayRead = new AtomicBoolean(true);
   private final LastKnown<String> known =
       new LastKnown<>(
           (before, now) -> before.equals("up") && now.equals("forgotten"),
-          seesNodes::get,
+          this::requireRight,
           nanos::get);
 
   @Test
@@ -55,7 +57,20 @@ class LastKnownTest {
 
   /** Of a process that starts. */
   private LastKnown<String> after(Page<String> earlier) {
-    return new LastKnown<>((_, _) -> false, seesNodes::get, nanos::get, () -> earlier);
+    return new LastKnown<>((_, _) -> false, this::requireRight, nanos::get, () -> earlier);
+  }
+
+  private void requireRight(Set<String> known) {
+    assertThat(known).isNotEmpty();
+    if (!mayRead.get()) {
+      throw ConsulException.hidden("GET /web", "service web", "as this test says");
+    }
+  }
+
+  /** As a watch takes an answer that may be none. */
+  private static View<String> poll(LastKnown<String> known, Page<String> page) {
+    assertThatThrownBy(() -> known.accept(page)).isInstanceOf(ConsulException.class);
+    return known.fail();
   }
 
   @Test
@@ -65,8 +80,8 @@ class LastKnownTest {
   }
 
   @Test
-  void letsAnEntryGoWithoutAskingForNodesWhileOthersRemain() {
-    seesNodes.set(false);
+  void letsAnEntryGoWithoutAskingForRightsWhileOthersRemain() {
+    mayRead.set(false);
     known.accept(page(7, Map.of("a", "up", "b", "up")));
     assertFresh(known.accept(page(8, Map.of("b", "up"))), Map.of("b", "up"));
   }
@@ -107,10 +122,53 @@ class LastKnownTest {
   }
 
   @Test
-  void retainsEverythingWhenTheCatalogShowsNotEvenANode() {
-    known.accept(page(7, Map.of("a", "up")));
-    seesNodes.set(false);
-    assertStale(known.accept(page(8, Map.of())), Map.of("a", "up"));
+  void keepsEverythingWhileItHasNoRightsHoweverLong() {
+    known.accept(page(7, Map.of("a", "up", "b", "up")));
+    mayRead.set(false);
+    assertStale(poll(known, page(8, Map.of())), Map.of("a", "up", "b", "up"));
+    pass(Duration.ofHours(5));
+    assertStale(poll(known, page(9, Map.of())), Map.of("a", "up", "b", "up"));
+    mayRead.set(true);
+    assertFresh(known.accept(page(9, Map.of("a", "up", "b", "up"))), Map.of("a", "up", "b", "up"));
+    assertFresh(known.accept(page(10, Map.of())), Map.of());
+  }
+
+  @Test
+  void keepsWhatIsRetainedWhileItHasNoRights() {
+    known.accept(page(43, Map.of("a", "up")));
+    known.accept(page(14, Map.of()));
+    mayRead.set(false);
+    pass(Duration.ofSeconds(70));
+    assertStale(poll(known, page(15, Map.of())), Map.of("a", "up"));
+    mayRead.set(true);
+    assertFresh(known.accept(page(16, Map.of())), Map.of());
+  }
+
+  @Test
+  void retainsWhatIsLeftOutOnceTheRightsAreBack() {
+    known.accept(page(7, Map.of("a", "up", "b", "up")));
+    mayRead.set(false);
+    poll(known, page(8, Map.of()));
+    mayRead.set(true);
+    assertStale(known.accept(page(9, Map.of("b", "up"))), Map.of("a", "up", "b", "up"));
+    pass(Duration.ofSeconds(60));
+    assertFresh(known.accept(page(9, Map.of("b", "up"))), Map.of("b", "up"));
+  }
+
+  @Test
+  void keepsWhatAnEarlierProcessKnewWhileItHasNoRights() {
+    LastKnown<String> started = after(page(43, Map.of("a", "up")));
+    mayRead.set(false);
+    assertStale(poll(started, page(44, Map.of())), Map.of("a", "up"));
+    pass(Duration.ofHours(5));
+    assertStale(poll(started, page(45, Map.of())), Map.of("a", "up"));
+  }
+
+  @Test
+  void believesAnEmptyAnswerThatLeavesNothingOutWithoutAskingForRights() {
+    mayRead.set(false);
+    assertFresh(known.accept(page(7, Map.of())), Map.of());
+    assertFresh(known.accept(page(8, Map.of())), Map.of());
   }
 
   @Test

@@ -3,6 +3,8 @@ package dev.weft.consul;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -12,13 +14,20 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** The client against a real Consul that is killed, restarted, emptied, and takes rights away. */
 class RealConsulRestartTest {
@@ -28,6 +37,7 @@ class RealConsulRestartTest {
       {"acl":{"enabled":true,"default_policy":"deny","tokens":{"master":"%s","agent":"%s"}}}
       """
           .formatted(MASTER, MASTER);
+  private static final String[] ADMINISTRATOR = {"X-Consul-Token", MASTER};
 
   /** Within which all is as before once the agent is there again. */
   private static final Duration BACK = Duration.ofSeconds(20);
@@ -185,40 +195,124 @@ class RealConsulRestartTest {
     }
   }
 
-  @Test
-  void keepsWhatItKnowsWhenItsTokenLosesItsRights() throws IOException {
-    String[] master = {"X-Consul-Token", MASTER};
-    try (RealConsul real = RealConsul.start(folder, ACLS, master)) {
-      real.call(
-          "PUT",
-          "/v1/acl/policy",
-          """
-          {"Name":"mesh","Rules":"service_prefix \\"\\" {policy=\\"write\\"} node_prefix \\"\\" {policy=\\"read\\"}"}
-          """,
-          master);
-      String policy = field(real.call("GET", "/v1/acl/policies", "", master), "ID", "mesh");
-      String token =
-          field(
-              real.call("PUT", "/v1/acl/token", "{\"Policies\":[{\"Name\":\"mesh\"}]}", master),
-              "SecretID",
-              "");
-      try (Consul consul = Consul.connect(real.config(Optional.of(token)))) {
+  @ParameterizedTest
+  @CsvSource({"node_prefix, ''", "service_prefix, ''", "node_prefix, service_prefix"})
+  void keepsWhatItKnowsForAsLongAsItsTokenLacksARight(String lost, String lostToo)
+      throws IOException {
+    Path kept = folder.resolve("kept");
+    Clock clock = new Clock();
+    try (RealConsul real = RealConsul.start(folder, ACLS, ADMINISTRATOR)) {
+      Token token = new Token(real);
+      ConsulConfig config =
+          real.config(Optional.of(token.secret())).withSnapshots(Optional.of(kept));
+      try (Consul consul = Consul.connect(config, clock)) {
         registerAndWatch(consul);
-        real.call(
-            "PUT",
-            "/v1/acl/policy/" + policy,
-            "{\"Name\":\"mesh\",\"Rules\":\"key_prefix \\\"\\\" {policy=\\\"read\\\"}\"}",
-            master);
+        Path file = kept.resolve("service-web.json");
+        await().until(() -> Files.exists(file));
+        final String before = Files.readString(file);
+
+        token.take(lost, lostToo);
         // Wakes the watch, whose answer is now 200, empty, and has a higher index.
         real.call(
             "PUT",
             "/v1/agent/service/register",
             "{\"ID\":\"web-2\",\"Name\":\"web\",\"Port\":2}",
-            master);
+            ADMINISTRATOR);
         seen.await(ServiceSnapshot::stale);
         assertThat(consul.instances("web")).isEmpty();
+        clock.passBeyond(LastKnown.RETENTION);
+
+        assertThat(seen.last().stale()).isTrue();
         assertNeverLost();
+        assertThat(Files.readString(file)).isEqualTo(before);
+        assertWhoStartsNowKnowsIt(config);
+
+        token.giveBack();
+        seen.await(BACK, now -> !now.stale() && now.passing().size() == 2);
+        assertNeverLost();
+        await().until(() -> !Files.readString(file).equals(before));
+        real.call("PUT", "/v1/agent/service/deregister/web-2", "", ADMINISTRATOR);
+        seen.await(now -> now.instances().size() == 1);
+        assertThat(seen.last().stale()).isFalse();
       }
+    }
+  }
+
+  /** A process that begins with what the earlier one has kept. */
+  private void assertWhoStartsNowKnowsIt(ConsulConfig config) {
+    Seen<ServiceSnapshot> later = new Seen<>();
+    try (Consul starts = Consul.connect(config)) {
+      starts.watchService("web", later);
+      assertThat(later.await(_ -> true).stale()).isTrue();
+      assertThat(later.last().passing()).hasSize(1);
+    }
+  }
+
+  /** A token of a Consul that denies by default, whose rights come and go. */
+  private static final class Token {
+    private static final List<String> ALL =
+        List.of("service_prefix", "node_prefix", "key_prefix", "agent_prefix");
+
+    private final RealConsul real;
+    private final String policy;
+
+    Token(RealConsul real) {
+      this.real = real;
+      policy = field(real.call("PUT", "/v1/acl/policy", body(ALL), ADMINISTRATOR), "ID");
+    }
+
+    String secret() {
+      return field(
+          real.call("PUT", "/v1/acl/token", "{\"Policies\":[{\"Name\":\"mesh\"}]}", ADMINISTRATOR),
+          "SecretID");
+    }
+
+    void take(String... lost) {
+      List<String> left = new ArrayList<>(ALL);
+      left.removeAll(List.of(lost));
+      set(left);
+    }
+
+    void giveBack() {
+      set(ALL);
+    }
+
+    private void set(List<String> rules) {
+      real.call("PUT", "/v1/acl/policy/" + policy, body(rules), ADMINISTRATOR);
+    }
+
+    private static String body(List<String> rules) {
+      JsonObject policy = new JsonObject();
+      policy.addProperty("Name", "mesh");
+      policy.addProperty(
+          "Rules",
+          rules.stream()
+              .map(rule -> rule + " \"\" { policy = \"write\" }")
+              .collect(Collectors.joining("\n")));
+      return policy.toString();
+    }
+
+    private static String field(String body, String field) {
+      return JsonParser.parseString(body).getAsJsonObject().get(field).getAsString();
+    }
+  }
+
+  /** A clock that stands still but for what a test lets pass, and knows how often it is read. */
+  private static final class Clock implements LongSupplier {
+    private final AtomicLong nanos = new AtomicLong();
+    private final AtomicInteger read = new AtomicInteger();
+
+    @Override
+    public long getAsLong() {
+      read.incrementAndGet();
+      return nanos.get();
+    }
+
+    /** Returns after a poll that began later, which reads it, and before the end of the next. */
+    void passBeyond(Duration time) {
+      nanos.addAndGet(time.multipliedBy(2).toNanos());
+      int before = read.get();
+      await().atMost(BACK).until(() -> read.get() >= before + 4);
     }
   }
 
@@ -267,19 +361,5 @@ class RealConsulRestartTest {
           exchange.close();
         });
     return server;
-  }
-
-  /** The field of the answer, or of the element of the answer with that name. */
-  private static String field(String body, String field, String name) {
-    var json = com.google.gson.JsonParser.parseString(body);
-    if (json.isJsonObject()) {
-      return json.getAsJsonObject().get(field).getAsString();
-    }
-    return json.getAsJsonArray().asList().stream()
-        .map(com.google.gson.JsonElement::getAsJsonObject)
-        .filter(element -> element.get("Name").getAsString().equals(name))
-        .map(element -> element.get(field).getAsString())
-        .findFirst()
-        .orElseThrow();
   }
 }

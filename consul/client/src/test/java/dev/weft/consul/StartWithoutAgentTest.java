@@ -15,6 +15,8 @@ import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** A process that starts while the agent is away, or shows it nothing, after one that knew. */
 class StartWithoutAgentTest {
@@ -84,6 +86,7 @@ class StartWithoutAgentTest {
         .extracting(ServiceInstance::id)
         .containsExactly("b");
     agent.answer(NODES, _ -> Reply.ok("[{\"Node\":\"n1\"}]"));
+    agent.mayRead("web", true);
     agent.answer(WEB, _ -> Reply.indexed(9, "[]"));
 
     ServiceSnapshot none = serviceOfANewProcess();
@@ -96,6 +99,7 @@ class StartWithoutAgentTest {
   void anAgentThatLostItsMemoryLeavesThemInPlaceUntilTheyAreThereAgain() {
     oneProcessKnows();
     agent.answer(NODES, _ -> Reply.ok("[{\"Node\":\"n1\"}]"));
+    agent.mayRead("web", true);
     agent.answer(WEB, _ -> Reply.indexed(2, "[]"));
     Seen<ServiceSnapshot> seen = new Seen<>();
 
@@ -108,16 +112,20 @@ class StartWithoutAgentTest {
     assertThat(seen.all()).allMatch(now -> now.passing().size() == 2);
   }
 
-  @Test
-  void aFirstAnswerThatOurRightsEmptiedLeavesThemInPlace() {
+  @ParameterizedTest
+  @CsvSource({"true, false", "false, true"})
+  void aFirstAnswerThatOurRightsEmptiedLeavesThemInPlace(boolean service, boolean nodes) {
     oneProcessKnows();
-    agent.answer(NODES, _ -> Reply.ok("[]"));
+    agent.mayRead("web", service);
+    agent.answer(NODES, _ -> Reply.ok(nodes ? "[{\"Node\":\"n1\"}]" : "[]"));
     agent.answer(WEB, _ -> Reply.indexed(9, "[]"));
 
     ServiceSnapshot known = serviceOfANewProcess();
 
     assertThat(known.stale()).isTrue();
     assertThat(known.passing()).hasSize(2);
+    // They are there for the next process, too.
+    assertThat(serviceOfANewProcess()).isEqualTo(known);
   }
 
   @Test

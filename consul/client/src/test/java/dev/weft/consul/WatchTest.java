@@ -2,10 +2,15 @@ package dev.weft.consul;
 
 import static dev.weft.consul.Bodies.instance;
 import static dev.weft.consul.Bodies.list;
+import static dev.weft.consul.Bodies.newerPassing;
 import static dev.weft.consul.Bodies.passing;
+import static org.assertj.core.api.Assertions.as;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import dev.weft.consul.FakeAgent.Reply;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -14,23 +19,31 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.slf4j.LoggerFactory;
 
 /** Watches against answers that a test writes itself. */
 class WatchTest {
   private static final String WEB = "/v1/health/service/web";
   private static final String NODES = "/v1/catalog/nodes";
+  private static final Logger log = (Logger) LoggerFactory.getLogger(Watch.class);
 
   private FakeAgent agent = FakeAgent.start();
-  private Consul consul = Consul.connect(agent.config());
+  private final AtomicLong nanos = new AtomicLong();
+  private Consul consul = Consul.connect(agent.config(), nanos::get);
   private final Seen<ServiceSnapshot> seen = new Seen<>();
 
   @BeforeEach
   void showANode() {
     agent.answer(NODES, _ -> Reply.ok("[{\"Node\":\"n1\"}]"));
+    agent.mayRead("web", true);
   }
 
   @AfterEach
@@ -94,11 +107,30 @@ class WatchTest {
 
   @Test
   void takesTheDefaultPortOfNewerAgents() {
-    String ports = "\"Ports\":[{\"Name\":\"x\",\"Port\":7},{\"Port\":8,\"Default\":true}]";
-    String entry = passing("a", 0).replace("\"Tags\":null", ports);
-    agent.reply(WEB, Reply.indexed(5, list(entry)));
+    agent.reply(WEB, Reply.indexed(5, list(newerPassing("a", 8))));
     consul.watchService("web", seen);
-    assertThat(seen.await(now -> true).instances().getFirst().port()).isEqualTo(8);
+    assertThat(seen.await(now -> true).passing())
+        .singleElement()
+        .isEqualTo(
+            new ServiceInstance(
+                "a",
+                "web",
+                "10.0.0.1",
+                8,
+                List.of("grpc"),
+                Map.of("version", "v1"),
+                new Weights(2, 1),
+                Health.PASSING,
+                List.of(
+                    new CheckResult(
+                        "serfHealth",
+                        "Serf Health Status",
+                        Health.PASSING,
+                        "Agent alive and reachable",
+                        "")),
+                "n1",
+                "dc1",
+                true));
   }
 
   @Test
@@ -237,6 +269,113 @@ class WatchTest {
     assertThat(seen.all())
         .extracting(ServiceSnapshot::stale)
         .containsExactly(false, true, false, true, false, true);
+  }
+
+  /** As of an agent that says nothing of its own, and of one whose header says it. */
+  @ParameterizedTest
+  @CsvSource({
+    "false, true, false",
+    "true, false, false",
+    "false, false, false",
+    "true, true, true"
+  })
+  void keepsTheLastKnownForAsLongAsItHasNoRights(boolean service, boolean nodes, boolean said) {
+    Reply empty = Reply.indexed(8, "[]");
+    Reply hidden = said ? empty.with("X-Consul-Results-Filtered-By-ACLs", "true") : empty;
+    agent.reply(WEB, Reply.indexed(7, list(passing("a", 1))));
+    consul.watchService("web", seen);
+    seen.await(now -> now.passing().size() == 1);
+    agent.mayRead("web", service);
+    agent.answer(NODES, _ -> Reply.ok(nodes ? "[{\"Node\":\"n1\"}]" : "[]"));
+    agent.answer(WEB, _ -> hidden);
+    agent.reply(WEB, hidden); // for the query that waits
+    seen.await(ServiceSnapshot::stale);
+    nanos.addAndGet(Duration.ofHours(2).toNanos());
+    int before = agent.requests(WEB).size();
+    // The one that is under way, and one that began and ended later.
+    FakeAgent.Request later = agent.request(WEB, before + 3);
+
+    assertThat(later.index()).isEmpty();
+    assertThat(seen.all()).allMatch(now -> now.passing().size() == 1);
+
+    agent.mayRead("web", true);
+    agent.answer(NODES, _ -> Reply.ok("[{\"Node\":\"n1\"}]"));
+    agent.answer(WEB, _ -> Reply.indexed(9, list(passing("a", 1))));
+    seen.await(now -> !now.stale());
+    agent.answer(WEB, _ -> Reply.indexed(10, "[]"));
+    seen.await(now -> now.instances().isEmpty());
+    assertThat(seen.last().stale()).isFalse();
+    assertThat(seen.all())
+        .extracting(ServiceSnapshot::stale)
+        .containsExactly(false, true, false, false);
+  }
+
+  @Test
+  void warnsOnceThatItHasNoRights() {
+    String path = "/v1/health/service/warned";
+    ListAppender<ILoggingEvent> logged = new ListAppender<>();
+    logged.start();
+    log.addAppender(logged);
+    agent.reply(path, Reply.indexed(7, list(passing("a", 1))));
+    agent.mayRead("warned", false);
+    IntStream.range(8, 12).forEach(index -> agent.reply(path, Reply.indexed(index, "[]")));
+    consul.watchService("warned", seen);
+    agent.request(path, 6);
+    log.detachAppender(logged);
+    assertThat(logged.list)
+        .extracting(ILoggingEvent::getFormattedMessage)
+        .filteredOn(text -> text.startsWith("service warned"))
+        .singleElement(as(InstanceOfAssertFactories.STRING))
+        .contains(
+            "what is known stays in use",
+            "hides",
+            "GET /v1/config/service-resolver/warned",
+            "CONSUL_HTTP_TOKEN");
+  }
+
+  @Test
+  void asksForItsRightsWhereTheInstancesAre() {
+    agent.reply(WEB, Reply.indexed(7, list(passing("a", 1))));
+    agent.reply(WEB, Reply.indexed(8, "[]"));
+    consul.watchService("web", "dc2", "Service.Meta.version == v1", seen);
+    seen.await(now -> now.instances().isEmpty());
+    assertThat(agent.request("/v1/config/service-resolver/web", 1).query()).isEqualTo("dc=dc2");
+    assertThat(agent.request(NODES, 1).query()).isEqualTo("dc=dc2");
+  }
+
+  @Test
+  void believesThatNoneOfSomeInstancesIsThereThoughOthersAreHidden() {
+    agent.reply(WEB, Reply.indexed(7, list(passing("a", 1))));
+    agent.reply(WEB, Reply.indexed(8, "[]").with("X-Consul-Results-Filtered-By-ACLs", "true"));
+    consul.watchService("web", "", "Service.Meta.version == v1", seen);
+    seen.await(ServiceSnapshot::stale);
+    assertThat(seen.last().passing()).hasSize(1);
+    nanos.addAndGet(LastKnown.RETENTION.toNanos());
+    agent.reply(WEB, Reply.indexed(9, "[]").with("X-Consul-Results-Filtered-By-ACLs", "true"));
+    seen.await(now -> now.instances().isEmpty());
+    assertThat(seen.last().stale()).isFalse();
+  }
+
+  @Test
+  void keepsTheNamesOfServicesThatItMayNoLongerRead() {
+    String catalog = "/v1/catalog/services";
+    Seen<Map<String, List<String>>> names = new Seen<>();
+    agent.mayRead("api", false);
+    agent.reply(catalog, Reply.indexed(7, "{\"api\":[],\"consul\":[],\"web\":[]}"));
+    agent.reply(catalog, Reply.indexed(8, "{}"));
+    consul.watchServices(names);
+    names.await(now -> now.size() == 3);
+    agent.request(catalog, 3);
+    nanos.addAndGet(Duration.ofHours(2).toNanos());
+    agent.reply(catalog, Reply.indexed(8, "{}"));
+    agent.request(catalog, 4);
+    agent.mayRead("api", true);
+    agent.reply(catalog, Reply.indexed(9, "{\"api\":[],\"consul\":[]}"));
+    agent.request(catalog, 5);
+    assertThat(names.all()).hasSize(1);
+    nanos.addAndGet(LastKnown.RETENTION.toNanos());
+    agent.reply(catalog, Reply.indexed(10, "{}"));
+    names.await(Map::isEmpty);
   }
 
   @Test
