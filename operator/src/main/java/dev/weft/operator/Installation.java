@@ -13,7 +13,8 @@ import java.util.Optional;
  * Where a system's registry is, and what proves that it is the operator who asks.
  *
  * @param token the registry's own, if it wants one
- * @param tokenFile what holds it, if it is not said
+ * @param tokenFile what holds it, if it is not said: {@code CONSUL_HTTP_TOKEN_FILE}, else the
+ *     operator's in the folder {@code WEFT_CONSUL_TOKENS_DIR}
  * @param key the operator's private key
  * @param keys the public keys of all who can prove their names
  * @param plaintext whether its services are known to do without TLS
@@ -126,9 +127,15 @@ record Installation(
   }
 
   private static Optional<Path> tokenFile(Map<String, String> environment) {
+    String folder = environment.getOrDefault("WEFT_CONSUL_TOKENS_DIR", "");
     return Optional.ofNullable(environment.get("CONSUL_HTTP_TOKEN_FILE"))
         .filter(file -> !file.isBlank())
-        .map(Path::of);
+        .map(Path::of)
+        .or(
+            () ->
+                folder.isBlank()
+                    ? Optional.empty()
+                    : Optional.of(Path.of(folder, Services.OPERATOR)));
   }
 
   private static Path file(Map<String, String> environment, String variable) {
