@@ -307,7 +307,10 @@ final class MeshIdentity implements AutoCloseable {
     Trust now = trust;
     if (now == null) {
       throw new PeerRefused(
-          PeerRefused.Reason.NO_ROOTS, service + " knows no roots of the mesh yet");
+          PeerRefused.Reason.NO_ROOTS,
+          service
+              + " knows no roots of the mesh yet: they come from the registry (WEFT_TLS=off does"
+              + " without, in all processes)");
     }
     X509Certificate certificate = chain.getFirst();
     SpiffeId id = SpiffeId.of(certificate);

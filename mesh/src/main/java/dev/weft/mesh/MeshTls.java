@@ -150,7 +150,8 @@ final class MeshTls implements AutoCloseable {
     if (!identity.awaitFirst(atMost)) {
       log.warn(
           "{} has no certificate after {} ms: until the registry gives one, for which its Connect"
-              + " has to be enabled, calls fail and it is not registered",
+              + " has to be enabled, calls fail and it is not registered (without a registry:"
+              + " WEFT_TLS=off, or WEFT_PLAINTEXT_UPSTREAMS for what is called in plain text)",
           service,
           atMost.toMillis());
     }

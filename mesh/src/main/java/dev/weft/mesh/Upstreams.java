@@ -28,7 +28,10 @@ import org.slf4j.LoggerFactory;
  * <p>All addresses that a host's name has are instances, as healthy as their connections are. Names
  * are looked up every 5 s, and the JDK keeps an answer for 30 s; a name that cannot be looked up
  * any more keeps its last addresses. No config entry of the registry routes these calls; all else
- * of the mesh (deadlines, retries, circuits, balancing, TLS) is as for others.
+ * of the mesh (deadlines, retries, circuits, balancing, TLS) is as for others. That includes the
+ * certificates, which only a registry gives: without one, or for a service outside of the mesh, TLS
+ * has to be off, for all ({@code WEFT_TLS=off}) or for these services ({@code
+ * WEFT_PLAINTEXT_UPSTREAMS}, which serves a process that only calls).
  *
  * @param hosts by the name of the service
  */

@@ -96,23 +96,32 @@ final class Meshes implements AutoCloseable {
   /** One without a registry, that is told where others are. */
   Mesh open(String service, Upstreams upstreams) {
     MeshConfig.Drain drain = new MeshConfig.Drain(Duration.ofMillis(1), Duration.ofSeconds(5));
-    MeshConfig config = config(service, "127.0.0.1", drain, Duration.ZERO, TlsConfig.OFF);
     return add(
         Mesh.open(
-            new MeshConfig(
-                service,
-                config.version(),
-                config.bind(),
-                config.advertise(),
-                0,
-                0,
-                ConsulConfig.of("http://127.0.0.1:1", Optional.empty()),
-                config.identity(),
-                config.telemetry(),
-                drain,
-                "",
-                config.admin(),
-                upstreams)));
+            alone(config(service, "127.0.0.1", drain, Duration.ZERO, TlsConfig.OFF), upstreams)));
+  }
+
+  /** The same, and it is to speak TLS. */
+  Mesh openUncertified(String service, Upstreams upstreams, String... plaintextUpstreams) {
+    return add(
+        Mesh.open(alone(uncertified(service, IntentionMode.OFF, plaintextUpstreams), upstreams)));
+  }
+
+  private static MeshConfig alone(MeshConfig config, Upstreams upstreams) {
+    return new MeshConfig(
+        config.service(),
+        config.version(),
+        config.bind(),
+        config.advertise(),
+        0,
+        0,
+        ConsulConfig.of("http://127.0.0.1:1", Optional.empty()),
+        config.identity(),
+        config.telemetry(),
+        config.drain(),
+        "",
+        config.admin(),
+        upstreams);
   }
 
   /** One that others are to reach at this address. */

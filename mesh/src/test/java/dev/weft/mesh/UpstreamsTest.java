@@ -95,6 +95,38 @@ class UpstreamsTest {
             e -> assertThat(e.getStatus().getCode()).isEqualTo(Status.Code.UNAVAILABLE));
   }
 
+  @Test
+  void withoutARegistryThereAreNoRootsAndTheErrorSaysWhatWorksInstead() {
+    Mesh server = meshes.open("echo-svc", new TestCa(TestCa.DOMAIN), IntentionMode.OFF);
+    MeshServer echo = server.server(new Echo());
+    echo.start();
+    Mesh caller =
+        meshes.openUncertified("caller", Upstreams.parse("echo-svc=127.0.0.1:" + echo.port()));
+
+    assertThatThrownBy(() -> call(caller, "echo-svc"))
+        .isInstanceOfSatisfying(
+            StatusRuntimeException.class,
+            e ->
+                assertThat(e.getStatus().getDescription())
+                    .contains("caller knows no roots of the mesh yet", "WEFT_TLS=off"));
+  }
+
+  @Test
+  void withoutARegistryItCallsInPlainTextWhatIsNamedForThat() {
+    Echo echo = new Echo();
+    MeshServer server = meshes.open("echo-svc").server(echo);
+    server.start();
+    Upstreams upstreams = Upstreams.parse("echo-svc=127.0.0.1:" + server.port());
+
+    Mesh strict = meshes.openUncertified("strict", upstreams);
+    assertThatThrownBy(() -> call(strict, "echo-svc"))
+        .isInstanceOf(StatusRuntimeException.class)
+        .hasMessageContaining("WEFT_PLAINTEXT_UPSTREAMS");
+    call(meshes.openUncertified("caller", upstreams, "echo-svc"), "echo-svc");
+
+    assertThat(echo.calls).hasValue(1);
+  }
+
   private static void call(Mesh caller, String service) {
     var _ =
         EchoServiceGrpc.newBlockingStub(caller.channel(service))
