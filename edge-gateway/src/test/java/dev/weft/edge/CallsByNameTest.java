@@ -42,6 +42,7 @@ class CallsByNameTest {
   private static final String SERVICE = "/library.v1.Library/";
   private static final LibraryService LIBRARY = new LibraryService();
   private static EdgeFixture fixture;
+  private static Held before;
 
   /** A frame of a body: its flags and what it holds. */
   private record Frame(int flags, String bytes) {}
@@ -49,11 +50,12 @@ class CallsByNameTest {
   @BeforeAll
   static void open() throws Exception {
     fixture = EdgeFixture.with(LIBRARY);
+    before = Held.now();
   }
 
   @AfterAll
   static void close() throws Exception {
-    fixture.close();
+    fixture.close(before);
   }
 
   private static HttpResponse<byte[]> post(

@@ -31,15 +31,17 @@ class ClientStreamTest {
   private static final String ARRAY = "application/json";
   private static final LibraryService LIBRARY = new LibraryService();
   private static EdgeFixture fixture;
+  private static Held before;
 
   @BeforeAll
   static void open() throws Exception {
     fixture = EdgeFixture.with(LIBRARY, EdgeFixture.QUICK);
+    before = Held.now();
   }
 
   @AfterAll
   static void close() throws Exception {
-    fixture.close();
+    fixture.close(before);
   }
 
   private static HttpResponse<String> add(String contentType, String body) throws Exception {

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -31,15 +32,22 @@ class CompressionTest {
   private static final String PAGE = "/library/books?pageSize=50";
   private static final LibraryService LIBRARY = new LibraryService();
   private static EdgeFixture fixture;
+  private static Held before;
 
   @BeforeAll
   static void open() throws Exception {
     fixture = EdgeFixture.with(LIBRARY);
+    before = Held.now();
   }
 
   @AfterAll
   static void close() throws Exception {
-    fixture.close();
+    fixture.close(before);
+  }
+
+  @AfterEach
+  void stillServes() {
+    assertThat(fixture.status("/library/books/b1")).isEqualTo(200);
   }
 
   @ParameterizedTest

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
@@ -20,6 +21,7 @@ class ConnectionLimitsTest {
   private static final String GET = "GET /library/books/b1 HTTP/1.1\r\nHost: a\r\n\r\n";
 
   private static EdgeFixture fixture;
+  private static Held before;
 
   @BeforeAll
   static void open() throws Exception {
@@ -28,11 +30,17 @@ class ConnectionLimitsTest {
             .withDeadlines(Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ofSeconds(1))
             .withConnections(HttpLimits.DEFAULT.connections(), PER_ADDRESS, REQUESTS);
     fixture = EdgeFixture.with(new LibraryService(), few);
+    before = Held.now();
   }
 
   @AfterAll
   static void close() throws Exception {
-    fixture.close();
+    fixture.close(before);
+  }
+
+  @AfterEach
+  void stillServes() {
+    assertThat(fixture.status("/library/books/b1")).isEqualTo(200);
   }
 
   private static HttpLimits patient() {

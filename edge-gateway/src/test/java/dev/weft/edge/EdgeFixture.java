@@ -502,6 +502,17 @@ final class EdgeFixture implements AutoCloseable {
     }
   }
 
+  /** Closes it, and fails if the clients of this edge left more behind than there was before. */
+  void close(Held before) throws IOException {
+    try {
+      // Whose connections wait for the next request, and are no leak.
+      client.shutdownNow();
+      before.assertGivenBack(edge);
+    } finally {
+      close();
+    }
+  }
+
   @Override
   public void close() throws IOException {
     for (AutoCloseable closeable : opened) {

@@ -12,18 +12,12 @@ import dev.weft.consul.ConsulConfig;
 import dev.weft.consul.agent.DevAgent;
 import dev.weft.consul.agent.DevAgentConfig;
 import dev.weft.durable.LocalPorts;
-import dev.weft.identity.v1.IdentityServiceGrpc;
-import dev.weft.identity.v1.ListKeysRequest;
-import dev.weft.identity.v1.ListKeysResponse;
-import dev.weft.identity.v1.WatchRevocationsRequest;
-import dev.weft.identity.v1.WatchRevocationsResponse;
 import dev.weft.mesh.AdminServer;
 import dev.weft.mesh.Env;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshConfig;
 import dev.weft.mesh.ServiceKeys;
 import io.grpc.ManagedChannel;
-import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -74,7 +68,7 @@ class EdgeProcessTest {
         TestBackend.start(
             consul,
             "user-svc",
-            new Issuer(Files.readString(ServiceKeys.keysFile(directory), UTF_8)));
+            new TestIssuer(Files.readString(ServiceKeys.keysFile(directory), UTF_8)));
   }
 
   @AfterEach
@@ -94,6 +88,19 @@ class EdgeProcessTest {
     assertThat(book.statusCode()).isEqualTo(400);
     book = get(port, "/library/books/b1");
     assertThat(book.statusCode()).isEqualTo(200);
+    try (RawHttp client = new RawHttp(port)) {
+      String hostile = "secret\u0085\u009b31m{\"severity\":\"ERROR\"}";
+      client.send(
+          "GET /library/books/secret%7B%22severity%22:%22ERROR%22%7D HTTP/1.1\r\nHost: a\r\n"
+              + "User-Agent: "
+              + hostile
+              + "\r\nReferer: "
+              + hostile
+              + "\r\nAuthorization: Bearer secret\r\nCookie: secret\r\nX-Request-Id: "
+              + hostile
+              + "\r\n\r\n");
+      assertThat(client.answer()).startsWith("HTTP/1.1 200 ");
+    }
     assertThat(get(management, "/livez").statusCode()).isEqualTo(200);
     assertThat(get(management, "/info").body()).contains("\"name\":\"edge-gateway\"");
 
@@ -117,8 +124,8 @@ class EdgeProcessTest {
             .toList();
     String id = book.headers().firstValue("x-request-id").orElseThrow();
     assertThat(access)
-        .hasSize(3)
-        .noneMatch(line -> line.contains("secret"))
+        .hasSize(4)
+        .noneMatch(line -> line.contains("secret") || line.contains("ERROR"))
         .filteredOn(line -> line.contains(id))
         .singleElement()
         .asString()
@@ -216,27 +223,6 @@ class EdgeProcessTest {
     assertThat(new String(process.getErrorStream().readAllBytes(), UTF_8))
         .startsWith("edge-gateway: WEFT_BIND=0.0.0.0 cannot be used")
         .hasLineCount(1);
-  }
-
-  /** One who has never revoked anything. */
-  private static final class Issuer extends IdentityServiceGrpc.IdentityServiceImplBase {
-    private final String jwks;
-
-    Issuer(String jwks) {
-      this.jwks = jwks;
-    }
-
-    @Override
-    public void listKeys(ListKeysRequest request, StreamObserver<ListKeysResponse> out) {
-      out.onNext(ListKeysResponse.newBuilder().setJwks(jwks).build());
-      out.onCompleted();
-    }
-
-    @Override
-    public void watchRevocations(
-        WatchRevocationsRequest request, StreamObserver<WatchRevocationsResponse> out) {
-      out.onNext(WatchRevocationsResponse.newBuilder().setCaughtUp(true).build());
-    }
   }
 
   private Process start() throws Exception {

@@ -14,6 +14,7 @@ import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,15 +27,22 @@ import org.junit.jupiter.params.provider.ValueSource;
 class EdgeTest {
   private static final LibraryService LIBRARY = new LibraryService();
   private static EdgeFixture fixture;
+  private static Held before;
 
   @BeforeAll
   static void open() throws Exception {
     fixture = EdgeFixture.with(LIBRARY);
+    before = Held.now();
   }
 
   @AfterAll
   static void close() throws Exception {
-    fixture.close();
+    fixture.close(before);
+  }
+
+  @AfterEach
+  void stillServes() throws Exception {
+    assertThat(fixture.get("/library/books/b1").statusCode()).isEqualTo(200);
   }
 
   @Test
@@ -242,6 +250,15 @@ class EdgeTest {
     fixture.post("/library/fail", "{\"code\":" + code + "}", "Idempotency-Key", "k");
 
     assertThat(LIBRARY.calls.get()).isEqualTo(before + 1);
+  }
+
+  @Test
+  void repeatsWhatIsDeclaredSafe() throws Exception {
+    int before = LIBRARY.calls.get();
+    LIBRARY.lost.set(true);
+
+    assertThat(fixture.get("/library/books/lost").statusCode()).isEqualTo(200);
+    assertThat(LIBRARY.calls.get()).isEqualTo(before + 2);
   }
 
   @ParameterizedTest
@@ -541,8 +558,8 @@ class EdgeTest {
     int before = LIBRARY.givenUp.get();
     try (RawHttp client = new RawHttp(fixture.edge.port())) {
       client.send(
-          "POST /library/fail HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-              + "Content-Length: 16\r\n\r\n{\"delay\":\"100s\"}");
+          "POST /library/desk:donate HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+              + "Content-Length: 18\r\n\r\n{\"title\":\"asleep\"}");
       assertThat(LIBRARY.waiting.tryAcquire(10, TimeUnit.SECONDS)).isTrue();
     }
     await().until(() -> LIBRARY.givenUp.get() > before);

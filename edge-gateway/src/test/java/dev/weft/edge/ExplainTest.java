@@ -316,6 +316,9 @@ class ExplainTest {
                     .post("/library/fail", "{\"code\": 14}")
                     .body()
                     .contains("\"CIRCUIT_OPEN\""));
+    HttpResponse<String> refused = fixture.post("/library/fail", "{}");
+    assertThat(refused.statusCode()).isEqualTo(503);
+    assertThat(refused.headers().firstValueAsLong("retry-after").orElse(0)).isPositive();
 
     JsonNode said = explained("POST", "/library/fail", "{}", "Content-Type", "application/json");
 

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.HexFormat;
@@ -34,6 +35,7 @@ class HostileHttp2Test {
   private static final int ENHANCE_YOUR_CALM = 11;
   private static final byte[] EIGHT = new byte[8];
   private static final byte[] ONE = {0, 0, 0, 1};
+  private static final byte[] MOST = {0x7f, -1, -1, -1};
 
   private static final LibraryService LIBRARY = new LibraryService();
   private static EdgeFixture fixture;
@@ -50,11 +52,7 @@ class HostileHttp2Test {
 
   @AfterAll
   static void close() throws Exception {
-    try {
-      before.assertGivenBack(fixture.edge);
-    } finally {
-      fixture.close();
-    }
+    fixture.close(before);
   }
 
   @AfterEach
@@ -179,8 +177,7 @@ class HostileHttp2Test {
   void offersNoRpcByAnotherName(String path, int status) throws Exception {
     int calls = LIBRARY.calls.get();
     try (RawHttp2 client = connect()) {
-      String[] grpc = {"content-type", "application/grpc", "te", "trailers"};
-      client.request(1, 0, "POST", path, grpc);
+      client.request(1, 0, "POST", path, GRPC);
       client.data(1, RawHttp2.END_STREAM, "\0\0\0\0\0");
 
       RawHttp2.Answer answer = client.answer(1);
@@ -189,6 +186,74 @@ class HostileHttp2Test {
       } else {
         assertThat(answer.status()).isEqualTo(status);
       }
+      assertServed(client, 3);
+    }
+    assertThat(LIBRARY.calls.get()).isEqualTo(calls + 1);
+  }
+
+  private static final String[] GRPC = {"content-type", "application/grpc", "te", "trailers"};
+
+  /** Name, body with the five bytes before each message, encoding, status of gRPC. */
+  static final List<Arguments> FRAMES =
+      List.of(
+          Arguments.of("nothing", "", "identity", 12),
+          Arguments.of("half a prefix", "000000", "identity", 3),
+          Arguments.of("half a message", "000000000a0a0161", "identity", 3),
+          Arguments.of("longer than a message may be", "0000400001", "identity", 8),
+          Arguments.of("longer than an int", "00ffffffff", "identity", 8),
+          Arguments.of("a flag of nothing", "0200000000", "identity", 3),
+          Arguments.of("the flag of trailers", "8000000000", "identity", 3),
+          Arguments.of("compressed with nothing", "0100000000", "identity", 3),
+          Arguments.of("compressed and it is not", "01000000020a00", "gzip", 3),
+          Arguments.of("an unknown encoding", "0000000000", "lzma", 12),
+          Arguments.of("two encodings", "0000000000", "gzip,identity", 12),
+          Arguments.of("two messages for one", "00000000000000000000", "identity", 12),
+          Arguments.of("a bomb", bomb(), "gzip", 3));
+
+  /** A message of two mebibytes in two kilobytes. */
+  private static String bomb() {
+    HexFormat hex = HexFormat.of();
+    byte[] small = ContentCoding.GZIP.encode(new byte[2 << 20]);
+    return "01" + hex.toHexDigits(small.length) + hex.formatHex(small);
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @FieldSource("FRAMES")
+  void takesNoFrameOfGrpcThatIsNone(String name, String hex, String encoding, int status)
+      throws Exception {
+    assertRefused(HexFormat.of().parseHex(hex), status, "grpc-encoding", encoding);
+  }
+
+  static final List<Arguments> METADATA =
+      List.of(
+          Arguments.of("grpc-timeout", "0n", 4),
+          Arguments.of("grpc-timeout", "-1S", 3),
+          Arguments.of("grpc-timeout", "999999999S", 3),
+          Arguments.of("grpc-timeout", "1", 3),
+          Arguments.of("grpc-timeout", "S", 3),
+          Arguments.of("grpc-timeout", "1s", 3),
+          Arguments.of("grpc-metadata-x-new-bin", "***", 3),
+          Arguments.of("grpc-metadata-a!", "b", 3));
+
+  @ParameterizedTest(name = "{0}: {1}")
+  @FieldSource("METADATA")
+  void takesNoMetadataOfGrpcThatIsNone(String name, String value, int status) throws Exception {
+    assertRefused(new byte[5], status, name, value);
+  }
+
+  private static void assertRefused(byte[] body, int status, String name, String value)
+      throws Exception {
+    int calls = LIBRARY.calls.get();
+    try (RawHttp2 client = connect()) {
+      String[] more = {GRPC[0], GRPC[1], GRPC[2], GRPC[3], name, value};
+      client.request(1, 0, "POST", "/library.v1.Library/GetBook", more);
+      client.frame(RawHttp2.DATA, RawHttp2.END_STREAM, 1, body);
+
+      RawHttp2.Answer answer = client.answer(1);
+      assertThat(answer.status()).isEqualTo(200);
+      Map<String, String> end = answer.trailers().isEmpty() ? answer.head() : answer.trailers();
+      assertThat(end).containsEntry("grpc-status", "" + status);
+      assertThat(end.toString()).doesNotContain("netty", "Exception", "java.");
       assertServed(client, 3);
     }
     assertThat(LIBRARY.calls.get()).isEqualTo(calls + 1);
@@ -256,21 +321,46 @@ class HostileHttp2Test {
     assertThat(LIBRARY.calls.get() - calls).isLessThan(1_000);
   }
 
-  @Test
-  void endsAConnectionThatMakesTheEdgeCallOff() throws Exception {
+  private static final byte[] BEGUN =
+      RawHttp2.hpack(
+          ":method",
+          "POST",
+          ":scheme",
+          "http",
+          ":authority",
+          "a",
+          ":path",
+          "/library/echo",
+          "content-type",
+          "application/json",
+          "content-length",
+          "1");
+
+  /** What follows on the beginning of a request, so that the edge calls it off. */
+  static final List<Arguments> PROVOKED =
+      List.of(
+          Arguments.of("no room at all", RawHttp2.WINDOW_UPDATE, new byte[4]),
+          Arguments.of("room beyond any", RawHttp2.WINDOW_UPDATE, MOST),
+          Arguments.of("more than was said", RawHttp2.DATA, new byte[2]),
+          Arguments.of("a body that waits for itself", RawHttp2.PRIORITY, null),
+          Arguments.of("a second beginning", RawHttp2.HEADERS, RawHttp2.hpack("x", "y")));
+
+  @ParameterizedTest(name = "{0}")
+  @FieldSource("PROVOKED")
+  void endsAConnectionThatMakesTheEdgeCallOff(String name, int type, byte[] payload)
+      throws Exception {
+    int calls = LIBRARY.calls.get();
     try (RawHttp2 client = connect()) {
       ByteArrayOutputStream many = new ByteArrayOutputStream();
-      byte[] head =
-          RawHttp2.hpack(
-              ":method", "GET", ":scheme", "http", ":authority", "a", ":path", "/library/books/b");
       for (int i = 1; i < 2_000; i += 2) {
-        many.writeBytes(RawHttp2.bytes(RawHttp2.HEADERS, RawHttp2.END_HEADERS, i, head));
-        // No room at all is an error of the stream.
-        many.writeBytes(RawHttp2.bytes(RawHttp2.WINDOW_UPDATE, 0, i, new byte[4]));
+        many.writeBytes(RawHttp2.bytes(RawHttp2.HEADERS, RawHttp2.END_HEADERS, i, BEGUN));
+        byte[] own = payload == null ? ByteBuffer.allocate(5).putInt(i).array() : payload;
+        many.writeBytes(RawHttp2.bytes(type, RawHttp2.END_HEADERS, i, own));
       }
       flood(client, many.toByteArray());
       assertThat(client.farewell()).isEqualTo(ENHANCE_YOUR_CALM);
     }
+    assertThat(LIBRARY.calls.get()).isEqualTo(calls);
   }
 
   static final List<Arguments> FLOODS =

@@ -45,11 +45,7 @@ class HostileWebSocketTest {
 
   @AfterAll
   static void close() throws Exception {
-    try {
-      before.assertGivenBack(fixture.edge);
-    } finally {
-      fixture.close();
-    }
+    fixture.close(before);
   }
 
   @AfterEach

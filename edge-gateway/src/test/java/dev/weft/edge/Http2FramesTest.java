@@ -51,15 +51,17 @@ class Http2FramesTest {
           "application/json");
 
   private static EdgeFixture fixture;
+  private static Held before;
 
   @BeforeAll
   static void open() throws Exception {
     fixture = EdgeFixture.with(new LibraryService());
+    before = Held.now();
   }
 
   @AfterAll
   static void close() throws Exception {
-    fixture.close();
+    fixture.close(before);
   }
 
   private static Arguments frames(String name, int error, byte[]... frames) {

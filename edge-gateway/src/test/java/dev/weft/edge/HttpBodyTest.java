@@ -23,15 +23,17 @@ class HttpBodyTest {
   private static final String COVER = "/library/books/b/cover?size=300";
   private static final LibraryService LIBRARY = new LibraryService();
   private static EdgeFixture fixture;
+  private static Held before;
 
   @BeforeAll
   static void open() throws Exception {
     fixture = EdgeFixture.with(LIBRARY);
+    before = Held.now();
   }
 
   @AfterAll
   static void close() throws Exception {
-    fixture.close();
+    fixture.close(before);
   }
 
   @Test

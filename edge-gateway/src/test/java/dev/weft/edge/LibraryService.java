@@ -66,6 +66,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.zip.CRC32;
 
@@ -85,6 +86,9 @@ final class LibraryService extends LibraryGrpc.LibraryImplBase {
   /** Calls that were cancelled while they ran. */
   final AtomicInteger givenUp = new AtomicInteger();
 
+  /** Whether a book called "lost" cannot be had, the next time. */
+  final AtomicBoolean lost = new AtomicBoolean();
+
   private final Map<Object, Integer> progress = new ConcurrentHashMap<>();
 
   @Override
@@ -95,6 +99,10 @@ final class LibraryService extends LibraryGrpc.LibraryImplBase {
       return;
     }
     if (request.getBookId().equals("asleep") && isGivenUpWithin(Duration.ofSeconds(100))) {
+      return;
+    }
+    if (request.getBookId().equals("lost") && lost.getAndSet(false)) {
+      out.onError(Status.UNAVAILABLE.asRuntimeException());
       return;
     }
     answer(
@@ -152,6 +160,9 @@ final class LibraryService extends LibraryGrpc.LibraryImplBase {
 
   @Override
   public void donateBook(DonateBookRequest request, StreamObserver<DonateBookResponse> out) {
+    if (request.getTitle().equals("asleep") && isGivenUpWithin(Duration.ofSeconds(100))) {
+      return;
+    }
     Book book = Book.newBuilder().setBookId("gift").setEtag("\"1\"").build();
     answer(out, DonateBookResponse.newBuilder().setBook(book).build());
   }

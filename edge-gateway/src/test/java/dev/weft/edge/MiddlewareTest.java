@@ -111,7 +111,10 @@ class MiddlewareTest {
     HttpResponse<String> failed = fixture.get("/library/books/b1", "X-Do", "fail");
 
     assertThat(failed.statusCode()).isEqualTo(500);
-    assertThat(failed.body()).doesNotContain("secret");
+    String requestId = failed.headers().firstValue("x-request-id").orElseThrow();
+    assertThat(failed.body())
+        .contains("\"reason\":\"INTERNAL\"", "\"requestId\":\"" + requestId + "\"")
+        .doesNotContain("secret");
   }
 
   @Test

@@ -20,6 +20,7 @@ import java.io.IOException;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -39,6 +40,7 @@ class RateLimitsTest {
   private static final Quota PRINCIPAL = new Quota(5, 3_600);
   private static final CounterService COUNTER = new CounterService();
   private static EdgeFixture fixture;
+  private static Held before;
 
   @BeforeAll
   static void open() throws Exception {
@@ -51,11 +53,12 @@ class RateLimitsTest {
                 Optional.empty()));
     fixture.add("counter", COUNTER);
     await().atMost(Duration.ofSeconds(10)).until(() -> look("198.51.100.1").statusCode() == 200);
+    before = Held.now();
   }
 
   @AfterAll
   static void close() throws Exception {
-    fixture.close();
+    fixture.close(before);
   }
 
   private static HttpResponse<String> look(String address, String... headers) throws Exception {
@@ -298,6 +301,56 @@ class RateLimitsTest {
       assertThat(take(first).statusCode()).isEqualTo(200);
     }
     assertThat(take(then).statusCode()).isEqualTo(status);
+  }
+
+  /** Whoever he says he is, and wherever he says it: what the proxy says of him counts. */
+  @Test
+  void manyNamesAreOneHolder() throws Exception {
+    String address = "203.0.113.72";
+    for (int i = 0; i < 3; i++) {
+      assertThat(take(address).statusCode()).isEqualTo(200);
+    }
+    for (int i = 0; i < 250; i++) {
+      String other = "198.51.100." + i;
+      HttpResponse<String> answer =
+          take(
+              other + ", " + address,
+              "X-Real-IP",
+              other,
+              "True-Client-IP",
+              other,
+              "X-Client-IP",
+              other,
+              "Forwarded",
+              "for=" + other,
+              "X-Forwarded-Host",
+              other,
+              "X-Forwarded-Proto",
+              "https",
+              "User-Agent",
+              other);
+      assertThat(answer.statusCode()).as(other).isEqualTo(429);
+    }
+  }
+
+  @Test
+  void requestsAtOnceGetNoMoreThanOneAfterTheOther() throws Exception {
+    try (RawHttp2 client = new RawHttp2(fixture.edge.port())) {
+      for (int stream = 1; stream < 40; stream += 2) {
+        client.request(
+            stream,
+            RawHttp2.END_STREAM,
+            "POST",
+            "/counter:take",
+            "x-forwarded-for",
+            "203.0.113.73");
+      }
+      List<String> statuses = new ArrayList<>();
+      while (statuses.size() < 20) {
+        statuses.add(client.decode(client.next(RawHttp2.HEADERS)).get(":status"));
+      }
+      assertThat(statuses).containsOnly("200", "429").filteredOn("200"::equals).hasSize(3);
+    }
   }
 
   @Test

@@ -3,24 +3,13 @@ package dev.weft.edge;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import com.google.protobuf.Timestamp;
-import dev.weft.identity.v1.IdentityServiceGrpc;
-import dev.weft.identity.v1.ListKeysRequest;
-import dev.weft.identity.v1.ListKeysResponse;
-import dev.weft.identity.v1.Revocation;
-import dev.weft.identity.v1.SubjectRevocation;
-import dev.weft.identity.v1.WatchRevocationsRequest;
-import dev.weft.identity.v1.WatchRevocationsResponse;
 import dev.weft.testkit.TestIdentity;
-import io.grpc.stub.ServerCallStreamObserver;
-import io.grpc.stub.StreamObserver;
 import java.net.URI;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.Test;
 
 /** What is revoked is so at each edge, by the real verifier over a real stream of the issuer's. */
@@ -33,48 +22,6 @@ class RevocationTest {
 
   private static final TestIdentity IDENTITY = new TestIdentity();
 
-  /** Gives the keys of {@link #IDENTITY}, and tells who listens what is revoked from then on. */
-  private static final class Issuer extends IdentityServiceGrpc.IdentityServiceImplBase {
-    private final List<StreamObserver<WatchRevocationsResponse>> listeners =
-        new CopyOnWriteArrayList<>();
-
-    @Override
-    public void listKeys(ListKeysRequest request, StreamObserver<ListKeysResponse> out) {
-      out.onNext(ListKeysResponse.newBuilder().setJwks(IDENTITY.jwks()).build());
-      out.onCompleted();
-    }
-
-    @Override
-    public void watchRevocations(
-        WatchRevocationsRequest request, StreamObserver<WatchRevocationsResponse> out) {
-      ((ServerCallStreamObserver<WatchRevocationsResponse>) out)
-          .setOnCancelHandler(() -> listeners.remove(out));
-      out.onNext(
-          WatchRevocationsResponse.newBuilder().setCaughtUp(true).setResumeToken("1").build());
-      listeners.add(out);
-    }
-
-    void revoke(String user) {
-      Instant now = Instant.now();
-      Revocation revocation =
-          Revocation.newBuilder()
-              .setIssuer(TestIdentity.ISSUER)
-              .setExpireTime(Timestamp.newBuilder().setSeconds(now.getEpochSecond() + 600))
-              .setSubject(
-                  SubjectRevocation.newBuilder()
-                      .setSubject(user)
-                      .setIssuedBefore(Timestamp.newBuilder().setSeconds(now.getEpochSecond() + 1)))
-              .build();
-      listeners.forEach(
-          out ->
-              out.onNext(
-                  WatchRevocationsResponse.newBuilder()
-                      .addRevocations(revocation)
-                      .setResumeToken("2")
-                      .build()));
-    }
-  }
-
   @Test
   void everyEdgeRefusesWhatWasRevokedAlsoByAnIssuerThatStartedAnew() throws Exception {
     String anne = IDENTITY.token("anne", Instant.now(), "customer");
@@ -83,10 +30,10 @@ class RevocationTest {
         EdgeServer one = fixture.verifying();
         EdgeServer other = fixture.verifying()) {
       List<EdgeServer> edges = List.of(one, other);
-      Issuer first = new Issuer();
+      TestIssuer first = new TestIssuer(IDENTITY.jwks());
       try (TestBackend _ = TestBackend.start(fixture.consul, "user-svc", first)) {
         await().untilAsserted(() -> assertStatuses(fixture, edges, anne, 200));
-        await().until(() -> first.listeners.size() == LISTENERS);
+        await().until(() -> first.listeners() == LISTENERS);
 
         first.revoke("anne");
         await().atMost(HEARD).untilAsserted(() -> assertStatuses(fixture, edges, anne, 401));
@@ -95,9 +42,9 @@ class RevocationTest {
       }
       assertStatuses(fixture, edges, anne, 401);
       assertStatuses(fixture, edges, ben, 200);
-      Issuer again = new Issuer();
+      TestIssuer again = new TestIssuer(IDENTITY.jwks());
       try (TestBackend _ = TestBackend.start(fixture.consul, "user-svc", again)) {
-        await().atMost(Duration.ofSeconds(30)).until(() -> again.listeners.size() == LISTENERS);
+        await().atMost(Duration.ofSeconds(30)).until(() -> again.listeners() == LISTENERS);
         assertStatuses(fixture, edges, ben, 200);
 
         again.revoke("ben");

@@ -42,6 +42,7 @@ import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManagerFactory;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -56,6 +57,7 @@ class TlsTest {
   private static TestCertificate another;
   private static TlsFiles files;
   private static EdgeFixture fixture;
+  private static Held before;
 
   @BeforeAll
   static void open() throws Exception {
@@ -66,11 +68,17 @@ class TlsTest {
         new EdgeFixture(HttpLimits.DEFAULT, new Access.Authenticated(Set.of()), Optional.of(files));
     fixture.add("library", new LibraryService());
     await().until(() -> fixture.status("/library/books/b1") == 200);
+    before = Held.now();
   }
 
   @AfterAll
   static void close() throws Exception {
-    fixture.close();
+    fixture.close(before);
+  }
+
+  @AfterEach
+  void stillServes() {
+    assertThat(fixture.status("/library/books/b1")).isEqualTo(200);
   }
 
   @Test

@@ -24,6 +24,7 @@ import org.junit.jupiter.api.Test;
 class UploadTest {
   private static final LibraryService LIBRARY = new LibraryService();
   private static EdgeFixture fixture;
+  private static Held before;
 
   @BeforeAll
   static void open() throws Exception {
@@ -32,11 +33,12 @@ class UploadTest {
             LIBRARY,
             HttpLimits.DEFAULT.withDeadlines(
                 Duration.ofSeconds(10), Duration.ofSeconds(1), Duration.ofSeconds(30)));
+    before = Held.now();
   }
 
   @AfterAll
   static void close() throws Exception {
-    fixture.close();
+    fixture.close(before);
   }
 
   @Test

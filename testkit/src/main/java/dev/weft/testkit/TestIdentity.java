@@ -71,10 +71,12 @@ public final class TestIdentity implements KeySource {
                 issuedAt.getEpochSecond(),
                 issuedAt.plus(LIFETIME).getEpochSecond(),
                 Stream.of(roles).map(role -> '"' + role + '"').collect(Collectors.joining(",")));
-    String signed =
-        base64("{\"alg\":\"ES256\",\"typ\":\"at+jwt\",\"kid\":\"" + KEY_ID + "\"}")
-            + "."
-            + base64(claims);
+    return signed("{\"alg\":\"ES256\",\"typ\":\"at+jwt\",\"kid\":\"" + KEY_ID + "\"}", claims);
+  }
+
+  /** A header and claims that may be anything, signed as those of a good token are. */
+  public String signed(String header, String claims) {
+    String signed = base64(header) + "." + base64(claims);
     try {
       Signature signature = Signature.getInstance("SHA256withECDSAinP1363Format");
       signature.initSign(keys.getPrivate());
@@ -85,6 +87,11 @@ public final class TestIdentity implements KeySource {
     }
   }
 
+  /** By which its tokens are verified. */
+  public ECPublicKey publicKey() {
+    return (ECPublicKey) keys.getPublic();
+  }
+
   /** Tells every service that these tokens are refused from now on. */
   public void revoke(Revocation revocation) {
     listeners.forEach(listener -> listener.revoked(revocation));
@@ -92,7 +99,7 @@ public final class TestIdentity implements KeySource {
 
   @Override
   public String jwks() {
-    return ServiceKeys.jwks(Map.of(KEY_ID, (ECPublicKey) keys.getPublic()));
+    return ServiceKeys.jwks(Map.of(KEY_ID, publicKey()));
   }
 
   @Override
