@@ -26,10 +26,11 @@ import java.util.regex.Pattern;
 
 /**
  * What callers notice while every service is restarted, one process after the other, over and over:
- * {@code RollingRestart [requests a second] [seconds]}, 200 and 60 by default, each service with
- * two instances.
+ * {@code RollingRestart [requests a second] [seconds] [apart]}, 200 and 60 by default, each service
+ * with two instances. With {@code apart}, a process that begins yields to all others until it is
+ * ready, as if it did not share its processors with them.
  *
- * <p>Asked are: what a service reads for somebody, of two of them in turns; one order in twenty,
+ * <p>Asked are: what a service reads for somebody, of two of them in turns; one order in fifty,
  * which takes all four; refresh tokens, each good for one use, so that a call that is lost or made
  * twice ends the login; and watches of stock, each begun again when it says that its server goes.
  * Whatever else happens to any of them is a failure. Retries are those that the edge and the
@@ -38,6 +39,10 @@ import java.util.regex.Pattern;
  */
 public final class RollingRestart {
   private static final int CUSTOMERS = 16;
+
+  /** One of so many requests. */
+  private static final int ORDER_OF = 50;
+
   private static final int WATCHES = 5;
   private static final int CONNECTIONS = 200;
 
@@ -75,12 +80,13 @@ public final class RollingRestart {
             "--instances=order-svc=2",
             "--instances=payment-svc=2",
             "--instances=inventory-svc=2")) {
-      new RollingRestart(shop).run(perSecond, length);
+      boolean apart = arguments.length > 2 && arguments[2].equals("apart");
+      new RollingRestart(shop).run(perSecond, length, apart);
     }
     System.out.println(RunningShop.machine());
   }
 
-  private void run(int perSecond, Duration length)
+  private void run(int perSecond, Duration length, boolean apart)
       throws IOException, InterruptedException, ExecutionException {
     JsonNode demo = shop.demo().get("admin");
     Customer admin =
@@ -105,7 +111,7 @@ public final class RollingRestart {
       IntFunction<byte[]> requests =
           i -> {
             Customer customer = customers.get(i % CUSTOMERS);
-            return i % 20 == 0 ? customer.orderBytes(product) : customer.readBytes(i);
+            return i % ORDER_OF == 0 ? customer.orderBytes(product) : customer.readBytes(i);
           };
       flood.send(requests, perSecond, BEFORE);
       var load = new FutureTask<>(() -> flood.send(requests, perSecond, length));
@@ -115,7 +121,11 @@ public final class RollingRestart {
         for (String service : List.of("user-svc", "order-svc", "payment-svc", "inventory-svc")) {
           if (System.nanoTime() - began < length.toNanos()) {
             retriesSoFar();
-            shop.weft("restart", service);
+            if (apart) {
+              shop.weftWhileBeginnersYield("restart", service);
+            } else {
+              shop.weft("restart", service);
+            }
             restarts += 2;
           }
         }

@@ -14,12 +14,16 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
@@ -30,6 +34,11 @@ final class RunningShop implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final long COMMAND_MINUTES = 10;
   private static final String SUPERUSER = "postgres";
+
+  /** A tenth of the weight, as of the command nice. */
+  private static final String YIELDING = "10";
+
+  private static final Duration LOOK_EVERY = Duration.ofMillis(20);
 
   private final Path folder;
   private final Path log;
@@ -115,9 +124,58 @@ final class RunningShop implements AutoCloseable {
   void yieldTo(String process) throws IOException {
     for (JsonNode other : state().path("processes")) {
       if (!other.path("name").asText().equals(process) && other.path("pid").asLong() > 0) {
-        Files.writeString(Path.of("/proc", other.path("pid").asText(), "autogroup"), "10");
+        weight(other.path("pid").asLong(), YIELDING);
       }
     }
+  }
+
+  /**
+   * Runs a command during which processes begin, and has each of these yield to all others until it
+   * is ready: as near as one machine comes to one where they begin on processors of their own.
+   *
+   * @throws IOException if the system knows no such groups, or this user may not lift what yields
+   */
+  void weftWhileBeginnersYield(String... arguments) throws IOException, InterruptedException {
+    Set<Long> before = pids("");
+    Set<Long> yielding = new HashSet<>();
+    var command = new FutureTask<Void>(() -> {
+          weft(arguments);
+          return null;
+        });
+    Thread.ofPlatform().daemon().start(command);
+    while (!command.isDone() || !yielding.isEmpty()) {
+      Set<Long> ready = pids("ready");
+      for (long pid : pids("")) {
+        if (!before.contains(pid) && !ready.contains(pid) && yielding.add(pid)) {
+          weight(pid, YIELDING);
+        } else if (ready.contains(pid) && yielding.remove(pid)) {
+          weight(pid, "0");
+          before.add(pid);
+        }
+      }
+      Thread.sleep(LOOK_EVERY);
+    }
+    try {
+      command.get();
+    } catch (ExecutionException e) {
+      throw new IOException(e);
+    }
+  }
+
+  private static void weight(long pid, String nice) throws IOException {
+    Files.writeString(Path.of("/proc", Long.toString(pid), "autogroup"), nice);
+  }
+
+  /** Of the processes in this state, or in any if it is empty. */
+  private Set<Long> pids(String state) throws IOException {
+    Set<Long> pids = new HashSet<>();
+    for (JsonNode process : state().path("processes")) {
+      long pid = process.path("pid").asLong();
+      if (pid > 0 && (state.isEmpty() || process.path("state").asText().equals(state))) {
+        pids.add(pid);
+      }
+    }
+    return pids;
   }
 
   /** The processor time that each process has used so far; PostgreSQL's with its children's. */
