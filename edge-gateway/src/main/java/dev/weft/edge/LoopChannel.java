@@ -2,10 +2,12 @@ package dev.weft.edge;
 
 import io.grpc.CallOptions;
 import io.grpc.ClientCall;
+import io.grpc.ConnectivityState;
 import io.grpc.ManagedChannel;
 import io.grpc.MethodDescriptor;
 import io.netty.channel.EventLoop;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
@@ -18,6 +20,15 @@ import java.util.function.Function;
  * <p>Thread-safe.
  */
 final class LoopChannel extends ManagedChannel {
+  /** The best first. */
+  private static final List<ConnectivityState> RANKS =
+      List.of(
+          ConnectivityState.READY,
+          ConnectivityState.CONNECTING,
+          ConnectivityState.TRANSIENT_FAILURE,
+          ConnectivityState.SHUTDOWN,
+          ConnectivityState.IDLE);
+
   private final EventLoop usual;
   private final Function<EventLoop, ManagedChannel> maker;
   private final Map<EventLoop, ManagedChannel> channels = new ConcurrentHashMap<>();
@@ -86,6 +97,30 @@ final class LoopChannel extends ManagedChannel {
       }
     }
     return shutdown;
+  }
+
+  /**
+   * That of the loop which is best off: idle only if all are. Where nobody has called, it is the
+   * usual loop that connects.
+   */
+  @Override
+  public ConnectivityState getState(boolean requestConnection) {
+    if (requestConnection && channels.isEmpty()) {
+      return on(usual).getState(true);
+    }
+    ConnectivityState best = ConnectivityState.IDLE;
+    for (ManagedChannel channel : all()) {
+      // Each is asked, so that each connects.
+      ConnectivityState state = channel.getState(requestConnection);
+      best = RANKS.indexOf(state) < RANKS.indexOf(best) ? state : best;
+    }
+    return best;
+  }
+
+  /** Calls back when the state of one of the loops is another than now, for each of them once. */
+  @Override
+  public void notifyWhenStateChanged(ConnectivityState source, Runnable callback) {
+    all().forEach(one -> one.notifyWhenStateChanged(one.getState(false), callback));
   }
 
   @Override

@@ -1,10 +1,12 @@
 package dev.weft.edge;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.grpc.CallOptions;
 import io.grpc.ClientCall;
 import io.grpc.ClientStreamTracer;
+import io.grpc.ConnectivityState;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
@@ -20,6 +22,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -94,6 +97,27 @@ class EventLoopsTest {
         .withThrowableThat()
         .withMessageContaining("UNAVAILABLE");
     assertThat(channel.awaitTermination(10, TimeUnit.SECONDS)).isTrue();
+  }
+
+  /** By which mesh has what falls asleep connect again, while nobody can be called there. */
+  @Test
+  void tellsOfConnectionsAndOfTheirEnd() throws Exception {
+    assertThat(channel.getState(false)).isEqualTo(ConnectivityState.IDLE);
+
+    channel.getState(true);
+    await().until(() -> channel.getState(false) == ConnectivityState.READY);
+    for (int i = 0; i < 4; i++) {
+      EventLoop loop = loops.group().next();
+      CompletableFuture<Thread> answered = new CompletableFuture<>();
+      loop.execute(() -> call(CallOptions.DEFAULT.withExecutor(new OnLoop(loop)), answered));
+      answered.get();
+    }
+    CountDownLatch changed = new CountDownLatch(1);
+    channel.notifyWhenStateChanged(ConnectivityState.READY, changed::countDown);
+    server.shutdownNow();
+
+    assertThat(changed.await(20, TimeUnit.SECONDS)).isTrue();
+    await().until(() -> channel.getState(false) != ConnectivityState.READY);
   }
 
   /** Completes with the thread that hears of the answer. */
