@@ -263,8 +263,15 @@ final class Calls {
   }
 
   private Metadata metadata(Exchange exchange, Rpc rpc) {
+    return metadata(exchange, rpc, hops, tokenServices);
+  }
+
+  /** The metadata of a call that is made now. Throws {@link Refused} if a header cannot be. */
+  static Metadata metadata(
+      Exchange exchange, Rpc rpc, TrustedHops hops, Predicate<String> tokenServices) {
     HttpHeaders headers = exchange.request().headers();
-    Metadata metadata = MetadataRules.toMetadata(headers, exchange.peer(), client(exchange));
+    Metadata metadata =
+        MetadataRules.toMetadata(headers, exchange.peer(), hops.client(headers, exchange.peer()));
     if (exchange.user().isPresent() && tokenServices.test(rpc.service())) {
       // In the one form that every service knows, however the client wrote it.
       Tokens.bearer(headers.get("authorization"))

@@ -109,11 +109,7 @@ public final class EdgeServer implements RunningProcess {
             this::caughtUp,
             rates,
             tokens,
-            service ->
-                config
-                    .tokenServices()
-                    .map(some -> some.contains(service))
-                    .orElseGet(() -> mesh.ours(service)),
+            this::getsTokens,
             config.hops(),
             config.cors(),
             config.limits(),
@@ -131,6 +127,14 @@ public final class EdgeServer implements RunningProcess {
             threads);
   }
 
+  /** Whether users' tokens are passed on to a service. */
+  private boolean getsTokens(String service) {
+    return config
+        .tokenServices()
+        .map(some -> some.contains(service))
+        .orElseGet(() -> mesh.ours(service));
+  }
+
   /** Behind the others: what they refuse, no page answers, and nobody explains. */
   private List<Middleware> withOwn(List<Middleware> steps, RateLimits rates) {
     List<Middleware> all = new ArrayList<>(steps);
@@ -140,6 +144,7 @@ public final class EdgeServer implements RunningProcess {
               schemas,
               this::caughtUp,
               mesh::circuit,
+              this::getsTokens,
               config.limits(),
               config.rates(),
               config.api());

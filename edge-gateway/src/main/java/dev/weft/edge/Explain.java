@@ -15,6 +15,7 @@ import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 
 /**
  * Answers a request that says {@code X-Weft-Explain: 1} with what would become of it, in place of
@@ -46,11 +47,13 @@ final class Explain implements Middleware {
    *
    * @param caughtUp whether a path that is not known is nobody's
    * @param circuits how it stands with calls to a service's method
+   * @param tokenServices services that users' tokens are passed on to
    */
   record Edge(
       SchemaWatch services,
       BooleanSupplier caughtUp,
       BiFunction<String, String, CircuitState> circuits,
+      Predicate<String> tokenServices,
       HttpLimits limits,
       RateLimitConfig rates,
       ApiConfig api) {}
@@ -145,6 +148,19 @@ final class Explain implements Middleware {
     }
     Way way = Way.of(exchange, edge, target);
     explanation.way(way);
+    if (way.kind() != Way.Kind.PROXY) {
+      way.mount().ifPresent(mount -> mount.changeRequest(exchange.request().headers()));
+    }
+    way.found()
+        .ifPresent(
+            found -> {
+              try {
+                Rpc rpc = found.route().rpc();
+                explanation.metadata(Calls.metadata(exchange, rpc, hops, edge.tokenServices()));
+              } catch (Refused e) {
+                explanation.refused(e.problem());
+              }
+            });
     Optional<Asked> asked = way.found().flatMap(found -> asked(exchange, way, found, explanation));
     way.found()
         .flatMap(found -> explanation.denied(found.route().rpc().access()))

@@ -2,11 +2,9 @@ package dev.weft.edge;
 
 import static dev.weft.edge.ApiSchemas.ordered;
 
-import dev.weft.consul.ServiceInstance;
-import dev.weft.consul.ServiceRegistration;
 import dev.weft.mesh.Caller;
 import dev.weft.mesh.CircuitState;
-import dev.weft.mesh.InstanceSet;
+import io.grpc.Metadata;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -38,6 +36,7 @@ final class Explanation {
   private @Nullable Way way;
   private @Nullable Asked asked;
   private Supplier<byte[]> message = () -> new byte[0];
+  private Metadata metadata = new Metadata();
 
   /** A rule and how near it is, as it is shown. */
   private record Tried(RuleTrial trial, boolean met, Map<String, Object> shown) {}
@@ -94,6 +93,11 @@ final class Explanation {
   void message(Asked request, Supplier<byte[]> bytes) {
     asked = request;
     message = bytes;
+  }
+
+  /** What the call would say beside its message. */
+  void metadata(Metadata ofCall) {
+    metadata = ofCall;
   }
 
   /** All of it, as JSON that is pleasant to read. */
@@ -316,11 +320,22 @@ final class Explanation {
   private void route(Rpc rpc, Map<String, Object> tree) {
     tree.put("access", access(rpc.access()));
     tree.put("limits", limits(rpc));
-    tree.put("call", call(rpc));
-    tree.put("instances", instances(rpc.service(), rpc.at()));
+    Optional<Onward> onward = onward(rpc);
+    tree.put("call", call(rpc, onward));
+    onward.ifPresentOrElse(to -> to.show(tree), () -> tree.put("instances", List.of()));
     if (!edge.services().available(rpc.service())) {
       refused(Problems.noInstance(rpc.service()));
     }
+  }
+
+  /**
+   * Of a service that the registry has nobody of, mesh is not asked: it would begin to follow it.
+   */
+  private Optional<Onward> onward(Rpc rpc) {
+    SchemaWatch.View view = edge.services().views().get(rpc.service());
+    return view == null || view.snapshot().instances().isEmpty()
+        ? Optional.empty()
+        : Optional.of(new Onward(edge.services().explain(rpc, metadata), rpc, view));
   }
 
   private Map<String, Object> access(Access access) {
@@ -390,23 +405,15 @@ final class Explanation {
     return ordered("of", of, "requests", quota.requests(), "seconds", quota.windowSeconds());
   }
 
-  private Map<String, Object> call(Rpc rpc) {
+  private Map<String, Object> call(Rpc rpc, Optional<Onward> onward) {
     Map<String, Object> call = new LinkedHashMap<>();
-    if (rpc.unary()) {
-      call.put("deadline", seconds(rpc.policy().timeout()));
-      call.put(
-          "repeated",
-          rpc.policy().repeatable()
-              ? "once, since it has no effects"
-              : "never: it may have effects");
-    } else {
+    if (!rpc.unary()) {
       call.put("idle", seconds(rpc.policy().streamIdle()));
       call.put("age", seconds(rpc.policy().streamMaxAge()));
     }
-    Asked request = asked;
-    if (request != null && request.timeout().isPresent()) {
-      call.put("clientWaits", seconds(request.timeout().get()));
-    }
+    Optional<Duration> client = Optional.ofNullable(asked).flatMap(Asked::timeout);
+    onward.ifPresent(to -> call.putAll(to.terms(client)));
+    client.ifPresent(time -> call.put("clientWaits", seconds(time)));
     if (!rpc.fresh().isZero()) {
       call.put("answersKept", seconds(rpc.fresh()));
       call.put("ifItFails", seconds(rpc.stale()));
@@ -424,48 +431,10 @@ final class Explanation {
     return call;
   }
 
-  private static String seconds(Duration duration) {
+  static String seconds(Duration duration) {
     return duration.toMillisPart() == 0
         ? duration.toSeconds() + " s"
         : duration.toMillis() / 1_000.0 + " s";
-  }
-
-  /** Those that the registry has, as mesh would choose among them. */
-  private List<Object> instances(String service, Optional<InstanceSet> at) {
-    SchemaWatch.View view = edge.services().views().get(service);
-    if (view == null) {
-      return List.of();
-    }
-    List<Object> instances = new ArrayList<>();
-    for (ServiceInstance instance : view.snapshot().instances()) {
-      SchemaWatch.InstanceSchema contract = view.contracts().get(instance.key());
-      String why = "";
-      if (instance.weight() == 0) {
-        why = "its health is " + instance.health().name().toLowerCase(Locale.ROOT);
-      } else if (at.isPresent() && !at.get().keys().contains(instance.key())) {
-        why = "its contract does not have this RPC";
-      }
-      Map<String, Object> shown =
-          ordered(
-              "id",
-              instance.id(),
-              "at",
-              instance.host() + ":" + instance.port(),
-              "called",
-              why.isEmpty() ? "in turn" : "no");
-      if (!why.isEmpty()) {
-        shown.put("why", why);
-      }
-      String version = instance.meta().getOrDefault(ServiceRegistration.META_VERSION, "");
-      if (!version.isEmpty()) {
-        shown.put("version", version);
-      }
-      if (contract != null && !contract.problem().isEmpty()) {
-        shown.put("problem", contract.problem());
-      }
-      instances.add(shown);
-    }
-    return instances;
   }
 
   private void proxy(Mount mount, Map<String, Object> tree) {

@@ -182,6 +182,11 @@ final class SchemaWatch implements Services, AutoCloseable {
         : mesh.timeout(rpc.service(), rpc.at().get(), rpc.name(), metadata, rpc.policy());
   }
 
+  /** What would become of a call; see {@link Mesh#explain}. May take seconds. */
+  dev.weft.mesh.Explanation explain(Rpc rpc, Metadata metadata) {
+    return mesh.explain(rpc.service(), rpc.grpc(), rpc.policy(), rpc.at(), metadata);
+  }
+
   @Override
   public Channel streamChannel(Rpc rpc) {
     return rpc.at().isEmpty()

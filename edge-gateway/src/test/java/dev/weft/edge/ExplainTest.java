@@ -230,7 +230,11 @@ class ExplainTest {
   void saysWhatHoldsForTheCallAndWhoWouldBeCalled() throws Exception {
     JsonNode said = explained("GET", "/library/books", "", "grpc-timeout", "300m");
 
-    assertThat(said.at("/call/deadline").asText()).isEqualTo("2 s");
+    assertThat(said.at("/call/deadline").asText()).isEqualTo("0.3 s");
+    assertThat(said.at("/call/deadlineFrom").asText()).isEqualTo("the client");
+    assertThat(explained("/library/books").at("/call/deadline").asText()).isEqualTo("2 s");
+    assertThat(explained("/library/books").at("/call/deadlineFrom").asText())
+        .isEqualTo("the contract");
     assertThat(said.at("/call/clientWaits").asText()).isEqualTo("0.3 s");
     assertThat(said.at("/call/repeated").asText()).startsWith("once");
     assertThat(said.at("/call/answersKept").asText()).isEqualTo("5 s");
@@ -264,7 +268,7 @@ class ExplainTest {
           .untilAsserted(
               () ->
                   assertThat(instance("/library/books", ill).path("why").asText())
-                      .isEqualTo("its health is critical"));
+                      .isEqualTo("its checks fail"));
       assertThat(instance("/library/books", ill).path("called").asText()).isEqualTo("no");
     }
   }

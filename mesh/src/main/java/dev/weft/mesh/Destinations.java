@@ -12,6 +12,7 @@ import io.grpc.Channel;
 import io.grpc.ClientCall;
 import io.grpc.ManagedChannel;
 import io.grpc.MethodDescriptor;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -19,9 +20,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -151,6 +154,27 @@ final class Destinations extends Channel {
       }
     }
     task.run();
+  }
+
+  /**
+   * Asks when it is known where calls go and who is there, also if there were none yet; waits for
+   * that a second at most for the one and for the other.
+   */
+  <T> T whenInformed(Supplier<T> question) {
+    Pool pool = own.pool();
+    pool.use();
+    try {
+      CountDownLatch known = new CountDownLatch(1);
+      whenKnown(known::countDown);
+      boolean _ = known.await(PATIENCE_MILLIS, TimeUnit.MILLISECONDS);
+      pool.awaitKnown(Duration.ofMillis(PATIENCE_MILLIS));
+      return question.get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return question.get();
+    } finally {
+      pool.leave();
+    }
   }
 
   /** The field of requests that calls to this service go by; empty for none. */

@@ -226,7 +226,8 @@ final class Explainer {
       }
       Endpoint endpoint = connected.get(one.address());
       if (endpoint == null) {
-        return "no connection was begun yet";
+        // Where there are none at all, as before the first call, the next one has them made.
+        return connected.isEmpty() ? "" : "no connection was begun yet";
       }
       if (isEjected(endpoint)) {
         return "it is left out for a while, because its calls failed";

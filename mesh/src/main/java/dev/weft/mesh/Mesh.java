@@ -5,6 +5,7 @@ import io.grpc.BindableService;
 import io.grpc.Channel;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
 import io.grpc.ServerServiceDefinition;
 import io.grpc.Status;
 import java.time.Duration;
@@ -229,6 +230,23 @@ public final class Mesh implements AutoCloseable {
   /** As {@link #explain(String, String, Metadata)}, of a call of which more is known. */
   public Explanation explain(Explanation.Question call) {
     return outbound.explain(call, explainer);
+  }
+
+  /**
+   * As {@link #explain(String, String, Metadata)}, of a method whose contract only the caller
+   * knows: also before it was called, of a stream, and to some of the instances, which follow no
+   * routes. Waits for the registry's first words on the service, 2 s at most.
+   *
+   * @param contract of the method, as in {@link CallPolicy#KEY}
+   * @param some empty for all of the instances
+   */
+  public Explanation explain(
+      String service,
+      MethodDescriptor<?, ?> method,
+      CallPolicy contract,
+      Optional<InstanceSet> some,
+      Metadata headers) {
+    return outbound.explain(service, method, contract, some, headers, explainer);
   }
 
   /**

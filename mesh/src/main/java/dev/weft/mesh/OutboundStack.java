@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -232,16 +233,14 @@ final class OutboundStack implements AutoCloseable {
 
   /** As {@link #channel(String)}, to these of its instances; to all once they are released. */
   Channel channel(String service, InstanceSet some) {
-    return toSome(unaryToSome, service, some).map(Route::channel).orElseGet(() -> channel(service));
+    return route(unary, unaryToSome, service, Optional.of(some)).channel;
   }
 
   /**
    * As {@link #streamChannel(String)}, to these of its instances; to all once they are released.
    */
   Channel streamChannel(String service, InstanceSet some) {
-    return toSome(streamsToSome, service, some)
-        .map(Route::channel)
-        .orElseGet(() -> streamChannel(service));
+    return route(streams, streamsToSome, service, Optional.of(some)).channel;
   }
 
   /**
@@ -265,10 +264,7 @@ final class OutboundStack implements AutoCloseable {
       String method,
       Metadata headers,
       CallPolicy contract) {
-    Destinations to =
-        some.flatMap(set -> toSome(unaryToSome, service, set))
-            .orElseGet(() -> unary.computeIfAbsent(service, this::connect))
-            .destinations;
+    Destinations to = route(unary, unaryToSome, service, some).destinations;
     RouteTable table = to.table();
     return (table == null ? RouteTable.PLAIN : table)
         .choose("/" + method, headers, ThreadLocalRandom.current())
@@ -280,7 +276,7 @@ final class OutboundStack implements AutoCloseable {
   /**
    * What would become of a call; the channel to its service is made if there is none yet.
    *
-   * <p>Channels to some of the instances follow no routes, and are not asked.
+   * <p>The channels of streams and those to some of the instances are not asked.
    */
   Explanation explain(Explanation.Question call, Explainer explainer) {
     Route route = unary.computeIfAbsent(call.service(), this::connect);
@@ -292,6 +288,34 @@ final class OutboundStack implements AutoCloseable {
             .flatMap(OutboundStack::ofCalled)
             .or(() -> ofGenerated(call.method()));
     return explainer.explain(call, route.destinations, route.target, contract);
+  }
+
+  /**
+   * What would become of a call of a method, over the channel that it would be called on, which is
+   * made if there is none yet.
+   */
+  Explanation explain(
+      String service,
+      MethodDescriptor<?, ?> method,
+      CallPolicy contract,
+      Optional<InstanceSet> some,
+      Metadata headers,
+      Explainer explainer) {
+    boolean isUnary = method.getType() == MethodDescriptor.MethodType.UNARY;
+    Route route =
+        isUnary
+            ? route(unary, unaryToSome, service, some)
+            : route(streams, streamsToSome, service, some);
+    Explanation.Question call =
+        new Explanation.Question(
+            service, method.getFullMethodName(), headers, "", OptionalDouble.empty());
+    return route.destinations.whenInformed(
+        () ->
+            explainer.explain(
+                call,
+                route.destinations,
+                route.target,
+                isUnary ? Optional.of(new Contract(contract, method.isSafe())) : Optional.empty()));
   }
 
   /**
@@ -368,6 +392,15 @@ final class OutboundStack implements AutoCloseable {
             .ifPresent(Circuit::reset);
       }
     }
+  }
+
+  private Route route(
+      Map<String, Route> toAll,
+      Map<InstanceSet, Route> toSome,
+      String service,
+      Optional<InstanceSet> some) {
+    return some.flatMap(set -> toSome(toSome, service, set))
+        .orElseGet(() -> toAll.computeIfAbsent(service, this::connect));
   }
 
   private Optional<Route> toSome(Map<InstanceSet, Route> routes, String service, InstanceSet some) {

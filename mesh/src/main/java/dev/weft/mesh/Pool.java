@@ -10,6 +10,7 @@ import dev.weft.consul.Subscription;
 import io.grpc.Attributes;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -18,6 +19,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -215,6 +218,29 @@ final class Pool {
       recompute();
     }
     tell();
+  }
+
+  /**
+   * Waits until the registry has said something of all that can be called, so long at most. It is
+   * asked only while somebody uses this.
+   */
+  void awaitKnown(Duration atMost) {
+    CountDownLatch known = new CountDownLatch(1);
+    Runnable look =
+        () -> {
+          if (view.subsets.values().stream().allMatch(Members::known)) {
+            known.countDown();
+          }
+        };
+    onChange(look);
+    try {
+      look.run();
+      boolean _ = known.await(atMost.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } finally {
+      removeListener(look);
+    }
   }
 
   private void watch() {

@@ -26,6 +26,7 @@ import dev.weft.mesh.test.EchoRequest;
 import dev.weft.mesh.test.EchoServiceGrpc;
 import dev.weft.mesh.test.EchoServiceGrpc.EchoServiceBlockingStub;
 import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
 import io.grpc.stub.MetadataUtils;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -334,6 +335,41 @@ class ExplainTest {
     assertThat(explanation.circuit()).isEmpty();
     assertThat(explanation.caller()).isEqualTo("caller-svc");
     assertThat(explanation.intention()).as("this registry has none").isEqualTo(Optional.empty());
+  }
+
+  /** As an edge has it, which knows contracts at run time only. */
+  @Test
+  void ofAMethodWhoseContractTheCallerTellsAllIsKnownBeforeItIsCalled() {
+    Instance one = meshes.echo(SERVICE);
+    Instance other = meshes.echo(SERVICE);
+    meshes.consul.entry("service-defaults", SERVICE, "\"Meta\":{\"weft-attempts\":\"4\"},");
+    CallPolicy contract =
+        new CallPolicy(Duration.ofSeconds(9), true, Duration.ofMinutes(1), Duration.ofMinutes(30));
+
+    MethodDescriptor<?, ?> read = EchoServiceGrpc.getReadMethod();
+    // It goes on without the registry's word if that takes a second.
+    await()
+        .until(
+            () ->
+                explained(read, contract, Optional.empty()).treatment().orElseThrow().retries()
+                    == 3);
+    Explanation explanation = explained(read, contract, Optional.empty());
+
+    assertThat(at(taken(explanation), one).whyNot()).isEmpty();
+    assertThat(at(taken(explanation), other).whyNot()).isEmpty();
+    Explanation.Treatment treatment = explanation.treatment().orElseThrow();
+    assertThat(treatment.timeout()).isEqualTo(Duration.ofSeconds(9));
+    assertThat(explained(EchoServiceGrpc.getWatchMethod(), contract, Optional.empty()).treatment())
+        .isEmpty();
+    InstanceSet some = new InstanceSet();
+    Place place = taken(explained(read, contract, Optional.of(some)));
+    assertThat(at(place, one).whyNot()).isEqualTo("this channel is to others of the instances");
+    assertThat(one.calls() + other.calls()).as("nothing is called").isZero();
+  }
+
+  private Explanation explained(
+      MethodDescriptor<?, ?> method, CallPolicy contract, Optional<InstanceSet> some) {
+    return caller().explain(SERVICE, method, contract, some, headers());
   }
 
   @Test
