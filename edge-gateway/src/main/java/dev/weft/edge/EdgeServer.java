@@ -83,6 +83,7 @@ public final class EdgeServer implements RunningProcess {
     this.certificates = config.tls().map(files -> certificates(files, threads));
     // First of all: the management port is open already.
     mesh.management().readiness("listener", () -> listener != null);
+    mesh.demandCertificate();
     this.catalogue =
         new Catalogue(
             config.owners(),

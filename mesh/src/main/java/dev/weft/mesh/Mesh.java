@@ -315,6 +315,15 @@ public final class Mesh implements AutoCloseable {
   }
 
   /**
+   * Makes the process not ready while it has no certificate that is good, as it then can call
+   * nobody: for a process without a {@link MeshServer}, which sees to that itself. Does nothing
+   * without TLS.
+   */
+  public void demandCertificate() {
+    tls.ifPresent(own -> own.demand(management));
+  }
+
+  /**
    * The way to another service over a transport of the caller's own, such as one inside this
    * process: the same layers as around {@link #channel(String)}. The caller closes the transport.
    */

@@ -164,9 +164,14 @@ final class MeshTls implements AutoCloseable {
         "/intentions", path -> path.isEmpty() ? Optional.of(intentions.page()) : Optional.empty());
   }
 
+  /** For a process that is of no use without a certificate that is good. */
+  void demand(Management management) {
+    management.readiness(CERTIFICATE, identity::ready);
+  }
+
   /** For a process that serves: what it needs for that, and who may call it. */
   synchronized void serve(Management management) {
-    management.readiness(CERTIFICATE, identity::ready);
+    demand(management);
     if (config.intentions() == IntentionMode.ENFORCE) {
       management.readiness("intentions", intentions::ready);
     }

@@ -45,6 +45,9 @@ final class FakeConsul implements AutoCloseable {
   private final Map<String, Map<String, String>> entries = new HashMap<>();
 
   private final Map<String, String> chains = new HashMap<>();
+  private Optional<TestCa> authority = Optional.empty();
+  private int selfStatus = 404;
+  private String self = "";
   private final List<String> asked = new CopyOnWriteArrayList<>();
   private long index = 10;
   private boolean away;
@@ -164,6 +167,18 @@ final class FakeConsul implements AutoCloseable {
     changed();
   }
 
+  /** From now on has certificates of this authority, a new one for each question of who is new. */
+  synchronized void certify(TestCa ca) {
+    authority = Optional.of(ca);
+    changed();
+  }
+
+  /** What it says of itself, which is nothing by default. */
+  synchronized void self(int status, String json) {
+    selfStatus = status;
+    self = json;
+  }
+
   /** Answers nothing but errors, or answers again. */
   synchronized void away(boolean isAway) {
     away = isAway;
@@ -221,12 +236,49 @@ final class FakeConsul implements AutoCloseable {
         awaitChange(exchange.getRequestURI().getQuery());
         Optional<String> chain = chain(last);
         send(exchange, isAway() ? 500 : chain.isPresent() ? 200 : 404, chain.orElse(""));
+      } else if (path.equals("/v1/agent/connect/ca/roots")) {
+        awaitChange(exchange.getRequestURI().getQuery());
+        answer(exchange, authority().map(FakeConsul::roots));
+      } else if (path.startsWith("/v1/agent/connect/ca/leaf/")) {
+        awaitChange(exchange.getRequestURI().getQuery());
+        answer(exchange, authority().map(ca -> leaf(ca, last)));
+      } else if (path.equals("/v1/agent/self")) {
+        int status;
+        String told;
+        synchronized (this) {
+          status = selfStatus;
+          told = self;
+        }
+        send(exchange, status, told);
       } else if (path.equals("/v1/catalog/nodes")) {
         send(exchange, 200, "[{\"Node\":\"n\"}]");
       } else {
         send(exchange, 404, "");
       }
     }
+  }
+
+  private void answer(HttpExchange exchange, Optional<String> body) throws IOException {
+    send(exchange, body.isPresent() ? 200 : 404, body.orElse(""));
+  }
+
+  private synchronized Optional<TestCa> authority() {
+    return authority;
+  }
+
+  private static String roots(TestCa ca) {
+    return "{\"TrustDomain\":\"%s\",\"ActiveRootID\":\"1\",\"Roots\":[{\"ID\":\"1\",\"RootCert\":\"%s\",\"Active\":true}]}"
+        .formatted(TestCa.DOMAIN, ca.rootPem().replace("\n", "\\n"));
+  }
+
+  private static String leaf(TestCa ca, String service) {
+    TestCa.Leaf leaf = ca.leaf(service);
+    return "{\"Service\":\"%s\",\"ServiceURI\":\"%s\",\"CertPEM\":\"%s\",\"PrivateKeyPEM\":\"%s\"}"
+        .formatted(
+            service,
+            ca.uri(service),
+            leaf.chainPem().replace("\n", "\\n"),
+            leaf.keyPem().replace("\n", "\\n"));
   }
 
   private synchronized boolean isAway() {

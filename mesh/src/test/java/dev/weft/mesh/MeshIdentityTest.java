@@ -4,19 +4,24 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
+import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import dev.weft.mesh.PeerRefused.Reason;
+import io.opentelemetry.api.metrics.MeterProvider;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.slf4j.LoggerFactory;
@@ -31,9 +36,18 @@ class MeshIdentityTest {
   private final MeshIdentity identity =
       new MeshIdentity("web", InstantSource.system(), timer, telemetry.meter("test"));
   private final MeshKeys keys = new MeshKeys(identity);
+  private final Logger logger = (Logger) LoggerFactory.getLogger(MeshIdentity.class);
+  private final ListAppender<ILoggingEvent> logged = new ListAppender<>();
+
+  @BeforeEach
+  void listen() {
+    logged.start();
+    logger.addAppender(logged);
+  }
 
   @AfterEach
   void close() {
+    logger.detachAppender(logged);
     identity.close();
     timer.close();
     telemetry.close();
@@ -161,28 +175,50 @@ class MeshIdentityTest {
     identity.admit(ofNext.chain(), MeshIdentity.Role.CLIENT);
   }
 
+  private void awaitLine(Level level, String part) {
+    await()
+        .untilAsserted(
+            () ->
+                assertThat(List.copyOf(logged.list))
+                    .anyMatch(
+                        event ->
+                            event.getLevel().equals(level)
+                                && event.getFormattedMessage().contains(part)));
+  }
+
   @Test
   void warnsOfACertificateThatTheRegistryDoesNotRenew() {
-    Logger logger = (Logger) LoggerFactory.getLogger(MeshIdentity.class);
-    ListAppender<ILoggingEvent> logged = new ListAppender<>();
-    logged.start();
-    logger.addAppender(logged);
-    try {
-      trust(ca);
-      Instant now = Instant.now();
-      // Its last twentieth begins.
-      give(ca.leaf("web", now.minus(HOUR.multipliedBy(19)), now.plus(HOUR)));
+    trust(ca);
+    Instant now = Instant.now();
+    // Its last twentieth begins.
+    give(ca.leaf("web", now.minus(HOUR.multipliedBy(19)), now.plus(HOUR)));
 
-      await()
-          .untilAsserted(
-              () ->
-                  assertThat(List.copyOf(logged.list))
-                      .extracting(ILoggingEvent::getFormattedMessage)
-                      .anyMatch(line -> line.contains("has not renewed the certificate of web")));
-    } finally {
-      logger.detachAppender(logged);
-    }
+    awaitLine(Level.WARN, "has not renewed the certificate of web");
+    assertThat(identity.ready()).isTrue();
     assertThat(telemetry.exposition("").body())
         .containsPattern("weft_tls_certificate_remaining_seconds\\{?.*35\\d\\d");
+  }
+
+  @Test
+  void isNotReadyWithACertificateThatHasEndedAndSaysSoAsAnError() {
+    Instant end = Instant.now().truncatedTo(ChronoUnit.SECONDS).plus(HOUR);
+    AtomicReference<Instant> now = new AtomicReference<>(end.minusMillis(50));
+    try (MeshIdentity mortal =
+        new MeshIdentity("web", now::get, timer, MeterProvider.noop().get("test"))) {
+      TestCa.Leaf leaf = ca.leaf("web", end.minus(HOUR.multipliedBy(20)), end);
+      mortal.trust(TestCa.DOMAIN, List.of(ca.root()));
+      mortal.certificate(leaf.chain(), leaf.key());
+      awaitLine(Level.WARN, "has not renewed the certificate of web");
+      assertThat(mortal.ready()).isTrue();
+      assertThat(List.copyOf(logged.list)).noneMatch(event -> event.getLevel().equals(Level.ERROR));
+
+      now.set(end);
+
+      assertThat(mortal.ready()).isFalse();
+      awaitLine(Level.ERROR, "the certificate of web ended at " + end);
+      TestCa.Leaf renewed = ca.leaf("web", end.minus(HOUR), end.plus(HOUR));
+      mortal.certificate(renewed.chain(), renewed.key());
+      assertThat(mortal.ready()).isTrue();
+    }
   }
 }

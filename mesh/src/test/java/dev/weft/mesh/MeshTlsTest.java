@@ -4,6 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.awaitility.Awaitility.await;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import dev.weft.mesh.test.EchoRequest;
 import dev.weft.mesh.test.EchoResponse;
 import dev.weft.mesh.test.EchoServiceGrpc;
@@ -43,6 +47,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
@@ -56,6 +61,9 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.slf4j.LoggerFactory;
 
 /** TLS between services, over sockets. */
 @Timeout(60)
@@ -176,6 +184,68 @@ class MeshTlsTest {
 
     await().until(() -> meshes.consul.registration("echo-svc").isPresent());
     assertThat(stub(caller().channel("echo-svc")).write(REQUEST).getText()).isEqualTo("a");
+  }
+
+  @Test
+  void aProcessWithoutAServerIsReadyWithACertificateOnlyIfItDemandsOne() {
+    Mesh mesh = meshes.openUncertified("caller-svc");
+    mesh.management().readiness("own", () -> true);
+    assertThat(mesh.management().ready()).isTrue();
+
+    mesh.demandCertificate();
+
+    assertThat(mesh.management().ready()).isFalse();
+    Meshes.certify(mesh, "caller-svc", ca);
+    await().until(mesh.management()::ready);
+  }
+
+  @Test
+  void saysOnceThatWithoutAclsAnyProcessCanHaveAnyCertificate() {
+    meshes.consul.self(200, "{\"DebugConfig\":{\"ACLsEnabled\":false}}");
+
+    assertThat(warningsOverThreeCertificates())
+        .singleElement()
+        .asString()
+        .contains("the registry has no ACLs", "caller-svc's too");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"200,'{\"DebugConfig\":{\"ACLsEnabled\":true}}'", "403,Permission denied"})
+  void saysNothingOfTheSortWhereThereAreAclsAlsoIfTheyForbidToAsk(int status, String self) {
+    meshes.consul.self(status, self);
+
+    assertThat(warningsOverThreeCertificates()).isEmpty();
+    assertThat(meshes.consul.asked()).contains("/v1/agent/self");
+  }
+
+  /** The agent gives the third when what it said to the first and the second is done with. */
+  private List<String> warningsOverThreeCertificates() {
+    Logger logger = (Logger) LoggerFactory.getLogger(MeshTls.class);
+    ListAppender<ILoggingEvent> logged = new ListAppender<>();
+    logged.start();
+    logger.addAppender(logged);
+    try {
+      meshes.consul.certify(ca);
+      MeshIdentity identity = Meshes.tls(meshes.openUncertified("caller-svc")).identity();
+      await().until(identity::ready);
+      for (int i = 0; i < 2; i++) {
+        String before = alias(identity);
+        meshes.consul.certify(ca);
+        await().until(() -> !alias(identity).equals(before));
+      }
+      return logged.list.stream()
+          .filter(event -> event.getLevel().equals(Level.WARN))
+          .map(ILoggingEvent::getFormattedMessage)
+          .filter(line -> line.contains("ACLs"))
+          .toList();
+    } finally {
+      logger.detachAppender(logged);
+    }
+  }
+
+  /** Another for each certificate. */
+  private static String alias(MeshIdentity identity) {
+    return Objects.requireNonNull(identity.held()).alias();
   }
 
   @Test

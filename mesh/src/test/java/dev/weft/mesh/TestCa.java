@@ -60,6 +60,10 @@ final class TestCa {
     return root;
   }
 
+  String rootPem() {
+    return pem("CERTIFICATE", encoded(root));
+  }
+
   /** The certificate of another authority, signed by this one. */
   X509Certificate crossSigned(TestCa other) {
     return authority(other.name, other.key.getPublic());
