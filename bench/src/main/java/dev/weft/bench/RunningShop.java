@@ -138,10 +138,12 @@ final class RunningShop implements AutoCloseable {
   void weftWhileBeginnersYield(String... arguments) throws IOException, InterruptedException {
     Set<Long> before = pids("");
     Set<Long> yielding = new HashSet<>();
-    var command = new FutureTask<Void>(() -> {
-          weft(arguments);
-          return null;
-        });
+    var command =
+        new FutureTask<Void>(
+            () -> {
+              weft(arguments);
+              return null;
+            });
     Thread.ofPlatform().daemon().start(command);
     while (!command.isDone() || !yielding.isEmpty()) {
       Set<Long> ready = pids("ready");

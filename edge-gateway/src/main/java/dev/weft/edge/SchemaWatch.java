@@ -165,7 +165,7 @@ final class SchemaWatch implements Services, AutoCloseable {
 
   @Override
   public boolean available(String service) {
-    return callable.contains(service);
+    return callable.contains(service) || mesh.isRouted(service);
   }
 
   @Override

@@ -17,7 +17,7 @@ interface Services {
   /** Where the healthy instances of a service are that say that they speak HTTP; not looked up. */
   List<InetSocketAddress> http(String service);
 
-  /** Whether some instance of the service can be called. */
+  /** Whether some instance of the service can be called, or routes may lead elsewhere. */
   boolean available(String service);
 
   /** The way to the instances that have this RPC. */

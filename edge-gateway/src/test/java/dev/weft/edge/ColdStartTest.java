@@ -52,13 +52,14 @@ class ColdStartTest {
   private final TestIdentity identity = new TestIdentity();
   private final HttpClient client = HttpClient.newHttpClient();
   private final List<Mesh> running = new ArrayList<>();
-  private final int management = LocalPorts.free();
+  private int management;
   @TempDir Path folder;
   private DevAgent registry;
   private String registryAddress = "";
 
   @BeforeEach
   void start() throws IOException {
+    management = LocalPorts.free();
     ServiceKeys.generate(folder, List.of(ISSUER, LIBRARY, EdgeConfig.SERVICE));
     registry = DevAgent.start(DevAgentConfig.inMemory());
     registryAddress = "http://127.0.0.1:" + registry.address().getPort();

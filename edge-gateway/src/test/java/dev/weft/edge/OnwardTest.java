@@ -63,6 +63,10 @@ class OnwardTest {
   }
 
   private Instance start(String version) throws Exception {
+    return start("weather", version);
+  }
+
+  private Instance start(String service, String version) throws Exception {
     Forecasts forecasts = new Forecasts();
     TestBackend backend =
         TestBackend.start(
@@ -70,7 +74,7 @@ class OnwardTest {
             List.of(forecasts.bindService(), ProtoReflectionServiceV1.newInstance().bindService()),
             port -> {
               ServiceRegistration plain =
-                  ServiceRegistration.grpc("weather", "127.0.0.1", port, "")
+                  ServiceRegistration.grpc(service, "127.0.0.1", port, "")
                       .withMeta(ServiceRegistration.META_VERSION, version);
               return plain.withChecks(
                   plain.checks().stream().map(one -> one.withInitial(Health.PASSING)).toList());
@@ -159,6 +163,25 @@ class OnwardTest {
     assertThat(two.calls()).isEqualTo(1);
     assertThat(fixture.get(PATH, "Grpc-Metadata-Color", "red").statusCode()).isEqualTo(200);
     assertThat(one.calls()).isEqualTo(1);
+  }
+
+  @Test
+  void callsGoToTheServiceThatStandsInForOneThatHasNobodyLeft() throws Exception {
+    Instance own = start("v1");
+    put(
+        """
+        {"Kind": "service-resolver", "Name": "weather",
+         "Failover": {"*": {"Service": "other-weather"}}}\
+        """);
+    await().atMost(WITHIN).until(() -> fixture.status(PATH) == 200);
+    Instance other = start("other-weather", "v1");
+    assertThat(own.calls()).isPositive();
+    assertThat(other.calls()).isZero();
+
+    own.backend.crash();
+
+    await().atMost(Duration.ofSeconds(60)).until(() -> fixture.status(PATH) == 200);
+    assertThat(other.calls()).isPositive();
   }
 
   @Test

@@ -82,7 +82,9 @@ class OverloadedServiceTest {
     await().until(() -> refusedBy(Problem.DOMAIN, atOnce(20)));
 
     waiting.forEach(call -> call.cancel(true));
-    await().until(() -> atOnce(20).stream().allMatch(answer -> answer.statusCode() == 200));
+    await()
+        .atMost(Duration.ofSeconds(30))
+        .until(() -> atOnce(20).stream().allMatch(answer -> answer.statusCode() == 200));
   }
 
   private List<ListenableFuture<GetBookResponse>> takeAllPlaces() throws InterruptedException {

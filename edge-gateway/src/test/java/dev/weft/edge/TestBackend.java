@@ -84,6 +84,11 @@ final class TestBackend implements AutoCloseable {
     return server.getPort();
   }
 
+  /** Ends without a word, as a crash would. */
+  void crash() {
+    server.shutdownNow();
+  }
+
   /** Leaves the registry, then stops at once. */
   @Override
   public void close() {

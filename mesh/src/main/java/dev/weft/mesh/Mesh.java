@@ -216,6 +216,14 @@ public final class Mesh implements AutoCloseable {
   }
 
   /**
+   * Whether the registry's routes decide where calls to a service go, so that they may be answered
+   * although it has no instance. False before {@link #channel(String)} was asked for.
+   */
+  public boolean isRouted(String service) {
+    return outbound.isRouted(service);
+  }
+
+  /**
    * What would become of a call to another service, and why: for operators. Sends nothing; opens
    * the {@link #channel(String)} to the service if there is none, of which then little is known
    * yet. May take 5 s if the registry does not answer.

@@ -257,6 +257,13 @@ final class OutboundStack implements AutoCloseable {
     return worst;
   }
 
+  /** Whether something is decided about where unary calls to a service go. */
+  boolean isRouted(String service) {
+    Route known = unary.get(service);
+    RouteTable table = known == null ? null : known.destinations.table();
+    return table != null && !table.isPlain();
+  }
+
   /** How long a unary call has at this moment, over the channel to all or some of the instances. */
   Duration timeout(
       String service,
