@@ -12,6 +12,8 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -31,14 +33,31 @@ final class RealConsul implements AutoCloseable {
   }
 
   static RealConsul start(Path folder) throws IOException {
+    return start(folder, List.of(), "");
+  }
+
+  /**
+   * One with ACLs that denies what nobody allows.
+   *
+   * @param administrator the token of whoever may do everything
+   */
+  static RealConsul startDenying(Path folder, String administrator) throws IOException {
+    String acl =
+        "-hcl=acl { enabled = true default_policy = \"deny\" tokens { master = \"%1$s\" agent = \"%1$s\" } }"
+            .formatted(administrator);
+    return start(folder, List.of(acl), administrator);
+  }
+
+  private static RealConsul start(Path folder, List<String> more, String token) throws IOException {
     Optional<String> binary = binary();
     if (binary.isEmpty()) {
       say("SKIPPED: no real Consul: set WEFT_CONSUL_BINARY (.ci/consul FOLDER fetches one)");
       abort("no real Consul: set WEFT_CONSUL_BINARY");
     }
     int port = LocalPorts.free();
-    Process process =
-        new ProcessBuilder(
+    List<String> command =
+        new ArrayList<>(
+            List.of(
                 binary.orElseThrow(),
                 "agent",
                 "-dev",
@@ -53,13 +72,16 @@ final class RealConsul implements AutoCloseable {
                 "-grpc-port=-1",
                 "-log-level=warn",
                 // Which it has for each address, and keeps of queries that nobody waits for.
-                "-hcl=limits { http_max_conns_per_client = 4000 }")
+                "-hcl=limits { http_max_conns_per_client = 4000 }"));
+    command.addAll(more);
+    Process process =
+        new ProcessBuilder(command)
             .redirectErrorStream(true)
             .redirectOutput(folder.resolve("consul.log").toFile())
             .start();
     RealConsul consul = new RealConsul(process, URI.create("http://127.0.0.1:" + port));
     try {
-      consul.awaitReady();
+      consul.awaitReady(token);
       return consul;
     } catch (RuntimeException e) {
       consul.close();
@@ -83,9 +105,12 @@ final class RealConsul implements AutoCloseable {
    * A new agent is of use once it has synchronised its whole state with the catalog for the first
    * time, which the tagged addresses of its node show.
    */
-  private void awaitReady() {
+  private void awaitReady(String token) {
     try (HttpClient http = HttpClient.newHttpClient()) {
-      HttpRequest nodes = HttpRequest.newBuilder(url.resolve("/v1/catalog/nodes")).build();
+      HttpRequest nodes =
+          HttpRequest.newBuilder(url.resolve("/v1/catalog/nodes"))
+              .header("X-Consul-Token", token)
+              .build();
       await()
           .atMost(Duration.ofSeconds(45))
           .pollInterval(Duration.ofMillis(50))
