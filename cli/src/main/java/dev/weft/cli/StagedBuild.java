@@ -77,6 +77,11 @@ final class StagedBuild implements AutoCloseable {
     return command;
   }
 
+  /** A folder of the contracts with their comments, as descriptor sets. */
+  Path contracts() {
+    return folder.resolve("contracts");
+  }
+
   /** Whether a process that was made from this writes an archive when it ends: it had none. */
   boolean writesArchives() {
     return writesArchives;

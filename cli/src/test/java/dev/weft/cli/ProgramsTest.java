@@ -161,6 +161,16 @@ class ProgramsTest {
   }
 
   @Test
+  void theEdgeTellsWhatTheAuthorsOfTheContractsWroteUnlessItIsToldOtherwise() {
+    assertThat(edge(programs(Map.of())))
+        .containsEntry("WEFT_DOCS_COMMENTS", build.contracts().toString());
+    assertThat(edge(programs(Map.of("WEFT_DOCS_COMMENTS", "mine.binpb"))))
+        .containsEntry("WEFT_DOCS_COMMENTS", Path.of("mine.binpb").toAbsolutePath().toString());
+    assertThat(edge(programs(Map.of("WEFT_DESCRIPTORS_DIR", "/contracts"))))
+        .doesNotContainKey("WEFT_DOCS_COMMENTS");
+  }
+
+  @Test
   void aDetourLeadsToItselfInsteadOfWhereItEnds() {
     Detours detours =
         new Detours(

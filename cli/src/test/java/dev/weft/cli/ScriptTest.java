@@ -94,6 +94,10 @@ class ScriptTest {
       Files.writeString(target.resolve(module.replace('/', '-') + "-0.1.0.jar"), "first");
       Files.writeString(target.resolve("classpath.txt"), "");
     }
+    for (String module : List.of("platform", "proto")) {
+      Path contracts = Files.createDirectories(root.resolve(module).resolve("target/contracts"));
+      Files.writeString(contracts.resolve(module + ".binpb"), "");
+    }
     source("first");
   }
 

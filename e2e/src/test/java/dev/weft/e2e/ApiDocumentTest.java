@@ -44,6 +44,16 @@ final class ApiDocumentTest {
   }
 
   @Test
+  void tellsWhatTheAuthorsOfTheContractsWrote() {
+    JsonNode document = document().json();
+
+    assertThat(document.at("/paths/~1v1~1orders/post/description").asText())
+        .startsWith("Accepts an order and answers once it is durable");
+    assertThat(document.at("/paths/~1v1~1products/get/summary").asText())
+        .startsWith("Lists products, or searches them");
+  }
+
+  @Test
   void itsExamplesAreAnswered() {
     JsonNode login =
         document().json().at("/paths/~1v1~1auth:login/post/requestBody/content/application~1json");
