@@ -15,8 +15,10 @@ COPY --from=build /app /app
 COPY --chmod=755 docker/healthy /usr/local/bin/healthy
 USER 10001:10001
 WORKDIR /data
-# Half of the container's memory for the heap; the rest is for code, classes, threads and buffers. Two processors,
-# whatever the machine has: pools are sized by them.
-ENTRYPOINT ["java", "-XX:MaxRAMPercentage=50", "-XX:ActiveProcessorCount=2", "-XX:+UseSerialGC", "-XX:-UsePerfData", \
+# Half of the container's memory for the heap, 64 MiB for buffers beside it (of the JVM, and of either Netty, which the
+# JVM does not count); the rest is for code, classes and threads. Where a container has more than compose.yaml gives it, a
+# command may say more before its arguments. Two processors, whatever the machine has: pools are sized by them.
+ENTRYPOINT ["java", "-XX:MaxRAMPercentage=50", "-XX:MaxDirectMemorySize=64m", "-Dio.netty.maxDirectMemory=67108864", \
+  "-Dio.grpc.netty.shaded.io.netty.maxDirectMemory=67108864", "-XX:ActiveProcessorCount=2", "-XX:+UseSerialGC", "-XX:-UsePerfData", \
   "-XX:+ExitOnOutOfMemoryError", "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"]
 CMD ["@/app/cli.args", "--help"]

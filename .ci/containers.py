@@ -11,8 +11,20 @@ MODULES = {"user-svc", "order-svc", "payment-svc", "inventory-svc", "card-networ
 BACKING = {"consul", "postgres", "rabbitmq", "redis"}
 OPTIONAL = {"rabbitmq"}
 ON_THE_MESH = MODULES - {"card-network"}
+# Of a container's memory, for heap and buffers; code, classes and threads take what is left.
+BOUNDED_SHARE = 0.75
 MANAGEMENT = {"user-svc": "10101", "order-svc": "10102", "payment-svc": "10103", "inventory-svc": "10104",
               "card-network": "9105", "edge-gateway": "8081"}
+
+
+def bounded(limit):
+    """The bytes of heap and of buffers that the image's command allows a container with this limit."""
+    said = pathlib.Path("Dockerfile").read_text()
+    heap = limit * int(re.search(r"MaxRAMPercentage=(\d+)", said)[1]) // 100
+    buffers = {int(size) << 20 for size in re.findall(r"MaxDirectMemorySize=(\d+)m", said)}
+    buffers |= {int(size) for size in re.findall(r"netty\.maxDirectMemory=(\d+)", said)}
+    # One of them is what is used: the JVM's own, a service's Netty or the edge's.
+    return heap + max(buffers, default=heap)
 
 
 def breaches(project):
@@ -43,6 +55,9 @@ def breaches(project):
             yield name, "has no bound of memory, processes or logs"
         if (ours or name != "rabbitmq") and not service.get("read_only"):
             yield name, "can write to its root file system"
+        limit = int(service.get("mem_limit", 0))
+        if ours and bounded(limit) > BOUNDED_SHARE * limit:
+            yield name, "its heap and its buffers may take nearly all of its memory"
         if ours:
             if service.get("cap_drop") != ["ALL"]:
                 yield name, "has capabilities"

@@ -25,6 +25,12 @@ final class StagedBuild implements AutoCloseable {
   private static final Path JAVA = Path.of(System.getProperty("java.home"), "bin", "java");
   private static final int FIRST_HEAP_MEGABYTES = 24;
 
+  /** Beside the heap; the JVM's own bound would be as much again as the heap may have. */
+  private static final int DIRECT_MEGABYTES = 64;
+
+  /** The JVM knows nothing of what these take, and each has a bound of its own. */
+  private static final List<String> NETTYS = List.of("io.netty.", "io.grpc.netty.shaded.io.netty.");
+
   private final Path folder;
   // Held as long as this process lives; whoever runs beside it reads the archives only.
   private final @Nullable FileLock archiveWriter;
@@ -58,6 +64,10 @@ final class StagedBuild implements AutoCloseable {
     command.add(JAVA.toString());
     command.add("-Xms" + FIRST_HEAP_MEGABYTES + "m");
     command.add("-Xmx" + heapMegabytes + "m");
+    command.add("-XX:MaxDirectMemorySize=" + DIRECT_MEGABYTES + "m");
+    for (String netty : NETTYS) {
+      command.add("-D" + netty + "maxDirectMemory=" + ((long) DIRECT_MEGABYTES << 20));
+    }
     // Small processes on few cores: the serial collector and the first compiler tier cost the
     // least memory and start the quickest. What the compiler needed while everything was new is
     // given back, and gRPC takes buffers from the system by half a megabyte instead of two.

@@ -161,6 +161,27 @@ class ProgramsTest {
   }
 
   @Test
+  void everyProcessHasABoundOfMemoryBesideItsHeap() {
+    Programs programs = programs(Map.of());
+    ServiceKeys keys =
+        ServiceKeys.in(dir.folder("identity"), List.of(Programs.USER, Programs.EDGE));
+
+    for (ProcessSpec process :
+        List.of(
+            programs.cardNetwork(),
+            programs.edge(keys),
+            programs.service(Programs.USER, keys, "postgresql://x@127.0.0.1/x"))) {
+      assertThat(process.command())
+          .as(process.name())
+          .contains(
+              "-Xmx96m",
+              "-XX:MaxDirectMemorySize=64m",
+              "-Dio.netty.maxDirectMemory=67108864",
+              "-Dio.grpc.netty.shaded.io.netty.maxDirectMemory=67108864");
+    }
+  }
+
+  @Test
   void theEdgeTellsWhatTheAuthorsOfTheContractsWroteUnlessItIsToldOtherwise() {
     assertThat(edge(programs(Map.of())))
         .containsEntry("WEFT_DOCS_COMMENTS", build.contracts().toString());
