@@ -1,4 +1,7 @@
-"""Our rules for compose.yaml, read from standard input as Docker Compose resolves it; one line for each breach."""
+"""Our rules for compose.yaml, read from standard input as Docker Compose resolves it; one line for each breach.
+
+The argument is the address that WEFT_EDGE_BIND said when Compose resolved it: 127.0.0.1 if it said none.
+"""
 
 import json
 import pathlib
@@ -27,7 +30,7 @@ def bounded(limit):
     return heap + max(buffers, default=heap)
 
 
-def breaches(project):
+def breaches(project, opened_at):
     services = project["services"]
     staged = pathlib.Path("weft").read_text().split("modules=(")[1].split(")")[0].split()
     version = re.search("<version>(.+?)</version>", pathlib.Path("pom.xml").read_text())[1]
@@ -79,10 +82,16 @@ def breaches(project):
                 yield name, "calls and is called in plain text"
             if re.search("PASSWORD", key) and not key.endswith("_FILE"):
                 yield name, f"{key} holds a secret"
+            if key == "WEFT_UNHARDENED" and value:
+                yield name, f"starts however open it is: {key}={value}"
         for port in service.get("ports", []):
             public = PUBLIC.get(name) == port["published"]
-            if not public and port.get("host_ip") != "127.0.0.1":
-                yield name, f"publishes {port['published']} beyond this machine"
+            wanted = opened_at if public else "127.0.0.1"
+            if port.get("host_ip") != wanted:
+                yield name, f"publishes {port['published']} at {port.get('host_ip')}, not at {wanted}"
+            told = (service.get("environment") or {}).get("WEFT_PUBLISHED_AT")
+            if public and told != wanted:
+                yield name, f"is told that its port is published at {told}, and it is at {wanted}"
         if name in ON_THE_MESH:
             # A restart while the registry is away begins with what it said last, among it a key that is nobody else's.
             kept = pathlib.PurePath(service["environment"].get("WEFT_SNAPSHOT_DIR", "/"))
@@ -99,7 +108,7 @@ def breaches(project):
                 yield name, f"mounts {mount['source']}, which is not there"
 
 
-found = list(breaches(json.load(sys.stdin)))
+found = list(breaches(json.load(sys.stdin), sys.argv[1]))
 for subject, breach in found:
     print(f"compose.yaml: {subject}: {breach}", file=sys.stderr)
 print(f"compose.yaml: {len(found)} breaches of our rules")

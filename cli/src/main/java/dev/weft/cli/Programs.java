@@ -47,7 +47,6 @@ final class Programs {
   private static final String EVENTS_URL = "WEFT_EVENTS_URL";
   private static final String REDIS_URL = "REDIS_URL";
   private static final String UNCOUNTED = "WEFT_UNCOUNTED_ADDRESSES";
-  private static final String UNHARDENED = "WEFT_UNHARDENED";
   private static final String COMMENTS = "WEFT_DOCS_COMMENTS";
   private static final String BIND_PUBLIC = "WEFT_BIND_PUBLIC";
   private static final String TLS = "WEFT_TLS";
@@ -175,9 +174,6 @@ final class Programs {
     environment.put("WEFT_CACHE_DIR", dir.folder("edge").toString());
     environment.put(UNCOUNTED, given.getOrDefault(UNCOUNTED, ""));
     environment.putAll(comments());
-    // It listens on loopback unless the person who starts it says otherwise, and then that is
-    // meant.
-    environment.put(UNHARDENED, given.getOrDefault(UNHARDENED, "allowed"));
     environment.putAll(given(REDIS_URL));
     // To go on serving after the goodbye is for callers that have another edge to turn to.
     environment.put("WEFT_DRAIN_WAIT", given.getOrDefault("WEFT_DRAIN_WAIT", "PT0.1S"));

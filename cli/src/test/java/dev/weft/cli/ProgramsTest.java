@@ -102,10 +102,20 @@ class ProgramsTest {
 
     assertThat(service(programs, Programs.USER)).containsEntry("WEFT_BIND", "0.0.0.0");
     assertThat(programs.url(Programs.EDGE)).isEqualTo("http://127.0.0.1:8080");
-    ServiceKeys keys = ServiceKeys.in(dir.folder("identity"), List.of(Programs.EDGE));
-    assertThat(programs.edge(keys).environment())
-        .containsEntry("WEFT_BIND", "0.0.0.0")
-        .containsEntry("WEFT_UNHARDENED", "allowed");
+  }
+
+  @Test
+  void whetherAnOpenEdgeStartsIsTheEdgesToSay() {
+    for (Map<String, String> given :
+        List.of(
+            Map.<String, String>of(),
+            Map.of("WEFT_BIND", "0.0.0.0"),
+            Map.of("WEFT_BIND_PUBLIC", "0.0.0.0"))) {
+      // What is given to ./weft itself every process inherits.
+      assertThat(edge(programs(given))).as("%s", given).doesNotContainKey("WEFT_UNHARDENED");
+    }
+    assertThat(edge(programs(Map.of("WEFT_BIND", "0.0.0.0"))))
+        .containsEntry("WEFT_BIND", "0.0.0.0");
   }
 
   @Test

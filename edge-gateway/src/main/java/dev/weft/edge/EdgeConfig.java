@@ -48,6 +48,9 @@ record EdgeConfig(
 
   static final String SERVICE = "edge-gateway";
 
+  /** Whose entries of {@code X-Forwarded-For} count. */
+  static final String PROXIES = "WEFT_TRUSTED_PROXIES";
+
   private static final int PORT = 8080;
 
   /** The cache takes no more than an eighth of the heap unless it is told to. */
@@ -60,13 +63,14 @@ record EdgeConfig(
    * Reads what {@link MeshConfig#from} reads, with {@code PORT} being 8080 by default and {@code
    * WEFT_MANAGEMENT_PORT} one more, and {@code WEFT_BIND_PUBLIC} (what {@code WEFT_BIND} says),
    * {@code WEFT_TOKEN_SERVICES} (all of ours), {@code WEFT_DEFAULT_ACCESS} (authenticated), {@code
-   * WEFT_TRUSTED_HOPS} (0), {@code WEFT_CACHE_DIR} (none), {@code WEFT_CORS_ORIGINS} (none), {@code
-   * WEFT_STREAMS_PER_PRINCIPAL} (5), {@code WEFT_CONNECTIONS_PER_ADDRESS} (64), {@code WEFT_HOSTS}
-   * (any), {@code WEFT_DOCS} (on), {@code WEFT_DOCS_COMMENTS} (what {@code WEFT_DESCRIPTORS_DIR}
-   * says), {@code WEFT_DESCRIPTORS_DIR} (none), {@code WEFT_HOLD_BREAKING} (false), {@code
-   * WEFT_EXPLAIN} (false), {@code WEFT_MCP} (false), {@code WEFT_CACHE_BYTES} (32 MiB, or an eighth
-   * of the heap if that is less; 0 for no cache), what {@link RateLimitConfig#from} reads and, both
-   * or neither, {@code WEFT_TLS_CERT_FILE} and {@code WEFT_TLS_KEY_FILE}.
+   * WEFT_TRUSTED_HOPS} (0), {@code WEFT_TRUSTED_PROXIES} (this machine), {@code WEFT_CACHE_DIR}
+   * (none), {@code WEFT_CORS_ORIGINS} (none), {@code WEFT_STREAMS_PER_PRINCIPAL} (5), {@code
+   * WEFT_CONNECTIONS_PER_ADDRESS} (64), {@code WEFT_HOSTS} (any), {@code WEFT_DOCS} (on), {@code
+   * WEFT_DOCS_COMMENTS} (what {@code WEFT_DESCRIPTORS_DIR} says), {@code WEFT_DESCRIPTORS_DIR}
+   * (none), {@code WEFT_HOLD_BREAKING} (false), {@code WEFT_EXPLAIN} (false), {@code WEFT_MCP}
+   * (false), {@code WEFT_CACHE_BYTES} (32 MiB, or an eighth of the heap if that is less; 0 for no
+   * cache), what {@link RateLimitConfig#from} reads and, both or neither, {@code
+   * WEFT_TLS_CERT_FILE} and {@code WEFT_TLS_KEY_FILE}.
    */
   static EdgeConfig from(Env env) {
     MeshConfig mesh = withOwnManagementPort(MeshConfig.from(env, SERVICE, PORT), env);
@@ -85,7 +89,7 @@ record EdgeConfig(
         env.optional("WEFT_DEFAULT_ACCESS", EdgeConfig::access)
             .orElse(new Access.Authenticated(Set.of())),
         owners(mesh.identity().issuerService(), api),
-        new TrustedHops(env.integer("WEFT_TRUSTED_HOPS", 0, 0, TrustedHops.MAX)),
+        hops(env),
         env.optional("WEFT_CACHE_DIR", Path::of),
         env.optional("WEFT_CORS_ORIGINS", origins -> new Cors(origins(origins)))
             .orElse(new Cors(Set.of())),
@@ -111,6 +115,18 @@ record EdgeConfig(
 
   private static int cacheBytesDefault() {
     return (int) Math.min(CACHE_BYTES_DEFAULT, Runtime.getRuntime().maxMemory() / HEAP_PART);
+  }
+
+  private static TrustedHops hops(Env env) {
+    int number = env.integer("WEFT_TRUSTED_HOPS", 0, 0, TrustedHops.MAX);
+    Optional<Networks> proxies = env.optional(PROXIES, Networks::parse);
+    if (proxies.isPresent() && number == 0) {
+      throw ConfigException.wrong(
+          PROXIES, env.or(PROXIES, ""), "WEFT_TRUSTED_HOPS beside it, how many there are");
+    }
+    return number == 0
+        ? TrustedHops.NONE
+        : new TrustedHops(number, proxies.orElse(Networks.LOOPBACK));
   }
 
   private static RouteOwners owners(String issuer, ApiConfig api) {

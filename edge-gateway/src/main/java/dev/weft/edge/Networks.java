@@ -8,6 +8,9 @@ import java.util.Optional;
 final class Networks {
   static final Networks NONE = new Networks(List.of());
 
+  /** This machine. */
+  static final Networks LOOPBACK = parse("127.0.0.0/8, ::1");
+
   private static final int BITS = 128;
   private static final int BITS_OF_IPV4 = 32;
 
@@ -71,6 +74,15 @@ final class Networks {
         .filter(bits -> bits.matches("[0-9]{1,3}"))
         .map(Integer::parseInt)
         .filter(bits -> bits <= most);
+  }
+
+  /** Whether one of them is every address there is of its kind. */
+  boolean holdAll() {
+    return networks.stream()
+        .anyMatch(
+            network ->
+                network.bits == 0
+                    || (network.address.isIpv4() && network.bits == BITS - BITS_OF_IPV4));
   }
 
   boolean contains(IpAddress address) {

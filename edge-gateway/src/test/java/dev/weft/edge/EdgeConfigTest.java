@@ -79,13 +79,33 @@ class EdgeConfigTest {
     assertThat(config.tokenServices()).contains(Set.of("a", "b"));
     assertThat(config.foreignDefault()).isEqualTo(new Access.Public());
     assertThat(config.owners().owner(List.of("v1", "auth:login"))).contains("people");
-    assertThat(config.hops()).isEqualTo(new TrustedHops(2));
+    assertThat(config.hops().number()).isEqualTo(2);
     assertThat(config.cacheFolder()).contains(Path.of("/tmp/edge"));
     assertThat(config.cors().origins()).hasSize(2);
     assertThat(config.limits().streamsPerPrincipal()).isEqualTo(7);
     assertThat(config.limits().connectionsPerAddress()).isEqualTo(900);
     assertThat(config.limits().requestsPerConnection())
         .isEqualTo(HttpLimits.DEFAULT.requestsPerConnection());
+  }
+
+  @Test
+  void proxiesAreOnThisMachineUnlessItIsSaidWhereTheyAre() {
+    TrustedHops hops = EdgeConfig.from(Env.of(Map.of("WEFT_TRUSTED_HOPS", "1"))).hops();
+
+    assertThat(hops.number()).isEqualTo(1);
+    for (String own : List.of("127.0.0.1", "127.1.2.3", "::1")) {
+      assertThat(hops.proxies().contains(IpAddress.of(own).orElseThrow())).as(own).isTrue();
+    }
+    for (String other : List.of("10.0.0.1", "192.168.0.1", "203.0.113.1", "fc00::1")) {
+      assertThat(hops.proxies().contains(IpAddress.of(other).orElseThrow())).as(other).isFalse();
+    }
+    Networks said =
+        EdgeConfig.from(
+                Env.of(Map.of("WEFT_TRUSTED_HOPS", "1", "WEFT_TRUSTED_PROXIES", "10.0.0.0/8")))
+            .hops()
+            .proxies();
+    assertThat(said.contains(IpAddress.of("10.1.2.3").orElseThrow())).isTrue();
+    assertThat(said.contains(IpAddress.of("127.0.0.1").orElseThrow())).isFalse();
   }
 
   @Test
@@ -170,6 +190,8 @@ class EdgeConfigTest {
     "WEFT_HOSTS,https://shop.example",
     "WEFT_HOSTS,*.shop.example",
     "WEFT_TRUSTED_HOPS,-1",
+    "WEFT_TRUSTED_PROXIES,10.0.0.0/8",
+    "WEFT_TRUSTED_PROXIES,proxy.example",
     "WEFT_CONNECTIONS_PER_ADDRESS,10001",
     "WEFT_CACHE_BYTES,-1",
     "WEFT_RATE_LIMIT_ADDRESS,100",

@@ -170,13 +170,18 @@ final class EdgeFixture implements AutoCloseable {
 
   /** With limits of requests, and one proxy before it: clients have the address they say. */
   EdgeFixture(RateLimitConfig rates) throws Exception {
+    this(rates, Networks.LOOPBACK);
+  }
+
+  /** With limits of requests, and one proxy before it, which is in one of these networks. */
+  EdgeFixture(RateLimitConfig rates, Networks proxies) throws Exception {
     this(
         HttpLimits.DEFAULT,
         new Access.Public(),
         Optional.empty(),
         List.of(),
         rates,
-        new TrustedHops(1),
+        new TrustedHops(1, proxies),
         ContractConfig.TOLD,
         CACHE_BYTES,
         System::nanoTime);

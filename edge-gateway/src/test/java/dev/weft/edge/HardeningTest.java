@@ -20,6 +20,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Which configurations an edge starts with. Variables are {@code name=value}, with spaces. */
 class HardeningTest {
+  /** A proxy with TLS. */
+  private static final String PROXY = "WEFT_TRUSTED_HOPS=1 WEFT_TRUSTED_PROXIES=10.0.0.0/8";
+
   private static Map<String, String> variables(String text) {
     return Arrays.stream(text.split(" ", -1))
         .filter(one -> !one.isEmpty())
@@ -39,9 +42,13 @@ class HardeningTest {
         "WEFT_BIND=127.0.0.1",
         "WEFT_BIND=::1 WEFT_DEFAULT_ACCESS=public WEFT_CORS_ORIGINS=http://a.example",
         "WEFT_BIND=0.0.0.0 WEFT_BIND_PUBLIC=127.0.0.1",
-        "WEFT_BIND_PUBLIC=0.0.0.0 WEFT_TRUSTED_HOPS=1",
-        "WEFT_BIND=10.0.0.2 WEFT_BIND_PUBLIC=192.0.2.1 WEFT_TRUSTED_HOPS=1",
-        "WEFT_BIND_PUBLIC=0.0.0.0 WEFT_TRUSTED_HOPS=1 WEFT_CORS_ORIGINS=https://a.example"
+        "WEFT_TRUSTED_HOPS=1",
+        "WEFT_BIND=0.0.0.0 WEFT_PUBLISHED_AT=127.0.0.1",
+        "WEFT_BIND=0.0.0.0 WEFT_PUBLISHED_AT=[::1]",
+        "WEFT_BIND=0.0.0.0 WEFT_PUBLISHED_AT=0.0.0.0 " + PROXY,
+        "WEFT_BIND_PUBLIC=0.0.0.0 " + PROXY,
+        "WEFT_BIND=10.0.0.2 WEFT_BIND_PUBLIC=192.0.2.1 " + PROXY,
+        "WEFT_BIND_PUBLIC=0.0.0.0 " + PROXY + " WEFT_CORS_ORIGINS=https://a.example"
       })
   void startsWithWhatIsSafe(String text) {
     assertThat(checked(variables(text)).mesh().service()).isEqualTo(EdgeConfig.SERVICE);
@@ -65,11 +72,26 @@ class HardeningTest {
     "WEFT_BIND_PUBLIC=0.0.0.0, WEFT_BIND_PUBLIC=0.0.0.0",
     "WEFT_BIND_PUBLIC=::, WEFT_BIND_PUBLIC=::",
     "WEFT_BIND_PUBLIC=192.0.2.1, WEFT_BIND_PUBLIC=192.0.2.1",
-    "WEFT_BIND=0.0.0.0 WEFT_BIND_PUBLIC=192.0.2.1 WEFT_TRUSTED_HOPS=1, WEFT_BIND=0.0.0.0",
-    "WEFT_BIND=192.0.2.1 WEFT_TRUSTED_HOPS=1, WEFT_BIND=192.0.2.1",
-    "WEFT_BIND_PUBLIC=0.0.0.0 WEFT_TRUSTED_HOPS=1 WEFT_DEFAULT_ACCESS=public,"
+    "WEFT_BIND_PUBLIC=0.0.0.0 WEFT_TRUSTED_HOPS=2, WEFT_TRUSTED_HOPS=2",
+    "WEFT_BIND_PUBLIC=0.0.0.0 WEFT_TRUSTED_HOPS=1 WEFT_TRUSTED_PROXIES=0.0.0.0/0,"
+        + " WEFT_TRUSTED_PROXIES=0.0.0.0/0",
+    "WEFT_BIND_PUBLIC=0.0.0.0 WEFT_TRUSTED_HOPS=1 WEFT_TRUSTED_PROXIES=::/0,"
+        + " WEFT_TRUSTED_PROXIES=::/0",
+    "WEFT_BIND=0.0.0.0 WEFT_PUBLISHED_AT=0.0.0.0, WEFT_PUBLISHED_AT=0.0.0.0",
+    "WEFT_BIND=127.0.0.1 WEFT_PUBLISHED_AT=192.0.2.1, WEFT_PUBLISHED_AT=192.0.2.1",
+    "WEFT_BIND=0.0.0.0 WEFT_PUBLISHED_AT=0.0.0.0 "
+        + PROXY
+        + " WEFT_DEFAULT_ACCESS=public,"
         + " WEFT_DEFAULT_ACCESS=public",
-    "WEFT_BIND_PUBLIC=0.0.0.0 WEFT_TRUSTED_HOPS=1 WEFT_CORS_ORIGINS=http://a.example,"
+    "WEFT_BIND=0.0.0.0 WEFT_BIND_PUBLIC=192.0.2.1 " + PROXY + ", WEFT_BIND=0.0.0.0",
+    "WEFT_BIND=192.0.2.1 " + PROXY + ", WEFT_BIND=192.0.2.1",
+    "WEFT_BIND_PUBLIC=0.0.0.0 "
+        + PROXY
+        + " WEFT_DEFAULT_ACCESS=public,"
+        + " WEFT_DEFAULT_ACCESS=public",
+    "WEFT_BIND_PUBLIC=0.0.0.0 "
+        + PROXY
+        + " WEFT_CORS_ORIGINS=http://a.example,"
         + " WEFT_CORS_ORIGINS=http://a.example"
   })
   void namesTheVariableThatIsNotAndStartsWhenItIsToldTo(String text, String named) {

@@ -47,6 +47,16 @@ class NetworksTest {
     assertThat(Networks.parse(" , ").contains(address("127.0.0.1"))).isFalse();
   }
 
+  @Test
+  void knowsWhenTheyAreAllThereAre() {
+    for (String all : new String[] {"0.0.0.0/0", "::/0", "10.0.0.0/8,0.0.0.0/0"}) {
+      assertThat(Networks.parse(all).holdAll()).as(all).isTrue();
+    }
+    for (String some : new String[] {"", "0.0.0.0/1", "::/1", "10.0.0.0/8,::1", "2000::/96"}) {
+      assertThat(Networks.parse(some).holdAll()).as(some).isFalse();
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {

@@ -248,6 +248,29 @@ class RateLimitsTest {
   }
 
   @Test
+  void whoComesRoundTheProxiesIsCountedByItsOwnAddressWhateverItSays() throws Exception {
+    RateLimitConfig three =
+        new RateLimitConfig(
+            Optional.of(new Quota(3, 3_600)), Optional.empty(), Networks.NONE, Optional.empty());
+    try (EdgeFixture open = new EdgeFixture(three, Networks.parse("192.0.2.0/24"))) {
+      open.add("counter", COUNTER);
+      // The one that is answered is the first of three.
+      await().atMost(Duration.ofSeconds(10)).until(() -> open.status("/counter") == 200);
+
+      assertThat(statusOf(open, "203.0.113.120")).isEqualTo("HTTP/1.1 200 ");
+      assertThat(statusOf(open, "203.0.113.121, 192.0.2.1")).isEqualTo("HTTP/1.1 200 ");
+      assertThat(statusOf(open, "203.0.113.122")).isEqualTo("HTTP/1.1 429 ");
+    }
+  }
+
+  private static String statusOf(EdgeFixture edge, String forwarded) throws IOException {
+    try (RawHttp client = new RawHttp(edge.edge.port())) {
+      client.send("GET /counter HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: " + forwarded + "\r\n\r\n");
+      return client.head().substring(0, "HTTP/1.1 200 ".length());
+    }
+  }
+
+  @Test
   void triesOfTokensCountAgainstTheirAddress() throws Exception {
     String address = "203.0.113.41";
     for (int i = 0; i < ADDRESS.requests(); i++) {
