@@ -27,9 +27,9 @@ import picocli.CommandLine;
 final class MaintenanceCommandTest {
   private static final String REGISTERED =
       """
-      {"a": {"ID": "order-1", "Service": "order-svc", "Port": 9102},
-       "b": {"ID": "order/2", "Service": "order-svc", "Port": 9112},
-       "c": {"ID": "other", "Service": "user-svc", "Port": 9112}}
+      {"a": {"ID": "other", "Service": "user-svc", "Port": 9112},
+       "b": {"ID": "order-1", "Service": "order-svc", "Port": 9102},
+       "c": {"ID": "order/2", "Service": "order-svc", "Port": 9112}}
       """;
 
   @TempDir private Path folder;

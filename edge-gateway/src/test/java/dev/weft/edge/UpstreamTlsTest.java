@@ -50,8 +50,9 @@ class UpstreamTlsTest {
         BodyHandlers.ofString());
   }
 
+  /** Its health is told without TLS, too: that it is asked for over TLS, MeshTlsTest shows. */
   @Test
-  void theRegistryProbesOverTls() throws Exception {
+  void theRegistryFindsTheServiceWellAndShowsThatItSpeaksTls() throws Exception {
     await()
         .atMost(LONG)
         .untilAsserted(
