@@ -130,7 +130,7 @@ final class CanaryTest {
         await("the circuit to open")
             .atMost(LIMIT)
             .until(() -> circuit().path("state").asText(), "open"::equals);
-        Command.Outcome dry = operator("breaker", PAYMENTS, "--reset");
+        Command.Outcome dry = weft.command("breaker", PAYMENTS, "--reset");
         assertThat(dry.out()).contains(LIST_PAYMENTS, "Nothing was done: --yes does it.");
       } finally {
         weft.resume(PAYMENTS);
@@ -147,20 +147,14 @@ final class CanaryTest {
   private static void split(String... how) {
     List<String> arguments = new ArrayList<>(List.of("split", ORDERS));
     arguments.addAll(List.of(how));
-    Command.Outcome outcome = operator(arguments.toArray(String[]::new));
+    Command.Outcome outcome = weft.command(arguments.toArray(String[]::new));
     assertThat(outcome.exitCode()).as("%s", outcome.all()).isZero();
-  }
-
-  private static Command.Outcome operator(String... arguments) {
-    List<String> all = new ArrayList<>(List.of(arguments));
-    all.addAll(List.of("--state", weft.folder().toString()));
-    return Command.weft(all.toArray(String[]::new));
   }
 
   /** How the edge's circuit to the payments' list is. */
   private static JsonNode circuit() {
     // Who does not answer is a trouble of the command's, and the others have.
-    Command.Outcome outcome = operator("breaker", PAYMENTS, "--json");
+    Command.Outcome outcome = weft.command("breaker", PAYMENTS, "--json");
     for (JsonNode circuit : Answer.json(outcome.out()).path("circuits")) {
       if (circuit.path("caller").asText().startsWith(Weft.EDGE + "@")
           && circuit.path("method").asText().equals(LIST_PAYMENTS)) {
@@ -213,13 +207,7 @@ final class CanaryTest {
 
   /** How many calls for an order this instance has served. */
   private static long served(String instance) {
-    String page =
-        Visitor.fetch("http://127.0.0.1:" + weft.managementPort(instance) + "/metrics").body();
-    return page.lines()
-        .filter(line -> line.startsWith("rpc_server_call_duration_seconds_count{"))
-        .filter(line -> line.contains("rpc_method=\"" + GET_ORDER + "\""))
-        .mapToLong(line -> (long) Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
-        .sum();
+    return weft.served(instance, GET_ORDER + "\"");
   }
 
   /** Makes calls from several threads until it is closed, and keeps how they ended. */

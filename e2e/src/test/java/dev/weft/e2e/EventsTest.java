@@ -46,7 +46,7 @@ final class EventsTest {
         .isEqualTo(Stream.iterate(1, version -> version + 1).limit(events.size()).toList());
     assertThat(events.getFirst().path("type").textValue()).isEqualTo("shop.order.created");
     assertThat(events.getLast().path("type").textValue()).isEqualTo("shop.order.confirmed");
-    Command.Outcome lines = operator("events", "tail", "--no-follow", "--last", "200");
+    Command.Outcome lines = weft.command("events", "tail", "--no-follow", "--last", "200");
     assertThat(lines.err()).isEmpty();
     assertThat(lines.out()).contains(order + " v1  correlation=");
   }
@@ -58,10 +58,10 @@ final class EventsTest {
     await()
         .atMost(WAIT)
         .until(
-            () -> operator("events", "groups").out(),
+            () -> weft.command("events", "groups").out(),
             groups -> groups.matches("(?s).*order-svc +order-view +[1-9]\\d* +0 +1\n.*"));
 
-    Command.Outcome dry = operator("events", "replay", "order-svc", CONSUMER, "--from", "1");
+    Command.Outcome dry = weft.command("events", "replay", "order-svc", CONSUMER, "--from", "1");
     assertThat(dry.exitCode()).as(dry.all()).isZero();
     assertThat(dry.out()).contains("would read from 1 on", "--yes");
   }
@@ -71,16 +71,17 @@ final class EventsTest {
     String redriven = deadLetter(confirmedOrder());
     String discarded = deadLetter(confirmedOrder());
 
-    assertThat(operator("dlq", "list").out()).contains(redriven, discarded, "made by hand");
-    assertThat(operator("dlq", "peek", "order-svc", CONSUMER, redriven).out())
+    assertThat(weft.command("dlq", "list").out()).contains(redriven, discarded, "made by hand");
+    assertThat(weft.command("dlq", "peek", "order-svc", CONSUMER, redriven).out())
         .contains("shop.order.confirmed", "made by hand");
-    assertThat(operator("dlq", "redrive", "order-svc", CONSUMER, redriven).out())
+    assertThat(weft.command("dlq", "redrive", "order-svc", CONSUMER, redriven).out())
         .contains("would be tried again: " + redriven, "--yes");
     assertThat(parked(redriven)).isOne();
 
-    Command.Outcome done = operator("dlq", "redrive", "order-svc", CONSUMER, redriven, "--yes");
+    Command.Outcome done = weft.command("dlq", "redrive", "order-svc", CONSUMER, redriven, "--yes");
     assertThat(done.out()).isEqualTo("tried again: " + redriven + "\n");
-    Command.Outcome gone = operator("dlq", "discard", "order-svc", CONSUMER, discarded, "--yes");
+    Command.Outcome gone =
+        weft.command("dlq", "discard", "order-svc", CONSUMER, discarded, "--yes");
     assertThat(gone.out()).isEqualTo("given up: " + discarded + "\n");
     // It had its effect before: it has none again, and is gone.
     await().atMost(WAIT).until(() -> parked(redriven) == 0);
@@ -142,18 +143,12 @@ final class EventsTest {
 
   private List<JsonNode> eventsOf(String order) {
     Command.Outcome tail =
-        operator("events", "tail", "order-svc", "--no-follow", "--last", "500", "--json");
+        weft.command("events", "tail", "order-svc", "--no-follow", "--last", "500", "--json");
     assertThat(tail.exitCode()).as(tail.all()).isZero();
     List<JsonNode> events = new ArrayList<>();
     tail.out().lines().map(Answer::json).forEach(events::add);
     events.removeIf(event -> !event.path("aggregateId").asText().equals(order));
     return events;
-  }
-
-  private Command.Outcome operator(String... arguments) {
-    List<String> all = new ArrayList<>(List.of(arguments));
-    all.addAll(List.of("--state", weft.folder().toString()));
-    return Command.weft(all.toArray(String[]::new));
   }
 
   /** As for a system that {@code ./weft up} did not start. */

@@ -88,6 +88,13 @@ final class Weft implements AutoCloseable {
     return Command.weft(arguments.toArray(String[]::new));
   }
 
+  /** Any other command about it. */
+  Outcome command(String... arguments) {
+    List<String> all = new ArrayList<>(List.of(arguments));
+    all.addAll(List.of("--state", folder().toString()));
+    return Command.weft(all.toArray(String[]::new));
+  }
+
   Outcome down() {
     return Command.weft("down", "--state", folder().toString());
   }
@@ -116,6 +123,16 @@ final class Weft implements AutoCloseable {
 
   boolean ready(String process) {
     return folder.ready(process);
+  }
+
+  /** How many calls a process has answered since its start, of RPCs whose names begin so. */
+  long served(String process, String rpcs) {
+    String page = Visitor.fetch("http://127.0.0.1:" + managementPort(process) + "/metrics").body();
+    return page.lines()
+        .filter(line -> line.startsWith("rpc_server_call_duration_seconds_count{"))
+        .filter(line -> line.contains("rpc_method=\"" + rpcs))
+        .mapToLong(line -> (long) Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+        .sum();
   }
 
   List<String> processes() {
