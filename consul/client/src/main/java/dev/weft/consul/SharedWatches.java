@@ -45,10 +45,10 @@ final class SharedWatches<V, T> implements AutoCloseable {
         == null;
   }
 
-  /** Ends all deliveries; the polls in flight run out. */
+  /** Ends all deliveries; the polls in flight run out, and write nothing. */
   @Override
   public void close() {
     closed = true;
-    running.values().forEach(Watch::removeAll);
+    running.values().forEach(Watch::end);
   }
 }

@@ -85,6 +85,10 @@ final class Watch<V, T> {
   private final DiskSnapshot<V> snapshot;
   private final List<Delivery<T>> deliveries = new ArrayList<>();
   private @Nullable T current;
+
+  // Guarded by the snapshot.
+  private boolean ended;
+
   private int lastFailureStatus = NO_FAILURE;
 
   Watch(String what, Query<V> query, LastKnown<V> lastKnown, Face<V, T> face, Semaphore slots) {
@@ -147,9 +151,23 @@ final class Watch<V, T> {
     deliveries.remove(delivery);
   }
 
-  synchronized void removeAll() {
-    deliveries.forEach(Delivery::close);
-    deliveries.clear();
+  /** Tells nobody any more, and writes nothing: whoever ends it may take the folder away. */
+  void end() {
+    synchronized (this) {
+      deliveries.forEach(Delivery::close);
+      deliveries.clear();
+    }
+    synchronized (snapshot) {
+      ended = true;
+    }
+  }
+
+  private void keep(View<V> view, long index) {
+    synchronized (snapshot) {
+      if (!ended) {
+        snapshot.write(view.entries(), index);
+      }
+    }
   }
 
   synchronized boolean idle() {
@@ -173,7 +191,7 @@ final class Watch<V, T> {
       View<V> view = lastKnown.accept(page);
       publish(view);
       if (!view.stale()) {
-        snapshot.write(view.entries(), page.index());
+        keep(view, page.index());
       }
       if (position.failures() > 0) {
         log.info("{} can be watched again after {} failures", what, position.failures());

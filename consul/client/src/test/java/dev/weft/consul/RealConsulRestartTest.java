@@ -101,6 +101,7 @@ class RealConsulRestartTest {
       try (Consul ends = Consul.connect(real.config().withSnapshots(Optional.of(kept)))) {
         before.listenTo(ends);
         await()
+            .atMost(Duration.ofSeconds(60))
             .until(
                 () ->
                     Stream.of("service-web.json", "roots.json", "leaf-api.json")
