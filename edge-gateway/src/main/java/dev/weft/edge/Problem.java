@@ -90,6 +90,12 @@ record Problem(
     return of(500, Status.Code.INTERNAL, "INTERNAL", "internal error");
   }
 
+  /** What a call failed with, as {@link #of(Status, Metadata, Transcoder)}; empty if it did not. */
+  static Optional<Problem> ofEnd(
+      Status status, @Nullable Metadata trailers, @Nullable Transcoder transcoder) {
+    return status.isOk() ? Optional.empty() : Optional.of(of(status, trailers, transcoder));
+  }
+
   /** Whether a service has said that it has too much to do for this call. */
   boolean saysOverload() {
     return status == 503 && code == Status.Code.RESOURCE_EXHAUSTED;

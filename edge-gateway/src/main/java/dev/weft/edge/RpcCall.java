@@ -180,8 +180,7 @@ final class RpcCall extends ClientCall.Listener<byte[]> implements Body.Parts {
 
   @Override
   public void onClose(Status status, Metadata trailers) {
-    Optional<Problem> failure =
-        status.isOk() ? Optional.empty() : Optional.of(Problem.of(status, trailers, null));
+    Optional<Problem> failure = Problem.ofEnd(status, trailers, null);
     ended.with(failure);
     if (over) {
       return;

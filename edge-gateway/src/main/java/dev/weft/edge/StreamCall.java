@@ -116,10 +116,7 @@ final class StreamCall extends ClientCall.Listener<byte[]> {
 
   @Override
   public void onClose(Status status, Metadata trailers) {
-    Optional<Problem> failure =
-        status.isOk()
-            ? Optional.empty()
-            : Optional.of(Problem.of(status, trailers, asked.route().transcoder()));
+    Optional<Problem> failure = Problem.ofEnd(status, trailers, asked.route().transcoder());
     ended.with(failure);
     if (over) {
       return;

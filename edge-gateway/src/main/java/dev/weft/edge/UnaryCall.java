@@ -44,10 +44,7 @@ final class UnaryCall extends ClientCall.Listener<byte[]> {
 
   @Override
   public void onClose(Status status, Metadata trailers) {
-    Optional<Problem> failure =
-        status.isOk()
-            ? Optional.empty()
-            : Optional.of(Problem.of(status, trailers, asked.route().transcoder()));
+    Optional<Problem> failure = Problem.ofEnd(status, trailers, asked.route().transcoder());
     ended.with(failure);
     exchange.timing().called(began);
     if (failure.isPresent()) {

@@ -195,10 +195,7 @@ final class WebSocketCall extends ClientCall.Listener<byte[]> implements WebSock
 
   @Override
   public void onClose(Status status, Metadata trailers) {
-    Optional<Problem> failure =
-        status.isOk()
-            ? Optional.empty()
-            : Optional.of(Problem.of(status, trailers, asked.route().transcoder()));
+    Optional<Problem> failure = Problem.ofEnd(status, trailers, asked.route().transcoder());
     ended.with(failure);
     if (!over) {
       finish(failure);
