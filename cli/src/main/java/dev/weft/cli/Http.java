@@ -8,11 +8,13 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Plain requests to the system's own ports. Thread-safe. */
 final class Http {
   private static final Duration TIMEOUT = Duration.ofSeconds(10);
+  private static final String REGISTRY_TOKEN = "X-Consul-Token";
 
   private final HttpClient client =
       HttpClient.newBuilder()
@@ -35,6 +37,13 @@ final class Http {
     return send(HttpRequest.newBuilder(URI.create(url)).timeout(atMost).build());
   }
 
+  /** Asks a registry, which may want a token. */
+  Answer ask(String url, Optional<String> token) {
+    HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(url)).timeout(TIMEOUT);
+    token.ifPresent(text -> request.header(REGISTRY_TOKEN, text));
+    return send(request.build());
+  }
+
   /** Posts JSON, with a bearer token and an idempotency key where there are any. */
   Answer post(String url, String json, @Nullable String token, @Nullable String key) {
     HttpRequest.Builder request =
@@ -51,13 +60,16 @@ final class Http {
     return send(request.build());
   }
 
-  /** Puts nothing, as Consul wants it where the address says all. */
-  Answer put(String url) {
-    return send(
-        HttpRequest.newBuilder(URI.create(url))
-            .timeout(TIMEOUT)
-            .PUT(BodyPublishers.noBody())
-            .build());
+  /**
+   * Puts nothing, as a registry wants it where the address says all.
+   *
+   * @param token what the registry may want
+   */
+  Answer put(String url, Optional<String> token) {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(URI.create(url)).timeout(TIMEOUT).PUT(BodyPublishers.noBody());
+    token.ifPresent(text -> request.header(REGISTRY_TOKEN, text));
+    return send(request.build());
   }
 
   private Answer send(HttpRequest request) {

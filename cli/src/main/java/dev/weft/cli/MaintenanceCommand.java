@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -51,6 +52,12 @@ final class MaintenanceCommand implements Callable<Integer> {
       description = "The folder the system was started with (default: .weft).")
   private @Nullable Path state;
 
+  private final RegistryTokens tokens;
+
+  MaintenanceCommand(RegistryTokens tokens) {
+    this.tokens = tokens;
+  }
+
   @Override
   public Integer call() {
     SystemState running =
@@ -62,7 +69,9 @@ final class MaintenanceCommand implements Callable<Integer> {
             .orElseThrow(() -> new Trouble(2, name + ": no such process; see ./weft status"));
     Http http = new Http();
     String registry = running.urls().getOrDefault("registry", "");
-    String id = id(http.get(registry + "/v1/agent/services"), process);
+    // Who registered it may say this of it, too.
+    Optional<String> token = tokens.own(Instances.service(process.name()));
+    String id = id(http.ask(registry + "/v1/agent/services", token), process);
     Http.Answer answer =
         http.put(
             registry
@@ -71,7 +80,8 @@ final class MaintenanceCommand implements Callable<Integer> {
                 + "?enable="
                 + (turn == Turn.on)
                 + "&reason="
-                + encoded(reason));
+                + encoded(reason),
+            token);
     if (!answer.ok()) {
       throw new Trouble("the registry refuses: " + answer.body());
     }

@@ -36,6 +36,27 @@ final class Probe {
     };
   }
 
+  /**
+   * Throws {@link Trouble} if a registry that runs elsewhere does not show its own nodes, which
+   * each has, to {@code ./weft}: it would not show when a service is ready, either. One that does
+   * not answer may do so later.
+   */
+  void insistOnBeingShownWhatIsThere() {
+    if (programs.startsRegistry()) {
+      return;
+    }
+    String registry = programs.registryUrl();
+    Http.Answer nodes = http.ask(registry + "/v1/catalog/nodes", programs.registryToken());
+    if (nodes.status() == 403 || (nodes.ok() && nodes.body().strip().equals("[]"))) {
+      throw new Trouble(
+          2,
+          "%s shows ./weft nothing%s: it needs a token that may read nodes and services, such as the"
+                  .formatted(registry, nodes.ok() ? "" : " (" + nodes.body().strip() + ")")
+              + " operator's, by CONSUL_HTTP_TOKEN, CONSUL_HTTP_TOKEN_FILE or as the file operator"
+              + " in WEFT_CONSUL_TOKENS_DIR");
+    }
+  }
+
   private boolean hasLeader() {
     Http.Answer answer = http.get(programs.registryUrl() + "/v1/status/leader", SOON);
     return answer.ok() && answer.body().length() > 2; // else it is "" in quotes
@@ -44,11 +65,12 @@ final class Probe {
   private boolean passing(String instance) {
     String port = "\"Port\":" + programs.registeredPort(instance) + ",";
     Http.Answer answer =
-        http.get(
+        http.ask(
             programs.registryUrl()
                 + "/v1/health/service/"
                 + Instances.service(instance)
-                + "?passing");
+                + "?passing",
+            programs.registryToken());
     return answer.ok() && answer.body().replace(" ", "").contains(port);
   }
 

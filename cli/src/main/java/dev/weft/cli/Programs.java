@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.regex.Pattern;
 
@@ -63,6 +64,7 @@ final class Programs {
   private final Detours detours;
   private final Instances instances;
   private final Map<String, String> given;
+  private final RegistryTokens tokens;
   private final InetAddress bind;
   private final InetAddress bindPublic;
 
@@ -87,6 +89,7 @@ final class Programs {
     this.detours = detours;
     this.instances = instances;
     this.given = given;
+    this.tokens = new RegistryTokens(given);
     this.bind = address(BIND, LOOPBACK);
     this.bindPublic = address(BIND_PUBLIC, bind.getHostAddress());
   }
@@ -130,8 +133,9 @@ final class Programs {
   }
 
   ProcessSpec database(LocalPostgres server) {
-    return new ProcessSpec(
-        DATABASE, server.command(), server.environment(), dir.folder("postgres"), "INT");
+    Map<String, String> environment = new HashMap<>(server.environment());
+    environment.putAll(RegistryTokens.NONE);
+    return new ProcessSpec(DATABASE, server.command(), environment, dir.folder("postgres"), "INT");
   }
 
   ProcessSpec cardNetwork() {
@@ -240,6 +244,14 @@ final class Programs {
     return registry.url(ports);
   }
 
+  /**
+   * What {@code ./weft} itself shows the registry: the operator may read what there is. Throws
+   * {@link Trouble} if its file cannot be read.
+   */
+  Optional<String> registryToken() {
+    return registry.isExternal() ? tokens.own(OPERATOR) : Optional.empty();
+  }
+
   /** Where a person goes, by what is there. */
   Map<String, String> urls() {
     Map<String, String> urls = new LinkedHashMap<>();
@@ -257,6 +269,9 @@ final class Programs {
     environment.put("CONSUL_HTTP_ADDR", via(service, REGISTRY, registryUrl()));
     environment.put("WEFT_SERVICE_KEY_FILE", keys.privateKey(service).toString());
     environment.put("WEFT_SERVICE_KEYS_FILE", keys.set().toString());
+    if (registry.isExternal()) { // One that is started here knows nobody's.
+      environment.putAll(tokens.variables(service));
+    }
     // With which it starts while the registry is away.
     environment.put("WEFT_SNAPSHOT_DIR", dir.folder("registry").resolve(process).toString());
     return environment;
@@ -286,6 +301,7 @@ final class Programs {
       environment.put(address, "");
       environment.put(address + "_FILE", "");
     }
+    environment.putAll(RegistryTokens.NONE);
     return environment;
   }
 

@@ -92,6 +92,7 @@ final class Supervisor implements AutoCloseable {
     Thread.ofVirtual().name("folder").start(this::watchFolder);
     clearLeftovers();
     programs.insistOnFreePorts();
+    probe.insistOnBeingShownWhatIsThere();
     if (programs.startsRegistry()) {
       launch(programs.registry());
       awaitReady(REGISTRY);

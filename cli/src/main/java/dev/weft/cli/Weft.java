@@ -1,5 +1,6 @@
 package dev.weft.cli;
 
+import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IParameterExceptionHandler;
@@ -15,7 +16,6 @@ import picocli.CommandLine.IParameterExceptionHandler;
       KeyCommand.class,
       SecretsCommand.class,
       RestartCommand.class,
-      MaintenanceCommand.class,
       DemoCommand.class
     },
     footer = {
@@ -38,11 +38,15 @@ final class Weft {
   private Weft() {}
 
   public static void main(String[] args) {
-    System.exit(commandLine().execute(args));
+    System.exit(commandLine(System.getenv()).execute(args));
   }
 
-  static CommandLine commandLine() {
+  /**
+   * @param environment where commands that ask the registry find their token
+   */
+  static CommandLine commandLine(Map<String, String> environment) {
     return new CommandLine(new Weft())
+        .addSubcommand(new MaintenanceCommand(new RegistryTokens(environment)))
         .setExecutionExceptionHandler(
             (e, command, parsed) -> {
               command.getErr().println("weft: " + (e instanceof Trouble ? e.getMessage() : e));

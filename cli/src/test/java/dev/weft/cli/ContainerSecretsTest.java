@@ -87,7 +87,7 @@ class ContainerSecretsTest {
   }
 
   private void make() {
-    assertThat(Weft.commandLine().execute("secrets", dir.toString())).isZero();
+    assertThat(Weft.commandLine(Map.of()).execute("secrets", dir.toString())).isZero();
   }
 
   private Stream<String> names(String folder) throws IOException {

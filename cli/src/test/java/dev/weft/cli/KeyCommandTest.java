@@ -118,7 +118,7 @@ class KeyCommandTest {
     PrintStream before = System.out;
     System.setOut(new PrintStream(bytes, true, UTF_8));
     try {
-      CommandLine command = Weft.commandLine().setErr(new PrintWriter(err, true));
+      CommandLine command = Weft.commandLine(Map.of()).setErr(new PrintWriter(err, true));
       return new Said(command.execute(arguments), bytes.toString(UTF_8), err.toString());
     } finally {
       System.setOut(before);

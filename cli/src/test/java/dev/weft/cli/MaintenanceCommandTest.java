@@ -12,8 +12,10 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -35,7 +37,9 @@ final class MaintenanceCommandTest {
   @TempDir private Path folder;
   private final List<String> changes = new CopyOnWriteArrayList<>();
   private HttpServer registry;
+  private final Map<String, String> environment = new HashMap<>();
   private volatile int status = 200;
+  private volatile String wanted = "";
   private volatile String registered = REGISTERED;
 
   @BeforeEach
@@ -56,8 +60,11 @@ final class MaintenanceCommandTest {
       if (!asks) {
         changes.add(exchange.getRequestMethod() + " " + exchange.getRequestURI());
       }
-      byte[] body = (asks ? registered : "because").getBytes(UTF_8);
-      exchange.sendResponseHeaders(asks ? 200 : status, body.length);
+      String token = exchange.getRequestHeaders().getFirst("X-Consul-Token");
+      boolean knows = wanted.isEmpty() || wanted.equals(token);
+      // A list without what may not be seen, and a refusal: as Consul does.
+      byte[] body = (!asks ? "because" : knows ? registered : "{}").getBytes(UTF_8);
+      exchange.sendResponseHeaders(asks ? 200 : knows ? status : 403, body.length);
       exchange.getResponseBody().write(body);
     }
   }
@@ -125,15 +132,35 @@ final class MaintenanceCommandTest {
         .startsWith("weft: the registry does not answer: ");
   }
 
+  @Test
+  void theRegistryIsShownTheTokenOfTheServiceUnlessAnotherIsSaid() throws IOException {
+    String state = running();
+    wanted = "of-order-svc";
+    assertThat(run("order-svc", "on", "--state", state).err())
+        .isEqualTo("weft: order-svc is not in the registry\n");
+
+    environment.put("WEFT_CONSUL_TOKENS_DIR", folder.toString());
+    assertThat(run("order-svc", "on", "--state", state).err())
+        .startsWith("weft: the file of Consul's token cannot be read: ");
+    Files.writeString(folder.resolve("order-svc"), "of-order-svc\n");
+    assertThat(run("order-svc", "on", "--state", state).exitCode()).isZero();
+
+    environment.put("CONSUL_HTTP_TOKEN", "of-somebody");
+    assertThat(run("order-svc", "off", "--state", state).exitCode()).isOne();
+    wanted = "of-somebody";
+    assertThat(run("order-svc", "off", "--state", state).exitCode()).isZero();
+    assertThat(changes).hasSize(2);
+  }
+
   private record Said(int exitCode, String out, String err) {}
 
-  private static Said run(String... arguments) {
+  private Said run(String... arguments) {
     var err = new StringWriter();
     var bytes = new ByteArrayOutputStream();
     PrintStream before = System.out;
     System.setOut(new PrintStream(bytes, true, UTF_8));
     try {
-      CommandLine command = Weft.commandLine().setErr(new PrintWriter(err, true));
+      CommandLine command = Weft.commandLine(environment).setErr(new PrintWriter(err, true));
       List<String> all = new ArrayList<>(List.of("maintenance"));
       all.addAll(List.of(arguments));
       int exit = command.execute(all.toArray(String[]::new));

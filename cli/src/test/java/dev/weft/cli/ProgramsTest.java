@@ -143,6 +143,42 @@ class ProgramsTest {
   }
 
   @Test
+  void eachProcessHasTheTokenOfItsServiceAndNoOther(@TempDir Path tokens) throws IOException {
+    Files.writeString(tokens.resolve(Programs.USER), "u");
+    Files.writeString(tokens.resolve(Programs.EDGE), "e");
+    Map<String, String> environment =
+        Map.of("WEFT_CONSUL_TOKENS_DIR", tokens.toString(), "CONSUL_HTTP_TOKEN", "mine");
+    Programs programs = elsewhere(environment);
+
+    assertThat(service(programs, Programs.USER))
+        .containsEntry("CONSUL_HTTP_TOKEN", "")
+        .containsEntry("CONSUL_HTTP_TOKEN_FILE", tokens.resolve(Programs.USER).toString());
+    assertThat(edge(programs))
+        .containsEntry("CONSUL_HTTP_TOKEN", "")
+        .containsEntry("CONSUL_HTTP_TOKEN_FILE", tokens.resolve(Programs.EDGE).toString());
+    assertThat(programs.cardNetwork().environment()).containsAllEntriesOf(RegistryTokens.NONE);
+    assertThat(programs.registryToken()).contains("mine");
+    assertThatThrownBy(() -> service(programs, Programs.PAYMENT))
+        .isInstanceOf(Trouble.class)
+        .hasMessageContaining("no token of payment-svc");
+    // One that is started here is shown nobody's.
+    assertThat(service(programs(environment), Programs.USER))
+        .containsAllEntriesOf(RegistryTokens.NONE);
+    assertThat(programs(environment).registryToken()).isEmpty();
+  }
+
+  @Test
+  void aFileWithTheTokenOfAllIsFoundFromAnotherFolder() {
+    assertThat(service(elsewhere(Map.of("CONSUL_HTTP_TOKEN_FILE", "consul.token")), Programs.USER))
+        .containsEntry("CONSUL_HTTP_TOKEN", "")
+        .containsEntry(
+            "CONSUL_HTTP_TOKEN_FILE", Path.of("consul.token").toAbsolutePath().toString());
+    assertThat(service(elsewhere(Map.of("CONSUL_HTTP_TOKEN", "t")), Programs.USER))
+        .containsEntry("CONSUL_HTTP_TOKEN", "t")
+        .containsEntry("CONSUL_HTTP_TOKEN_FILE", "");
+  }
+
+  @Test
   void theAddressOfRedisIsToldToWhoUsesItAndNobodyElse() {
     Programs programs =
         programs(Map.of("REDIS_URL", "redis://:pw@h", "REDIS_URL_FILE", "redis.url"));
@@ -265,6 +301,18 @@ class ProgramsTest {
           .hasMessageContaining("(order-svc) is taken");
       programs(ports, Map.of("WEFT_BIND", "127.0.0.2")).insistOnFreePorts();
     }
+  }
+
+  /** With a registry that runs already. */
+  private Programs elsewhere(Map<String, String> environment) {
+    return new Programs(
+        dir,
+        Ports.fixed(),
+        new RegistryChoice("http://consul:8500", null),
+        build,
+        Detours.NONE,
+        Instances.SINGLE,
+        environment);
   }
 
   private Programs programs(Map<String, String> environment) {
