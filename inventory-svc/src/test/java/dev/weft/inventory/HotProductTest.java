@@ -117,8 +117,8 @@ class HotProductTest {
       for (int i = 0; i < CROWD; i++) {
         crowd.add(threads.submit(() -> ask(wanted, enough)));
       }
-      await().until(() -> asked.get() >= 3 * CROWD);
       try {
+        await().until(() -> asked.get() >= 3 * CROWD);
         meanwhile.run();
       } finally {
         enough.set(true);

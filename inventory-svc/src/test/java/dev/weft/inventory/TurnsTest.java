@@ -207,10 +207,12 @@ class TurnsTest {
               }
             });
       }
-      await().until(() -> turns.waiting(mug) >= 2 && turns.waiting(pot) >= 2);
-
-      assertThat(turns.inTurn(List.of(mug, pot), MANY, () -> "both")).isEqualTo("both");
-      enough.set(true);
+      try {
+        await().until(() -> turns.waiting(mug) >= 2 && turns.waiting(pot) >= 2);
+        assertThat(turns.inTurn(List.of(mug, pot), MANY, () -> "both")).isEqualTo("both");
+      } finally {
+        enough.set(true);
+      }
     }
   }
 

@@ -90,7 +90,7 @@ class DrainTest {
     }
 
     private void call(EchoServiceGrpc.EchoServiceBlockingStub stub) {
-      while (!enough) {
+      while (!enough && !Thread.currentThread().isInterrupted()) {
         try {
           // Not repeatable: no retry hides a loss.
           EchoResponse _ = stub.withDeadlineAfter(10, TimeUnit.SECONDS).write(REQUEST);

@@ -587,18 +587,21 @@ class MeshTlsTest {
       for (Mesh mesh : List.of(serving, caller)) {
         rotation.add(() -> Meshes.tls(mesh).identity().trust(TestCa.DOMAIN, List.of(next.root())));
       }
-      for (Runnable step : rotation) {
-        int callsBefore = calls.get();
-        int connectionsBefore = connections.get();
-        step.run();
-        await()
-            .atMost(Duration.ofSeconds(50))
-            .until(
-                () ->
-                    (calls.get() > callsBefore + 50 && connections.get() > connectionsBefore + 3)
-                        || !failures.isEmpty());
+      try {
+        for (Runnable step : rotation) {
+          int callsBefore = calls.get();
+          int connectionsBefore = connections.get();
+          step.run();
+          await()
+              .atMost(Duration.ofSeconds(50))
+              .until(
+                  () ->
+                      (calls.get() > callsBefore + 50 && connections.get() > connectionsBefore + 3)
+                          || !failures.isEmpty());
+        }
+      } finally {
+        enough.set(true);
       }
-      enough.set(true);
       for (Future<?> one : running) {
         one.get(20, TimeUnit.SECONDS);
       }

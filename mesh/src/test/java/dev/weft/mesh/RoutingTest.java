@@ -197,24 +197,26 @@ class RoutingTest {
                   }
                 });
 
-    for (int i = 0; i < 2; i++) {
-      toVersion("v1");
-      await().until(() -> allArriveAt(stub, List.of(v1), List.of(v2, other)));
-      toVersion("v2");
-      await().until(() -> allArriveAt(stub, List.of(v2), List.of(v1, other)));
-      meshes.consul.chain(
-          SERVICE,
-          chain(
-              "resolver:other",
-              List.of(resolver("other")),
-              target("other", "other-svc", "dc1", "")));
-      await().until(() -> allArriveAt(stub, List.of(other), List.of(v1, v2)));
-      meshes.consul.noChain(SERVICE);
-      await().until(() -> allArriveAt(stub, List.of(v1, v2), List.of(other)));
+    try {
+      for (int i = 0; i < 2; i++) {
+        toVersion("v1");
+        await().until(() -> allArriveAt(stub, List.of(v1), List.of(v2, other)));
+        toVersion("v2");
+        await().until(() -> allArriveAt(stub, List.of(v2), List.of(v1, other)));
+        meshes.consul.chain(
+            SERVICE,
+            chain(
+                "resolver:other",
+                List.of(resolver("other")),
+                target("other", "other-svc", "dc1", "")));
+        await().until(() -> allArriveAt(stub, List.of(other), List.of(v1, v2)));
+        meshes.consul.noChain(SERVICE);
+        await().until(() -> allArriveAt(stub, List.of(v1, v2), List.of(other)));
+      }
+    } finally {
+      over.set(true);
+      load.join();
     }
-
-    over.set(true);
-    load.join();
     assertThat(lost).isEmpty();
   }
 

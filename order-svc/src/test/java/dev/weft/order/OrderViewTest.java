@@ -258,16 +258,19 @@ final class OrderViewTest {
     AtomicBoolean over = new AtomicBoolean();
     try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
       Future<Integer> reader = threads.submit(() -> read(over, first, second));
-      List<Order> placed = new ArrayList<>();
-      for (int i = 0; i < 40; i++) {
-        placed.add(shop.place(ann, order(i % 4 == 3 ? "card_declined" : "card_ok", product)));
-        if (i % 10 == 5) {
-          (i % 20 == 5 ? first : second).viewBuilder.begin();
+      try {
+        List<Order> placed = new ArrayList<>();
+        for (int i = 0; i < 40; i++) {
+          placed.add(shop.place(ann, order(i % 4 == 3 ? "card_declined" : "card_ok", product)));
+          if (i % 10 == 5) {
+            (i % 20 == 5 ? first : second).viewBuilder.begin();
+          }
         }
+        placed.forEach(shop::ended);
+        shop.awaitView();
+      } finally {
+        over.set(true);
       }
-      placed.forEach(shop::ended);
-      shop.awaitView();
-      over.set(true);
       assertThat(reader.get()).isGreaterThan(10);
     }
     ViewRows.rebuild(second);

@@ -10,6 +10,7 @@ import dev.weft.mesh.TelemetryConfig;
 import io.grpc.BindableService;
 import io.grpc.Channel;
 import io.grpc.ClientInterceptors;
+import io.grpc.ConnectivityState;
 import io.grpc.ManagedChannel;
 import io.grpc.Server;
 import io.grpc.inprocess.InProcessChannelBuilder;
@@ -18,15 +19,18 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
@@ -49,6 +53,8 @@ public final class InProcessMesh implements AutoCloseable, AfterAllCallback {
   /** Who can prove their names; the others are strangers. */
   static final List<String> SERVICES =
       List.of("user-svc", "order-svc", "payment-svc", "inventory-svc", "edge-gateway", "operator");
+
+  private static final Duration LONG = Duration.ofSeconds(20);
 
   private final String prefix = UUID.randomUUID() + "/";
   private final Path keys;
@@ -90,6 +96,7 @@ public final class InProcessMesh implements AutoCloseable, AfterAllCallback {
     Server server = servers.remove(service);
     if (server != null) {
       end(server.shutdownNow());
+      awaitUntil(transport(service), state -> state != ConnectivityState.READY);
     }
   }
 
@@ -135,8 +142,7 @@ public final class InProcessMesh implements AutoCloseable, AfterAllCallback {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    // It may have been called in vain, and would wait before it tries again.
-    transport(service).resetConnectBackoff();
+    awaitUntil(transport(service), ConnectivityState.READY::equals);
   }
 
   private static void end(Server server) {
@@ -144,6 +150,29 @@ public final class InProcessMesh implements AutoCloseable, AfterAllCallback {
       server.awaitTermination(5, TimeUnit.SECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    }
+  }
+
+  // A channel hears late of a server that came or went; till then it refuses calls, or sends them
+  // to the one before.
+  private static void awaitUntil(ManagedChannel channel, Predicate<ConnectivityState> wanted) {
+    long from = System.nanoTime();
+    ConnectivityState state = channel.getState(true);
+    while (!wanted.test(state)) {
+      CountDownLatch changed = new CountDownLatch(1);
+      channel.notifyWhenStateChanged(state, changed::countDown);
+      // It may have been called in vain, and would wait before it tries again.
+      channel.resetConnectBackoff();
+      try {
+        boolean _ = changed.await(1, TimeUnit.SECONDS);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      }
+      state = channel.getState(true);
+      if (System.nanoTime() - from > LONG.toNanos()) {
+        throw new IllegalStateException("a channel is still " + state);
+      }
     }
   }
 
