@@ -29,13 +29,19 @@ public final class ConfigEntries {
 
   ConfigEntries(ConsulHttp http, Semaphore slots) {
     this.http = http;
+    Rights rights = new Rights(http);
     watches =
         new SharedWatches<>(
             path ->
                 new Watch<>(
                     path,
                     (index, wait) -> poll(path, index, wait),
-                    new LastKnown<>((_, _) -> false, LastKnown.Sight.FULL, System::nanoTime),
+                    new LastKnown<>(
+                        (_, _) -> false,
+                        known ->
+                            rights.requireOneOf(
+                                path, path + "/" + ConsulHttp.segment(known.iterator().next())),
+                        System::nanoTime),
                     view -> view.answered() ? List.copyOf(view.entries().values()) : null,
                     slots));
   }
@@ -94,8 +100,9 @@ public final class ConfigEntries {
 
   /**
    * Calls the listener with the entry from the agent's first answer on and after each change of it.
-   * While the agent cannot be reached, or forgot what it knew (for a minute at most), the last
-   * known entry stands. Threads as for {@link Consul#watchService}.
+   * While the agent cannot be reached, refuses our token all entries of the kind, or forgot what it
+   * knew (for a minute at most), the last known entry stands. Threads as for {@link
+   * Consul#watchService}.
    */
   public Subscription watch(String kind, String name, Consumer<Optional<ConfigEntry>> listener) {
     AtomicReference<@Nullable Optional<ConfigEntry>> last = new AtomicReference<>();

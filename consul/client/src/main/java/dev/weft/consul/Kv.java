@@ -36,6 +36,7 @@ public final class Kv {
 
   Kv(ConsulHttp http, Semaphore slots) {
     this.http = http;
+    Rights rights = new Rights(http);
     this.client = new KeyValueConsulClient(http);
     this.watches =
         new SharedWatches<>(
@@ -43,7 +44,10 @@ public final class Kv {
                 new Watch<>(
                     query,
                     (index, wait) -> poll(query, index, wait),
-                    new LastKnown<>((_, _) -> false, LastKnown.Sight.FULL, System::nanoTime),
+                    new LastKnown<>(
+                        (_, _) -> false,
+                        known -> rights.requireOneOf(query, path(known.iterator().next())),
+                        System::nanoTime),
                     view -> view.answered() ? List.copyOf(view.entries().values()) : null,
                     slots));
   }
@@ -136,8 +140,8 @@ public final class Kv {
 
   /**
    * Calls the listener with the entry now and after each write or deletion; writes that follow each
-   * other closely may be heard of as one. While the agent cannot be reached, or forgot what it knew
-   * (for a minute at most), the last known entry stands.
+   * other closely may be heard of as one. While the agent cannot be reached, refuses our token what
+   * was there, or forgot what it knew (for a minute at most), the last known entry stands.
    */
   public Subscription watch(String key, Consumer<Optional<KvEntry>> listener) {
     requireKey(key);

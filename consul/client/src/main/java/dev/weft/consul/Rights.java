@@ -6,7 +6,8 @@ package dev.weft.consul;
  * <p>Consul answers who may read nothing of a catalog with status 200 and an empty list, as if
  * there were nothing. From 1.11 on a header may say so; before, and for who sends no token, nothing
  * does. A config entry is what tells: who has no right to a service is refused its {@code
- * service-resolver}, whether there is one or not, and whether there is such a service or not.
+ * service-resolver}, whether there is one or not, and whether there is such a service or not. So it
+ * is with lists of config entries and of keys: one of them, asked for alone, is refused.
  *
  * <p>Every method returns if the right is there, and throws {@link ConsulException} if it is not or
  * if it cannot be told. Thread-safe.
@@ -41,13 +42,25 @@ final class Rights {
   }
 
   private void requireName(String segment, String datacenter) {
-    Answer entry = http.get("/v1/config/service-resolver/" + segment + datacenter);
-    switch (entry.status()) {
+    require("/v1/config/service-resolver/" + segment + datacenter, "service " + segment);
+  }
+
+  /**
+   * For an empty list of config entries or of keys.
+   *
+   * @param list its path
+   * @param one the path of one that it held
+   */
+  void requireOneOf(String list, String one) {
+    require(one, list);
+  }
+
+  private void require(String path, String what) {
+    Answer one = http.get(path);
+    switch (one.status()) {
       case 200, 404 -> {}
-      case 403 ->
-          throw ConsulException.hidden(
-              entry.request(), "service " + segment, "it refuses " + entry.request());
-      default -> throw ConsulException.refused(entry.status(), entry.request(), entry.body());
+      case 403 -> throw ConsulException.hidden(one.request(), what, "it refuses " + one.request());
+      default -> throw ConsulException.refused(one.status(), one.request(), one.body());
     }
   }
 

@@ -70,6 +70,31 @@ class ConfigEntriesTest {
   }
 
   @Test
+  void keepsTheEntriesThatItMayNoLongerRead() {
+    Seen<List<ConfigEntry>> seen = new Seen<>();
+    String both = Bodies.list(entry("web", "grpc"), entry("web 2", "grpc"));
+    agent.reply(ALL, Reply.indexed(7, both));
+    consul.configEntries().watchAll("service-defaults", seen);
+    seen.await(now -> now.size() == 2);
+    agent.answer(WEB, _ -> Reply.status(403, "Permission denied"));
+    agent.answer(WEB + "%202", _ -> Reply.status(403, "Permission denied"));
+    agent.reply(ALL, Reply.indexed(8, "[]"));
+    // It failed, so the next one comes without an index.
+    assertThat(agent.request(ALL, 3).index()).isEmpty();
+    agent.reply(ALL, Reply.indexed(9, "[]"));
+    agent.request(ALL, 4);
+    assertThat(seen.all()).hasSize(1);
+
+    agent.reply(ALL, Reply.indexed(10, both));
+    agent.request(ALL, 5);
+    agent.answer(WEB, _ -> Reply.status(404, "Config entry not found"));
+    agent.answer(WEB + "%202", _ -> Reply.status(404, "Config entry not found"));
+    agent.reply(ALL, Reply.indexed(11, "[]"));
+    seen.await(List::isEmpty);
+    assertThat(seen.all()).hasSize(2);
+  }
+
+  @Test
   void writesReadsAndDeletes() {
     agent.reply("/v1/config", Reply.ok("true"));
     consul.configEntries().put("{\"Kind\":\"k\"}");

@@ -3,6 +3,9 @@ package dev.weft.consul;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.AppenderBase;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import com.sun.net.httpserver.HttpServer;
@@ -17,6 +20,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
@@ -28,6 +33,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.slf4j.LoggerFactory;
 
 /** The client against a real Consul that is killed, restarted, emptied, and takes rights away. */
 class RealConsulRestartTest {
@@ -236,6 +242,80 @@ class RealConsulRestartTest {
         seen.await(now -> now.instances().size() == 1);
         assertThat(seen.last().stale()).isFalse();
       }
+    }
+  }
+
+  @Test
+  void keepsTheKeysAndEntriesThatItsTokenMayNoLongerRead() throws IOException {
+    Logged logged = new Logged();
+    try (RealConsul real = RealConsul.start(folder, ACLS, ADMINISTRATOR)) {
+      Token token = new Token(real);
+      try (Consul consul = Consul.connect(real.config(Optional.of(token.secret())))) {
+        Seen<List<KvEntry>> keys = new Seen<>();
+        Seen<List<ConfigEntry>> entries = new Seen<>();
+        AtomicInteger written = new AtomicInteger();
+        write(real, written.incrementAndGet());
+        consul.kv().watchAll("t/", keys);
+        consul.configEntries().watchAll("service-defaults", entries);
+        keys.await(now -> now.size() == 1);
+        entries.await(now -> now.size() == 1);
+
+        token.take("key_prefix", "service_prefix");
+        await()
+            .atMost(BACK)
+            .until(
+                () -> {
+                  // The first one wakes queries that began with the rights there were.
+                  write(real, written.incrementAndGet());
+                  return logged.says("/v1/kv/t/?recurse cannot be watched")
+                      && logged.says("/v1/config/service-defaults cannot be watched");
+                });
+        assertThat(consul.kv().list("t/")).isEmpty();
+        assertThat(consul.configEntries().list("service-defaults")).isEmpty();
+
+        token.giveBack();
+        keys.await(BACK, now -> now.size() == written.get());
+        entries.await(BACK, now -> now.size() == written.get());
+        assertThat(keys.all()).noneMatch(List::isEmpty);
+        assertThat(entries.all()).noneMatch(List::isEmpty);
+      }
+    } finally {
+      logged.stop();
+    }
+  }
+
+  private static void write(RealConsul real, int number) {
+    real.call("PUT", "/v1/kv/t/" + number, "x", ADMINISTRATOR);
+    real.call(
+        "PUT",
+        "/v1/config",
+        "{\"Kind\":\"service-defaults\",\"Name\":\"s%d\",\"Protocol\":\"grpc\"}".formatted(number),
+        ADMINISTRATOR);
+  }
+
+  /** What watches log. */
+  private static final class Logged {
+    private final Logger log = (Logger) LoggerFactory.getLogger(Watch.class);
+    private final Queue<String> lines = new ConcurrentLinkedQueue<>();
+    private final AppenderBase<ILoggingEvent> appender =
+        new AppenderBase<>() {
+          @Override
+          protected void append(ILoggingEvent event) {
+            lines.add(event.getFormattedMessage());
+          }
+        };
+
+    Logged() {
+      appender.start();
+      log.addAppender(appender);
+    }
+
+    boolean says(String text) {
+      return lines.stream().anyMatch(line -> line.contains(text));
+    }
+
+    void stop() {
+      log.detachAppender(appender);
     }
   }
 
