@@ -54,6 +54,7 @@ final class Browser implements AutoCloseable {
             .newWebSocketBuilder()
             .buildAsync(
                 URI.create(page.path("webSocketDebuggerUrl").textValue()), new Listener(received))
+            .orTimeout(PATIENCE.toSeconds(), TimeUnit.SECONDS)
             .join();
   }
 
@@ -140,7 +141,7 @@ final class Browser implements AutoCloseable {
     int id = ++calls;
     try {
       String text = JSON.writeValueAsString(Map.of("id", id, "method", method, "params", params));
-      socket.sendText(text, true).join();
+      socket.sendText(text, true).orTimeout(PATIENCE.toSeconds(), TimeUnit.SECONDS).join();
       while (true) {
         JsonNode message = received.poll(PATIENCE.toSeconds(), TimeUnit.SECONDS);
         if (message == null) {
@@ -165,7 +166,9 @@ final class Browser implements AutoCloseable {
     process.descendants().forEach(ProcessHandle::destroyForcibly);
     process.destroyForcibly();
     try {
-      process.waitFor();
+      if (!process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
+        throw new AssertionError("a browser that was killed still runs after " + PATIENCE);
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

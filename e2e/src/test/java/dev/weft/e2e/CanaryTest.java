@@ -250,7 +250,7 @@ final class CanaryTest {
 
     @Override
     public void close() {
-      threads.close();
+      Threads.end(threads);
     }
   }
 }

@@ -29,6 +29,8 @@ final class Command {
       List.of(
           "CONSUL_HTTP_ADDR",
           "CONSUL_HTTP_TOKEN",
+          "CONSUL_HTTP_TOKEN_FILE",
+          "WEFT_CONSUL_TOKENS_DIR",
           "DATABASE_URL",
           "WEFT_STATE_DIR",
           "WEFT_SERVICE_KEY_FILE",

@@ -100,10 +100,6 @@ final class Stranger implements AutoCloseable {
   public void close() {
     closed.countDown();
     context.cancel(null);
-    try {
-      thread.join();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
+    Threads.end(thread);
   }
 }

@@ -216,9 +216,9 @@ final class TwoInstancesTest {
     @Override
     public void close() {
       closed = true;
-      threads.close();
       watching.shutdownNow();
-      watching.close();
+      Threads.end(threads);
+      Threads.end(watching);
     }
   }
 }

@@ -216,16 +216,9 @@ final class Weft implements AutoCloseable {
   }
 
   private void signal(String process, String signal) {
-    try {
-      int exit =
-          new ProcessBuilder("kill", "-s", signal, Long.toString(pid(process))).start().waitFor();
-      assertThat(exit).as("%s to %s", signal, process).isZero();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException(e);
-    }
+    Outcome outcome =
+        Command.run(List.of("kill", "-s", signal, Long.toString(pid(process))), Map.of());
+    assertThat(outcome.exitCode()).as("%s to %s: %s", signal, process, outcome.all()).isZero();
   }
 
   private ProcessHandle handle(String process) {
