@@ -84,7 +84,7 @@ final class Processes implements AutoCloseable {
 
   private static List<Running> running(Mesh mesh, List<ManagedChannel> opened) {
     List<Running> all = new ArrayList<>();
-    for (String service : new TreeSet<>(mesh.consul().services().keySet())) {
+    for (String service : new TreeSet<>(Services.catalog(mesh).keySet())) {
       if (!mesh.ours(service)) {
         continue;
       }

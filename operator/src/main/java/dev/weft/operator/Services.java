@@ -67,7 +67,11 @@ final class Services implements AutoCloseable {
    * @param given what the operator says of TLS, if it is not what the installation does
    */
   static Services of(Installation installation, Map<String, String> given) {
-    Mesh mesh = mesh(installation, given);
+    return of(mesh(installation, given));
+  }
+
+  /** Those in the registry of a mesh, which is closed with this. */
+  static Services of(Mesh mesh) {
     return new Services(() -> grpcServices(mesh), mesh::channel, mesh::close);
   }
 
@@ -101,8 +105,7 @@ final class Services implements AutoCloseable {
 
   private static Set<String> grpcServices(Mesh mesh) {
     Set<String> names = new TreeSet<>();
-    mesh.consul()
-        .services()
+    catalog(mesh)
         .forEach(
             (name, tags) -> {
               if (mesh.ours(name) && !tags.contains("http")) {
@@ -110,6 +113,23 @@ final class Services implements AutoCloseable {
               }
             });
     return names;
+  }
+
+  /**
+   * All services of the registry and their tags.
+   *
+   * @throws Trouble if there are none: each registry has itself, so it hides them from us
+   */
+  static Map<String, List<String>> catalog(Mesh mesh) {
+    Map<String, List<String>> all = mesh.consul().services();
+    if (all.isEmpty()) {
+      throw new Trouble(
+          Trouble.FAILED,
+          "the registry shows nothing, not even itself: it needs a token that may read nodes and"
+              + " services, such as the operator's, by CONSUL_HTTP_TOKEN, CONSUL_HTTP_TOKEN_FILE or"
+              + " as the file operator in WEFT_CONSUL_TOKENS_DIR");
+    }
+    return all;
   }
 
   /**
@@ -209,8 +229,11 @@ final class Services implements AutoCloseable {
         switch (error.code()) {
           case UNIMPLEMENTED -> service + " has no events to show: it does not serve weft.admin.v1";
           case PERMISSION_DENIED, UNAUTHENTICATED ->
-              "%s does not take this for the operator's key (%s: %s): use the one of its own system"
-                  .formatted(service, error.code(), said);
+              error.reason().equals("INTENTION_DENIED")
+                  ? "the registry does not let the operator call %s (%s): that takes an intention"
+                      .formatted(service, said)
+                  : "%s does not take this for the operator's key (%s: %s): use the one of its own system"
+                      .formatted(service, error.code(), said);
           case UNAVAILABLE, DEADLINE_EXCEEDED ->
               "%s does not answer (%s: %s): see ./weft status"
                   .formatted(service, error.code(), said);

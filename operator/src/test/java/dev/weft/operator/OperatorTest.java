@@ -4,15 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.StringValue;
+import dev.weft.admin.v1.EventAdminServiceGrpc.EventAdminServiceImplBase;
+import dev.weft.admin.v1.ListDeadLettersRequest;
+import dev.weft.admin.v1.ListDeadLettersResponse;
 import dev.weft.durable.Database;
 import dev.weft.durable.EventGroups;
 import dev.weft.events.EventAdminService;
 import dev.weft.events.EventGrants;
 import dev.weft.events.EventLog;
+import dev.weft.mesh.Rejection;
 import dev.weft.mesh.Telemetry;
 import dev.weft.mesh.TelemetryConfig;
 import dev.weft.testkit.InProcessMesh;
 import dev.weft.testkit.PostgresExtension;
+import io.grpc.stub.StreamObserver;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.time.Duration;
@@ -210,6 +215,25 @@ class OperatorTest {
         .startsWith("weft: order-svc does not take this for the operator's key (PERMISSION_DENIED:")
         .hasLineCount(1);
     assertThat(weft("events", "tail", SOURCE).err()).contains("PERMISSION_DENIED").hasLineCount(1);
+  }
+
+  @Test
+  void whomTheRegistryDoesNotLetInIsToldThatItsKeyIsGood() {
+    mesh.serve(
+        "payment-svc",
+        new EventAdminServiceImplBase() {
+          @Override
+          public void listDeadLetters(
+              ListDeadLettersRequest request, StreamObserver<ListDeadLettersResponse> replies) {
+            // As the mesh refuses it, with TLS and ACLs.
+            throw Rejection.forbidden("INTENTION_DENIED", "no intention allows this call");
+          }
+        });
+
+    assertThat(weft("dlq", "list", "payment-svc").err())
+        .isEqualTo(
+            "weft: the registry does not let the operator call payment-svc (no intention allows"
+                + " this call): that takes an intention\n");
   }
 
   @Test
