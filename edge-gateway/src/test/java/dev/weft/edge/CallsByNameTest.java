@@ -31,6 +31,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -56,6 +57,12 @@ class CallsByNameTest {
   @AfterAll
   static void close() throws Exception {
     fixture.close(before);
+  }
+
+  @AfterEach
+  void stillServes() throws Exception {
+    HttpResponse<byte[]> answer = post("GetBook", "application/proto", BOOK.toByteArray());
+    assertThat(answer.statusCode()).isEqualTo(200);
   }
 
   private static HttpResponse<byte[]> post(

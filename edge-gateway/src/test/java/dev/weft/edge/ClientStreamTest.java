@@ -19,6 +19,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -42,6 +43,11 @@ class ClientStreamTest {
   @AfterAll
   static void close() throws Exception {
     fixture.close(before);
+  }
+
+  @AfterEach
+  void stillServes() throws Exception {
+    assertThat(add(LINES, book("x")).body()).isEqualTo("{\"count\":1,\"titles\":\"x\"}");
   }
 
   private static HttpResponse<String> add(String contentType, String body) throws Exception {

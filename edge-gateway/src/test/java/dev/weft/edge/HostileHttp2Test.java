@@ -539,14 +539,16 @@ class HostileHttp2Test {
   }
 
   /**
-   * Four kilobytes that stand for megabytes. That the bound is the edge's, and not one that Netty
-   * has for whoever says none, is in {@link Http2Test}.
+   * Four kilobytes that stand for megabytes, and three for hundreds of kilobytes in fewer fields
+   * than are refused for their number. That the bound is the edge's, and not one that Netty has for
+   * whoever says none, is in {@link Http2Test}.
    */
   @Test
   void refusesAHeaderThatExpands() throws Exception {
     try (RawHttp2 client = connect()) {
-      assertThat(client.answerToRepeated(1, 1_400)).isEqualTo(431);
-      assertServed(client, 3);
+      assertThat(client.answerToRepeated(1, 1_400)).as("4 MB").isEqualTo(431);
+      assertThat(client.answerToRepeated(3, 80)).as("240 kB").isEqualTo(431);
+      assertServed(client, 5);
     }
   }
 

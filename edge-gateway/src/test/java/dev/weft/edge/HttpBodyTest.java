@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -34,6 +35,11 @@ class HttpBodyTest {
   @AfterAll
   static void close() throws Exception {
     fixture.close(before);
+  }
+
+  @AfterEach
+  void stillServes() throws Exception {
+    assertThat(get(COVER).body()).isEqualTo(LibraryService.bytes(300));
   }
 
   @Test

@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -59,6 +60,11 @@ class RateLimitsTest {
   @AfterAll
   static void close() throws Exception {
     fixture.close(before);
+  }
+
+  @AfterEach
+  void stillServes() throws Exception {
+    assertThat(look("198.51.100.1").statusCode()).as("of who is not counted").isEqualTo(200);
   }
 
   private static HttpResponse<String> look(String address, String... headers) throws Exception {

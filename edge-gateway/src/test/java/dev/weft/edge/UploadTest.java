@@ -17,6 +17,7 @@ import java.util.Arrays;
 import java.util.Random;
 import java.util.zip.CRC32;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
@@ -39,6 +40,12 @@ class UploadTest {
   @AfterAll
   static void close() throws Exception {
     fixture.close(before);
+  }
+
+  @AfterEach
+  void stillServes() throws Exception {
+    assertThat(upload("/library/books/b:upload", new byte[1], true, "a/b").body())
+        .contains("\"length\":1,");
   }
 
   @Test
