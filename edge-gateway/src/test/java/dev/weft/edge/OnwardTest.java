@@ -180,7 +180,16 @@ class OnwardTest {
 
     own.backend.crash();
 
-    await().atMost(Duration.ofSeconds(60)).until(() -> fixture.status(PATH) == 200);
+    await()
+        .atMost(Duration.ofSeconds(60))
+        .until(
+            () ->
+                fixture.consul.instances("weather").stream()
+                    .noneMatch(one -> one.health() == Health.PASSING));
+    await()
+        .atMost(Duration.ofSeconds(60))
+        .during(Duration.ofSeconds(2))
+        .until(() -> fixture.status(PATH) == 200);
     assertThat(other.calls()).isPositive();
   }
 
