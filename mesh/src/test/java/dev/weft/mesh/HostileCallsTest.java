@@ -16,6 +16,7 @@ import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.grpc.Status;
+import io.grpc.netty.shaded.io.netty.util.internal.PlatformDependent;
 import io.grpc.stub.ClientCalls;
 import io.grpc.stub.MetadataUtils;
 import java.io.ByteArrayInputStream;
@@ -23,6 +24,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Collections;
@@ -35,7 +37,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -67,12 +71,45 @@ class HostileCallsTest {
         }
       };
 
+  private static Held before;
+
   private final Meshes meshes = new Meshes();
   private final Echo echo = new Echo();
   private final Set<String> requestIds = ConcurrentHashMap.newKeySet();
   private MeshServer server;
   private ManagedChannel channel;
   private EchoServiceGrpc.EchoServiceBlockingStub stub;
+
+  /** What this process has of what strangers can make grow. */
+  private record Held(long threads, long heapBytes, long directBytes) {
+    static Held now() {
+      System.gc();
+      return new Held(
+          Thread.getAllStackTraces().size(),
+          ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed(),
+          PlatformDependent.usedDirectMemory());
+    }
+  }
+
+  @BeforeAll
+  static void look() {
+    before = Held.now();
+  }
+
+  @AfterAll
+  static void leaveNothingBehind() {
+    await()
+        .atMost(Duration.ofSeconds(30))
+        .pollInterval(Duration.ofMillis(250))
+        .untilAsserted(
+            () -> {
+              Held now = Held.now();
+              // Pools that gRPC shares among all of a process, and classes.
+              assertThat(now.threads).isLessThanOrEqualTo(before.threads + 12);
+              assertThat(now.heapBytes).isLessThanOrEqualTo(before.heapBytes + (24L << 20));
+              assertThat(now.directBytes).isLessThanOrEqualTo(before.directBytes + (48L << 20));
+            });
+  }
 
   @BeforeEach
   void open() {

@@ -248,6 +248,13 @@ final class OrderSvcTest {
             good.toBuilder().clearItems().build(),
             good.toBuilder().addItems(item(product, 1)).build(),
             good.toBuilder().setItems(0, item(product, 0)).build(),
+            good.toBuilder().setItems(0, item(product, -1)).build(),
+            good.toBuilder().setItems(0, item(product, 1_001)).build(),
+            good.toBuilder().setItems(0, item(product, Integer.MAX_VALUE)).build(),
+            good.toBuilder().setItems(0, item(product, 1).toBuilder().setProductId("1")).build(),
+            good.toBuilder()
+                .addAllItems(Stream.generate(() -> item(UUID.randomUUID(), 1)).limit(100).toList())
+                .build(),
             good.toBuilder().clearShippingAddress().build(),
             good.toBuilder()
                 .setShippingAddress(Shop.ADDRESS.toBuilder().setCountryCode("Germany"))
@@ -259,6 +266,7 @@ final class OrderSvcTest {
               RemoteError error = RemoteError.of(thrown).orElseThrow();
               assertThat(error.code()).isEqualTo(Status.Code.INVALID_ARGUMENT);
               assertThat(error.violations()).isNotEmpty();
+              assertThat(error.domain()).as("by this service").isEqualTo("order-svc.weft");
             });
     assertThat(shop.orders(ann)).isZero();
   }

@@ -7,6 +7,7 @@ import static dev.weft.user.Refused.refused;
 import static dev.weft.user.RunningUserSvc.PASSWORD;
 import static dev.weft.user.RunningUserSvc.freshEmail;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.FieldMask;
 import dev.weft.mesh.Rejection.FieldViolation;
@@ -100,6 +101,19 @@ class AccountsTest {
                         .mapTo(String.class)
                         .one());
     assertThat(row).contains("$argon2id$").doesNotContain(PASSWORD);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"a password", "$2b$10$abcdefghijklmnopqrstuv", "$argon2i$v=19$x", ""})
+  void theDatabaseKeepsNoPasswordThatIsNotHashed(String kept) {
+    svc.register();
+    assertThatThrownBy(
+            () ->
+                postgres
+                    .database()
+                    .inTransactionVoid(
+                        tx -> tx.execute("UPDATE account SET password_hash = ?", kept)))
+        .hasStackTraceContaining("account_password_hash_check");
   }
 
   @Test
