@@ -35,6 +35,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.NullUnmarked;
@@ -56,11 +58,15 @@ import org.junit.jupiter.api.io.TempDir;
 final class LeastRightsTest {
   private static final String SERVED = "inventory-svc";
   private static final String CALLING = "order-svc";
+  private static final String EDGE = "edge-gateway";
   private static final Path CONFIG = Path.of("..", "consul", "config");
   private static final Duration LONG = Duration.ofSeconds(40);
   private static final String PRODUCT = "0192f0c1-2345-7000-8000-000000000001";
   private static final String METHOD = "shop.inventory.v1.InventoryService/GetProduct";
   private static final String ADMINISTRATOR = "6b1d2b0e-5c0a-4a53-9f0e-3f4f8f1b2c3d";
+
+  /** More than a process has blocking queries. */
+  private static final int MANY = 60;
 
   private final HttpClient http = HttpClient.newHttpClient();
   private final List<Mesh> open = new ArrayList<>();
@@ -72,7 +78,7 @@ final class LeastRightsTest {
   void start(@TempDir Path temporary) throws IOException {
     folder = temporary;
     consul = RealConsul.startDenying(folder, ADMINISTRATOR);
-    for (String service : List.of(SERVED, CALLING)) {
+    for (String service : List.of(SERVED, CALLING, EDGE)) {
       String rules =
           Files.readString(CONFIG.resolve("policies").resolve(service + ".hcl"))
               .replace("\"", "\\\"")
@@ -155,7 +161,7 @@ final class LeastRightsTest {
     return mesh;
   }
 
-  private void serve(String version) {
+  private MeshServer serve(String version) {
     MeshServer server =
         mesh(SERVED, version)
             .server(
@@ -169,6 +175,7 @@ final class LeastRightsTest {
                   }
                 });
     server.start();
+    return server;
   }
 
   /** A caller, once it finds so many instances that pass their checks. */
@@ -325,5 +332,40 @@ final class LeastRightsTest {
     } catch (ConsulException e) {
       return e.status() == 403;
     }
+  }
+
+  @Test
+  void anEdgeFollowsMoreServicesThanItHasQueriesAndReadsTheKeysOfOperators() {
+    MeshServer server = serve("v1");
+    Mesh edge = mesh(EDGE, "v1");
+    await().atMost(LONG).until(() -> passing(edge) == 1);
+    assertThat(edge.consul().services()).containsKey(SERVED);
+    ask("PUT", "/v1/kv/weft/routes/owners", "/v1/auth user-svc");
+    assertThat(edge.consul().kv().get("weft/routes/owners")).isPresent();
+
+    AtomicInteger followed = new AtomicInteger();
+    for (int i = 0; i < MANY; i++) {
+      var _ = edge.consul().watchService("other-" + i, _ -> followed.incrementAndGet());
+    }
+    await().atMost(LONG).until(() -> followed.get() >= MANY);
+    AtomicReference<Health> last = new AtomicReference<>();
+    var _ =
+        edge.consul()
+            .watchService(
+                SERVED, snapshot -> snapshot.instances().forEach(one -> last.set(one.health())));
+    await().atMost(LONG).until(last::get, Health.PASSING::equals);
+
+    String instance =
+        edge.consul().instances(SERVED).stream()
+            .filter(one -> one.port() == server.port())
+            .findFirst()
+            .orElseThrow()
+            .id();
+    ask(
+        "PUT",
+        "/v1/agent/check/register",
+        "{\"ID\":\"more\",\"Name\":\"more\",\"TTL\":\"30m\",\"ServiceID\":\"%s\",\"Status\":\"critical\"}"
+            .formatted(instance));
+    await().atMost(LONG).until(last::get, Health.CRITICAL::equals);
   }
 }

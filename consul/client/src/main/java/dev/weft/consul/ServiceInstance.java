@@ -66,6 +66,9 @@ public record ServiceInstance(
   /**
    * Whether {@code later} is this instance, fit to be called and at the same address, after the
    * agent forgot how its checks went: critical, but none of the critical checks has ever run.
+   *
+   * <p>A check that was not there before is critical because somebody says so, and so is one of
+   * {@code ttl}: who tells it need not say why, and agents keep what they were told.
    */
   boolean forgottenIn(ServiceInstance later) {
     return weight() > 0
@@ -74,6 +77,13 @@ public record ServiceInstance(
         && later.health == Health.CRITICAL
         && later.checks.stream()
             .filter(check -> check.status() == Health.CRITICAL)
-            .allMatch(check -> check.output().isEmpty());
+            .allMatch(
+                check ->
+                    check.output().isEmpty() && !check.type().equals("ttl") && mayHave(check.id()));
+  }
+
+  /** Of what was read from the disk, checks are not known. */
+  private boolean mayHave(String check) {
+    return checks.isEmpty() || checks.stream().anyMatch(own -> own.id().equals(check));
   }
 }

@@ -10,14 +10,20 @@ final class Bodies {
   }
 
   static String instance(String id, int port, String status, String output) {
+    return checked(id, port, id + ":c", "grpc", status, output);
+  }
+
+  /** As the other one, with the id and the type of its check. */
+  static String checked(
+      String id, int port, String check, String type, String status, String output) {
     return """
     {"Node":{"Node":"n1","Address":"10.0.0.1","Datacenter":"dc1","NewerField":null},
      "Service":{"ID":"%s","Service":"web","Tags":null,"Address":"","Port":%d,
                 "Meta":null,"Weights":{"Passing":2,"Warning":1}},
      "Checks":[{"CheckID":"serfHealth","Name":"Serf","Status":"passing","Output":"alive"},
-               {"CheckID":"%s:c","Name":"c","Status":"%s","Output":"%s","Type":"ttl"}]}
+               {"CheckID":"%s","Name":"c","Status":"%s","Output":"%s","Type":"%s"}]}
     """
-        .formatted(id, port, id, status, output);
+        .formatted(id, port, check, status, output, type);
   }
 
   /**

@@ -1,5 +1,6 @@
 package dev.weft.consul;
 
+import static dev.weft.consul.Bodies.checked;
 import static dev.weft.consul.Bodies.instance;
 import static dev.weft.consul.Bodies.list;
 import static dev.weft.consul.Bodies.newerPassing;
@@ -218,6 +219,16 @@ class WatchTest {
     seen.await(now -> now.passing().isEmpty());
     assertThat(seen.all()).extracting(now -> now.passing().size()).containsExactly(1, 1, 0);
     assertThat(seen.all()).extracting(ServiceSnapshot::stale).containsExactly(false, true, false);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"a:c, ttl", "a:new, grpc"})
+  void believesACheckThatNobodyExplains(String check, String type) {
+    agent.reply(WEB, Reply.indexed(7, list(checked("a", 1, "a:c", type, "passing", ""))));
+    agent.reply(WEB, Reply.indexed(8, list(checked("a", 1, check, type, "critical", ""))));
+    consul.watchService("web", seen);
+    ServiceSnapshot last = seen.await(Duration.ofSeconds(1), now -> now.passing().isEmpty());
+    assertThat(last.stale()).isFalse();
   }
 
   @Test

@@ -116,6 +116,32 @@ interface ClientContract extends Contract {
     }
   }
 
+  @Test
+  default void hearsOfFailuresThatNobodyExplains() throws Exception {
+    String name = unique("unexplained");
+    Latest<ServiceSnapshot> seen = new Latest<>(new ServiceSnapshot(name, List.of(), true));
+    try (Consul consul = connect();
+        Subscription _ = consul.watchService(name, seen);
+        Registration _ = consul.register(ttl(name))) {
+      consul.agent().report(name + ":ttl", Health.PASSING, "well");
+      await().untilAsserted(() -> assertThat(health(seen)).containsExactly(Health.PASSING));
+      api().tell(name, "fail");
+      await().untilAsserted(() -> assertThat(health(seen)).containsExactly(Health.CRITICAL));
+      consul.agent().report(name + ":ttl", Health.PASSING, "well");
+      await().untilAsserted(() -> assertThat(health(seen)).containsExactly(Health.PASSING));
+      api()
+          .put(
+              "/v1/agent/check/register",
+              """
+              {"ID":"%1$s:more","Name":"more","ServiceID":"%1$s","Status":"critical",
+               "TCP":"127.0.0.1:1","Interval":"24h"}
+              """
+                  .formatted(name))
+          .isOk();
+      await().untilAsserted(() -> assertThat(health(seen)).containsExactly(Health.CRITICAL));
+    }
+  }
+
   private static void awaitAll(
       Collection<Latest<ServiceSnapshot>> seen, Predicate<ServiceSnapshot> wanted) {
     await()
