@@ -72,7 +72,9 @@ final class Api implements AutoCloseable {
     }
 
     long index() {
-      return Long.parseUnsignedLong(header("X-Consul-Index"));
+      String index = header("X-Consul-Index");
+      assertThat(index).as("%d %s %s", status, response.headers().map(), body()).isNotEmpty();
+      return Long.parseUnsignedLong(index);
     }
 
     Answer isOk() {

@@ -2,7 +2,6 @@ package dev.weft.consul.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -12,9 +11,7 @@ import org.junit.jupiter.api.Test;
  *   <li>an entry is written, shown, listed and deleted: {@link #keepsAnEntry}.
  *   <li>names of fields in any spelling: {@link #takesNamesInBothSpellings}.
  *   <li>404 has an index: {@link #indexesEntriesThatAreNotThere}.
- *   <li>a query wakes for its entry, but only the list shows that one is deleted (a query for one
- *       that is deleted meanwhile gets it once more from Consul 1.8): {@link
- *       #wakesForAnEntryThatIsWrittenOrDeleted}.
+ *   <li>a query wakes for its entry: {@link QuietContract#wakesForAnEntryThatIsWrittenOrDeleted}.
  *   <li>cas: {@link #writesAnEntryWithCasOnlyIfItWasNotWrittenSince}.
  *   <li>what is wrong: {@link #saysWhatIsWrongWithAnEntry}.
  * </ul>
@@ -22,15 +19,17 @@ import org.junit.jupiter.api.Test;
 interface ConfigContract extends Contract {
   String LIST = "/v1/config/service-defaults";
 
-  private static String defaults(String name, String protocol) {
+  /** The entry of a service that speaks this. */
+  static String defaults(String name, String protocol) {
     return """
     {"Kind":"service-defaults","Name":"%s","Protocol":"%s","Meta":{"weft-tls":"required"}}\
     """
         .formatted(name, protocol);
   }
 
-  private static String path(String name) {
-    return "/v1/config/service-defaults/" + name;
+  /** Where that entry is. */
+  static String path(String name) {
+    return LIST + "/" + name;
   }
 
   @Test
@@ -52,8 +51,7 @@ interface ConfigContract extends Contract {
     assertThat(entry.at("Protocol")).isEqualTo("grpc");
     assertThat(entry.at("Meta", "weft-tls")).isEqualTo("required");
     assertThat(entry.at("ModifyIndex")).isEqualTo(entry.at("CreateIndex"));
-    assertThat(api().get("/v1/config/service-defaults").isOk().list().stream())
-        .anyMatch(row -> row.equals(entry.json()));
+    assertThat(api().get(LIST).isOk().list().stream()).anyMatch(row -> row.equals(entry.json()));
     assertThat(api().get("/v1/config/proxy-defaults").isOk().list()).isEmpty();
     api().put("/v1/config", defaults(name, "http")).isOk();
     Api.Answer again = api().get(path(name)).isOk();
@@ -84,41 +82,6 @@ interface ConfigContract extends Contract {
     assertThat(answer.body())
         .isEqualTo("Config entry not found for \"service-defaults\" / \"" + name + "\"");
     assertThat(answer.index()).isPositive();
-  }
-
-  @Test
-  default void wakesForAnEntryThatIsWrittenOrDeleted() throws Exception {
-    String name = unique("woken");
-    long before = api().get(path(name)).index();
-    Api.Pending written = api().after(path(name), before);
-    api().put("/v1/config", defaults(name, "grpc")).isOk();
-    Api.Answer entry = woken(written, path(name), before, answer -> answer.status() == 200);
-    assertThat(entry.at("Name")).isEqualTo(name);
-    assertThat(entry.at("Protocol")).isEqualTo("grpc");
-    Api.Pending changed = api().after(path(name), entry.index());
-    api().put("/v1/config", defaults(name, "http")).isOk();
-    entry = woken(changed, path(name), entry.index(), one -> "http".equals(one.at("Protocol")));
-    long index = entry.index();
-    Api.Pending deleted = api().after(path(name), index);
-    Api.Pending listed = api().after(LIST, index);
-    api().delete(path(name)).isOk();
-    assertThat(deleted.wakes().index()).isGreaterThan(index);
-    woken(listed, LIST, index, answer -> !answer.body().contains(name));
-    assertThat(api().get(path(name)).status()).isEqualTo(404);
-  }
-
-  /**
-   * What a blocking query comes to. Entries of other tests may wake it, too, and each time its
-   * index has to be a greater one.
-   */
-  private Api.Answer woken(
-      Api.Pending pending, String path, long index, Predicate<Api.Answer> expected)
-      throws Exception {
-    Api.Answer answer = pending.wakes();
-    assertThat(answer.index()).as(answer.body()).isGreaterThan(index);
-    return expected.test(answer)
-        ? answer
-        : woken(api().after(path, answer.index()), path, answer.index(), expected);
   }
 
   @Test

@@ -16,7 +16,8 @@ import org.junit.jupiter.api.Test;
  *   <li>matches are in order of precedence: {@link #matchesTheMoreExactFirst}.
  *   <li>no match is null: {@link #saysNullWhereNothingMatches}.
  *   <li>the check says what would happen: {@link #checksWhoMayCall}.
- *   <li>list and match block on the list's index: {@link #wakesForEveryChange}.
+ *   <li>list and match block on the list's index: {@link
+ *       QuietContract#wakesQueriesForIntentionsForEveryChange}.
  *   <li>what is wrong: {@link #saysWhatIsWrongWithAnIntention}, {@link #saysWhatAQueryLacks}.
  *   <li>an agent authorizes by intentions, whatever the trust domain: {@link
  *       #authorizesByIntentions}.
@@ -35,7 +36,8 @@ interface IntentionsContract extends Contract {
     return String.valueOf(api().post(INTENTIONS, body).isOk().at("ID"));
   }
 
-  private static String matching(String destination) {
+  /** What is intended about calls of a service. */
+  static String matching(String destination) {
     return INTENTIONS + "/match?by=destination&name=" + destination;
   }
 
@@ -154,21 +156,6 @@ interface IntentionsContract extends Contract {
     intend("web", destination, "allow");
     assertThat(allowed("web", destination)).isEqualTo(true);
     assertThat(allowed("default/other", "default/" + destination)).isEqualTo(false);
-  }
-
-  @Test
-  default void wakesForEveryChange() throws Exception {
-    String destination = unique("woken");
-    long index = api().get(INTENTIONS).index();
-    Api.Pending list = api().after(INTENTIONS, index);
-    Api.Pending match = api().after(matching(destination), index);
-    String id = intend("web", destination, "deny");
-    assertThat(list.wakes().isOk().index()).isGreaterThan(index);
-    match.wakes().isOk();
-    long created = api().get(INTENTIONS).index();
-    Api.Pending deleted = api().after(matching(destination), created);
-    api().delete(INTENTIONS + "/" + id).isOk();
-    deleted.wakes().isOk();
   }
 
   @Test

@@ -23,6 +23,11 @@ import org.junit.jupiter.api.Test;
  *   <li>catalog/services wakes for names, not for health: {@link
  *       #wakesTheListOfServicesForNewAndRemovedOnesButNotForHealth}.
  *   <li>a prefix wakes for its own keys only: {@link #doesNotWakeAPrefixForKeysOutsideIt}.
+ *   <li>intentions wake list and match: {@link #wakesQueriesForIntentionsForEveryChange}, and so do
+ *       those of an entry: {@link #wakesAMatchForAnEntryOfIntentions}.
+ *   <li>a query wakes for its entry, but only the list shows that one is deleted (a query for one
+ *       that is deleted meanwhile gets it once more from Consul 1.8): {@link
+ *       #wakesForAnEntryThatIsWrittenOrDeleted}.
  * </ul>
  */
 interface QuietContract extends Contract {
@@ -160,5 +165,58 @@ interface QuietContract extends Contract {
     Api.Pending less = api().after(path, more.index());
     api().delete("/v1/kv/" + ours + "a").isOk();
     assertThat(less.wakes().list()).hasSize(1);
+  }
+
+  @Test
+  default void wakesQueriesForIntentionsForEveryChange() throws Exception {
+    String destination = unique("intended");
+    String all = IntentionsContract.INTENTIONS;
+    String matching = IntentionsContract.matching(destination);
+    long index = api().get(all).index();
+    Api.Pending list = api().after(all, index);
+    Api.Pending match = api().after(matching, index);
+    list.sleepsFor(Duration.ofMillis(300));
+    String body =
+        "{\"SourceName\":\"web\",\"DestinationName\":\"%s\",\"Action\":\"deny\"}"
+            .formatted(destination);
+    Object id = api().post(all, body).isOk().at("ID");
+    assertThat(list.wakes().isOk().index()).isGreaterThan(index);
+    assertThat(match.wakes().isOk().at(destination, 0, "ID")).isEqualTo(id);
+    Api.Pending deleted = api().after(matching, api().get(all).isOk().index());
+    api().delete(all + "/" + id).isOk();
+    assertThat(deleted.wakes().isOk().at(destination)).isNull();
+  }
+
+  @Test
+  default void wakesAMatchForAnEntryOfIntentions() throws Exception {
+    ServiceIntentionsContract.assumeServiceIntentions(api());
+    String name = unique("entered");
+    String matching = IntentionsContract.matching(name);
+    Api.Pending match = api().after(matching, api().get(matching).isOk().index());
+    match.sleepsFor(Duration.ofMillis(300));
+    String deny = "{\"Name\":\"web\",\"Action\":\"deny\"}";
+    api().put("/v1/config", ServiceIntentionsContract.entry(name, deny)).isOk();
+    assertThat(match.wakes().isOk().at(name, 0, "SourceName")).isEqualTo("web");
+  }
+
+  @Test
+  default void wakesForAnEntryThatIsWrittenOrDeleted() throws Exception {
+    String name = unique("written");
+    String path = ConfigContract.path(name);
+    Api.Pending written = api().after(path, api().get(path).index());
+    written.sleepsFor(Duration.ofMillis(300));
+    api().put("/v1/config", ConfigContract.defaults(name, "grpc")).isOk();
+    Api.Answer entry = written.wakes().isOk();
+    assertThat(entry.at("Protocol")).isEqualTo("grpc");
+    Api.Pending changed = api().after(path, entry.index());
+    api().put("/v1/config", ConfigContract.defaults(name, "http")).isOk();
+    entry = changed.wakes().isOk();
+    assertThat(entry.at("Protocol")).isEqualTo("http");
+    Api.Pending deleted = api().after(path, entry.index());
+    Api.Pending listed = api().after(ConfigContract.LIST, entry.index());
+    api().delete(path).isOk();
+    assertThat(deleted.wakes().index()).isGreaterThan(entry.index());
+    assertThat(listed.wakes().isOk().body()).doesNotContain(name);
+    assertThat(api().get(path).status()).isEqualTo(404);
   }
 }

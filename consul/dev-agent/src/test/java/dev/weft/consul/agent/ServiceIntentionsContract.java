@@ -17,20 +17,21 @@ import org.junit.jupiter.api.Test;
  *       {@link #takesOverWhatTheOlderApiWrote}.
  *   <li>the older API may not change an entry: {@link #keepsTheOlderApiFromAnEntry}.
  *   <li>intentions by source and destination: {@link #writesOneBySourceAndDestination}.
- *   <li>matches have an index: {@link #indexesMatches}.
+ *   <li>matches have an index: {@link QuietContract#wakesAMatchForAnEntryOfIntentions}.
  * </ul>
  */
 interface ServiceIntentionsContract extends Contract {
   /** Skips the test on an agent that has no such entries. */
-  private void assumeServiceIntentions() {
-    Api.Answer answer = api().put("/v1/config", "{\"Kind\":\"service-intentions\",\"Name\":\"x\"}");
+  static void assumeServiceIntentions(Api api) {
+    Api.Answer answer = api.put("/v1/config", "{\"Kind\":\"service-intentions\",\"Name\":\"x\"}");
     if (answer.body().contains("invalid config entry kind")) {
       RealConsul.say("SKIPPED: this Consul has no service-intentions (they came with 1.9)");
       abort("service-intentions came with Consul 1.9");
     }
   }
 
-  private static String entry(String name, String sources) {
+  /** The entry of a service with these sources. */
+  static String entry(String name, String sources) {
     return "{\"Kind\":\"service-intentions\",\"Name\":\"%s\",\"Sources\":[%s]}"
         .formatted(name, sources);
   }
@@ -45,7 +46,7 @@ interface ServiceIntentionsContract extends Contract {
 
   @Test
   default void showsAnEntryAsIntentions() {
-    assumeServiceIntentions();
+    assumeServiceIntentions(api());
     String name = unique("entered");
     String sources = "{\"Name\":\"*\",\"Action\":\"deny\"},{\"name\":\"web\",\"action\":\"allow\"}";
     assertThat(api().put("/v1/config", entry(name, sources)).isOk().json()).isEqualTo(true);
@@ -65,7 +66,7 @@ interface ServiceIntentionsContract extends Contract {
 
   @Test
   default void keepsPermissions() {
-    assumeServiceIntentions();
+    assumeServiceIntentions(api());
     String name = unique("permitted");
     api()
         .put(
@@ -100,7 +101,7 @@ interface ServiceIntentionsContract extends Contract {
 
   @Test
   default void saysWhatIsWrongWithAnEntryOfIntentions() {
-    assumeServiceIntentions();
+    assumeServiceIntentions(api());
     String web = "\"Name\":\"web\"";
     invalid("", "At least one source is required");
     invalid("{\"Action\":\"deny\"}", "Sources[0].Name is required");
@@ -179,7 +180,7 @@ interface ServiceIntentionsContract extends Contract {
 
   @Test
   default void takesOverWhatTheOlderApiWrote() {
-    assumeServiceIntentions();
+    assumeServiceIntentions(api());
     String name = unique("older");
     String body =
         "{\"SourceName\":\"web\",\"DestinationName\":\"%s\",\"Action\":\"deny\"}".formatted(name);
@@ -193,7 +194,7 @@ interface ServiceIntentionsContract extends Contract {
 
   @Test
   default void keepsTheOlderApiFromAnEntry() {
-    assumeServiceIntentions();
+    assumeServiceIntentions(api());
     String name = unique("newer");
     api().put("/v1/config", entry(name, "{\"Name\":\"web\",\"Action\":\"allow\"}")).isOk();
     Api.Answer answer =
@@ -208,7 +209,7 @@ interface ServiceIntentionsContract extends Contract {
 
   @Test
   default void writesOneBySourceAndDestination() {
-    assumeServiceIntentions();
+    assumeServiceIntentions(api());
     String name = unique("exact");
     String exact = "/v1/connect/intentions/exact?source=web&destination=" + name;
     assertThat(api().put(exact, "{\"Action\":\"allow\"}").isOk().json()).isEqualTo(true);
@@ -219,16 +220,5 @@ interface ServiceIntentionsContract extends Contract {
     Api.Answer gone = api().get(exact);
     assertThat(gone.status()).isEqualTo(404);
     assertThat(gone.body()).contains("Intention not found");
-  }
-
-  @Test
-  default void indexesMatches() throws Exception {
-    assumeServiceIntentions();
-    String name = unique("indexed");
-    long index = match(name).index();
-    Api.Pending pending =
-        api().after("/v1/connect/intentions/match?by=destination&name=" + name, index);
-    api().put("/v1/config", entry(name, "{\"Name\":\"web\",\"Action\":\"deny\"}")).isOk();
-    assertThat(pending.wakes().isOk().index()).isGreaterThan(index);
   }
 }
