@@ -8,7 +8,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a class logs while this is open.
+ * What a class, or a whole package, logs while this is open.
  *
  * <p>Thread-safe. Whoever makes it closes it.
  */
@@ -32,6 +32,11 @@ public final class CapturedLog implements AutoCloseable {
   /** From now on. */
   public static CapturedLog of(Class<?> source) {
     return new CapturedLog((Logger) LoggerFactory.getLogger(source));
+  }
+
+  /** Of all classes of a package, from now on. */
+  public static CapturedLog of(Package source) {
+    return new CapturedLog((Logger) LoggerFactory.getLogger(source.getName()));
   }
 
   /** The lines so far, each a level and a message: {@code "ERROR the lines of ..."}. */
