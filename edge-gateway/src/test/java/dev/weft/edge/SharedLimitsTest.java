@@ -11,6 +11,7 @@ import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -24,6 +25,9 @@ class SharedLimitsTest {
   @RegisterExtension static final LocalRedis redis = new LocalRedis();
 
   private static final Quota ADDRESS = new Quota(4, 3_600);
+
+  /** Addresses that {@link #awaitRedis} asked for; both edges remember them. */
+  private final AtomicInteger asked = new AtomicInteger();
 
   @TempDir private Path folder;
   private EdgeFixture fixture;
@@ -45,7 +49,7 @@ class SharedLimitsTest {
     for (EdgeServer edge : new EdgeServer[] {fixture.edge, other}) {
       await().atMost(Duration.ofSeconds(10)).until(() -> fixture.status(edge, "/counter") == 200);
     }
-    await().until(() -> redisIs("pass"));
+    awaitRedis();
   }
 
   @AfterEach
@@ -67,6 +71,18 @@ class SharedLimitsTest {
         .management("/readyz")
         .body()
         .contains("\"name\":\"redis\",\"critical\":false,\"status\":\"" + status + "\"");
+  }
+
+  /** Each edge comes back to Redis by itself, and counts alone until it has. */
+  private void awaitRedis() {
+    await().until(() -> redisIs("pass"));
+    await()
+        .until(
+            () -> {
+              String address = "198.51.100." + asked.incrementAndGet();
+              return look(fixture.edge, address).statusCode() == 200
+                  && limit(look(other, address)).startsWith("\"address\";r=2;");
+            });
   }
 
   private String metrics() throws Exception {
@@ -115,8 +131,9 @@ class SharedLimitsTest {
 
     // It has forgotten everything, the script as well.
     redis.start();
-    await().until(() -> redisIs("pass"));
+    awaitRedis();
     emptyTogether("203.0.113.5");
+    assertThat(metrics()).containsPattern("weft_edge_rate_limited_alone_total 4");
   }
 
   @Test
