@@ -22,6 +22,8 @@ final class Http1Answers {
               "Cache-Control",
               "Content-Security-Policy",
               "Content-Type",
+              "RateLimit",
+              "RateLimit-Policy",
               "Strict-Transport-Security",
               "X-Content-Type-Options",
               "X-Request-Id",

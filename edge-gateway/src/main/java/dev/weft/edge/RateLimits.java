@@ -38,7 +38,9 @@ final class RateLimits {
   private static final AttributeKey<String> LIMIT = AttributeKey.stringKey("limit");
   private static final int KINDS = 3;
 
-  private final RateLimitConfig config;
+  private final Optional<Limit> ofAddress;
+  private final Optional<Limit> ofPrincipal;
+  private final Networks uncounted;
   private final TrustedHops hops;
   private final Buckets buckets;
   private final Optional<SharedBuckets> shared;
@@ -59,17 +61,29 @@ final class RateLimits {
     }
   }
 
+  /**
+   * What somebody may.
+   *
+   * @param name as headers have it
+   * @param policy the same as {@code RateLimit-Policy} tells it
+   */
+  private record Limit(Kind kind, Quota quota, String name, String policy) {
+    static Limit of(Kind kind, Quota quota) {
+      String name = '"' + kind.text + '"';
+      return new Limit(
+          kind, quota, name, name + ";q=" + quota.requests() + ";w=" + quota.windowSeconds());
+    }
+  }
+
   /** A limit, and how much of it is used up. */
   private static final class Use {
-    private final Kind kind;
-    private final Quota quota;
+    private final Limit limit;
 
     /** As {@link Buckets#take} says it. */
     private long nanos;
 
-    Use(Kind kind, Quota quota, long nanos) {
-      this.kind = kind;
-      this.quota = quota;
+    Use(Limit limit, long nanos) {
+      this.limit = limit;
       this.nanos = nanos;
     }
 
@@ -79,7 +93,7 @@ final class RateLimits {
     }
 
     long left() {
-      return nanos < 0 ? 0 : quota.left(nanos);
+      return nanos < 0 ? 0 : limit.quota.left(nanos);
     }
   }
 
@@ -92,7 +106,9 @@ final class RateLimits {
       Buckets buckets,
       Optional<SharedBuckets> shared,
       Meter meter) {
-    this.config = config;
+    this.ofAddress = config.address().map(quota -> Limit.of(Kind.ADDRESS, quota));
+    this.ofPrincipal = config.principal().map(quota -> Limit.of(Kind.PRINCIPAL, quota));
+    this.uncounted = config.uncounted();
     this.hops = hops;
     this.buckets = buckets;
     this.shared = shared;
@@ -123,13 +139,11 @@ final class RateLimits {
   Counted arrive(Exchange exchange) {
     String client = hops.client(exchange.request().headers(), exchange.peer());
     Optional<IpAddress> address = IpAddress.of(client);
-    boolean counts = address.isEmpty() || !config.uncounted().contains(address.get());
+    boolean counts = address.isEmpty() || !uncounted.contains(address.get());
     Counted counted = new Counted(exchange, client, address, counts);
     if (counts) {
       exchange.onAnswer(counted::tell);
-      config
-          .address()
-          .ifPresent(quota -> counted.count(Kind.ADDRESS, quota, counted.holder(Kind.ADDRESS.id)));
+      ofAddress.ifPresent(limit -> counted.count(limit, counted.holder(Kind.ADDRESS.id)));
     }
     return counted;
   }
@@ -161,15 +175,14 @@ final class RateLimits {
         return;
       }
       Optional<String> user = exchange.user().map(Caller.User::id);
-      if (user.isPresent() && config.principal().isPresent()) {
-        count(Kind.PRINCIPAL, config.principal().get(), buckets.key(Kind.PRINCIPAL.id, user.get()));
+      if (user.isPresent() && ofPrincipal.isPresent()) {
+        count(ofPrincipal.get(), buckets.key(Kind.PRINCIPAL.id, user.get()));
       }
       Route route = exchange.route();
       if (route != null && route.rpc().quota().isPresent()) {
         long method = buckets.key(Kind.ROUTE.id, route.rpc().name());
         count(
-            Kind.ROUTE,
-            route.rpc().quota().get(),
+            Limit.of(Kind.ROUTE, route.rpc().quota().get()),
             user.isPresent() ? buckets.key(method, user.get()) : holder(method));
       }
       if (shared.isEmpty() || uses.isEmpty()) {
@@ -187,9 +200,9 @@ final class RateLimits {
           : buckets.key(kind, client);
     }
 
-    private void count(Kind kind, Quota quota, long key) {
-      Use use =
-          new Use(kind, quota, buckets.take(key, quota.intervalNanos(), quota.toleranceNanos()));
+    private void count(Limit limit, long key) {
+      Quota quota = limit.quota;
+      Use use = new Use(limit, buckets.take(key, quota.intervalNanos(), quota.toleranceNanos()));
       uses.add(use);
       check(use);
     }
@@ -197,9 +210,12 @@ final class RateLimits {
     private void check(Use use) {
       if (use.nanos < 0) {
         refused.add(
-            1, Attributes.of(Outcome.ROUTE, exchange.observation().route(), LIMIT, use.kind.text));
+            1,
+            Attributes.of(
+                Outcome.ROUTE, exchange.observation().route(), LIMIT, use.limit.kind.text));
         throw new Refused(
-            Problems.rateLimited(use.kind.text, use.quota, Duration.ofSeconds(use.seconds())));
+            Problems.rateLimited(
+                use.limit.kind.text, use.limit.quota, Duration.ofSeconds(use.seconds())));
       }
     }
 
@@ -237,48 +253,34 @@ final class RateLimits {
       Route route = exchange.route();
       String method = route == null ? "" : route.rpc().name();
       return new SharedBuckets.Bucket(
-          use.kind.text
+          use.limit.kind.text
               + ":"
-              + switch (use.kind) {
+              + switch (use.limit.kind) {
                 case ADDRESS -> holder;
                 case PRINCIPAL -> user;
                 case ROUTE -> method + ":" + user;
               },
-          use.quota);
+          use.limit.quota);
     }
 
     private void tell(Map<String, String> headers) {
       if (uses.isEmpty()) {
         return;
       }
-      StringBuilder policies = new StringBuilder();
-      StringBuilder limits = new StringBuilder();
+      String policies = "";
+      String limits = "";
       for (Use use : uses) {
-        if (!policies.isEmpty()) {
-          policies.append(", ");
-          limits.append(", ");
-        }
-        policies
-            .append('"')
-            .append(use.kind.text)
-            .append("\";q=")
-            .append(use.quota.requests())
-            .append(";w=")
-            .append(use.quota.windowSeconds());
-        limits
-            .append('"')
-            .append(use.kind.text)
-            .append("\";r=")
-            .append(use.left())
-            .append(";t=")
-            .append(use.seconds());
+        String between = policies.isEmpty() ? "" : ", ";
+        // At once: a header of two is made sooner so than in a buffer.
+        policies = policies + between + use.limit.policy;
+        limits = limits + between + use.limit.name + ";r=" + use.left() + ";t=" + use.seconds();
         if (use.nanos < 0) {
           // Also where the protocol has a form of its own to say it in.
           headers.put("Retry-After", Long.toString(use.seconds()));
         }
       }
-      headers.put("RateLimit-Policy", policies.toString());
-      headers.put("RateLimit", limits.toString());
+      headers.put("RateLimit-Policy", policies);
+      headers.put("RateLimit", limits);
     }
   }
 }

@@ -19,9 +19,11 @@ final class JsonText {
 
   /** Appends {@code "name":"value"}. */
   static void field(StringBuilder out, String name, CharSequence value) {
-    quote(out, name);
-    out.append(':');
-    quote(out, value);
+    out.append('"');
+    escape(out, name);
+    out.append("\":\"");
+    escape(out, value);
+    out.append('"');
   }
 
   private static void escape(StringBuilder out, CharSequence value) {

@@ -84,7 +84,8 @@ final class LogLine extends EncoderBase<ILoggingEvent> {
       String requestId,
       String message,
       String... attributes) {
-    StringBuilder line = new StringBuilder(512);
+    // As long as the line of a request and its trace.
+    StringBuilder line = new StringBuilder(768);
     Instant now = Instant.now();
     String printed = cut(Secrets.masked(message), MESSAGE_LENGTH);
     switch (format) {
