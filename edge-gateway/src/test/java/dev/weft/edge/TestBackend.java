@@ -22,6 +22,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.function.IntFunction;
 
 /**
@@ -73,6 +74,8 @@ final class TestBackend implements AutoCloseable {
     NettyServerBuilder builder =
         NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
             .executor(Executors.newVirtualThreadPerTaskExecutor())
+            // By default a connection ends that asks whether it lives while its calls hang.
+            .permitKeepAliveTime(10, TimeUnit.SECONDS)
             .addService(new HealthStatusManager().getHealthService())
             .intercept(new Remember());
     services.forEach(builder::addService);
