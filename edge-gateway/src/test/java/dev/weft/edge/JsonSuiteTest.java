@@ -25,6 +25,7 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -79,6 +80,11 @@ class JsonSuiteTest {
   @AfterAll
   static void close() throws Exception {
     fixture.close(before);
+  }
+
+  @BeforeEach
+  void forget() {
+    TAKER.taken.clear();
   }
 
   @Test
