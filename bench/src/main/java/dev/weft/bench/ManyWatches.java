@@ -31,7 +31,8 @@ import java.util.stream.Stream;
 /**
  * What it costs a process to follow many services: the heap and the memory it takes beyond what it
  * had with one small service to follow, its processor time while one instance a second turns
- * critical or well again, and its connections to the agent.
+ * critical or well again, and while one a second goes or comes back, and its connections to the
+ * agent.
  *
  * <p>{@code ManyWatches [services] [instances of each] [seconds]}: 100, 100 and 60. Three processes
  * on this machine: the agent, whose own costs are not counted; the one that is measured ({@link
@@ -59,6 +60,12 @@ public final class ManyWatches {
   private ManyWatches(int port) {
     this.port = port;
     this.registry = URI.create("http://127.0.0.1:" + port);
+  }
+
+  /** What happens in a second. */
+  @FunctionalInterface
+  private interface Change {
+    void make(int second) throws IOException, InterruptedException;
   }
 
   /** The process that is measured, and the lines to and from it. */
@@ -99,9 +106,9 @@ public final class ManyWatches {
     Process agent = bench.agent(numbers[0] * numbers[1] + 1);
     try {
       bench.awaitAgent();
-      bench.register("small", 1);
-      for (int i = 0; i < numbers[0]; i++) {
-        bench.register("many-" + i, numbers[1]);
+      bench.register("small", 0);
+      for (int i = 0; i < numbers[0] * numbers[1]; i++) {
+        bench.register("many-" + i / numbers[1], i % numbers[1]);
       }
       Measured measured = Measured.start(bench.registry);
       try {
@@ -166,18 +173,16 @@ public final class ManyWatches {
     }
   }
 
-  private void register(String service, int instances) throws IOException, InterruptedException {
-    for (int i = 0; i < instances; i++) {
-      String id = service + "-" + i;
-      put(
-          "/v1/agent/service/register",
-          """
-          {"ID":"%s","Name":"%s","Address":"127.0.0.1","Port":%d,"Tags":["grpc","weft"],
-           "Meta":{"protocol":"grpc","lang":"java","version":"1.0.0","management_port":"%d",
-            "schema":"0123456789abcdef0123456789abcdef"},
-           "Check":{"CheckID":"%s","Name":"gRPC health","TTL":"24h","Status":"passing"}}"""
-              .formatted(id, service, 10_000 + i, 20_000 + i, id));
-    }
+  private void register(String service, int instance) throws IOException, InterruptedException {
+    String id = service + "-" + instance;
+    put(
+        "/v1/agent/service/register",
+        """
+        {"ID":"%s","Name":"%s","Address":"127.0.0.1","Port":%d,"Tags":["grpc","weft"],
+         "Meta":{"protocol":"grpc","lang":"java","version":"1.0.0","management_port":"%d",
+          "schema":"0123456789abcdef0123456789abcdef"},
+         "Check":{"CheckID":"%s","Name":"gRPC health","TTL":"24h","Status":"passing"}}"""
+            .formatted(id, service, 10_000 + instance, 20_000 + instance, id));
   }
 
   private void put(String path, String body) throws IOException, InterruptedException {
@@ -210,8 +215,17 @@ public final class ManyWatches {
         known,
         (System.nanoTime() - began) / 1e9);
     Thread.sleep(SETTLING);
-    spend("no change", measured, length, 0, services, instances);
-    spend("one change a second", measured, length, 1, services, instances);
+    spend("no change", measured, length, _ -> {});
+    spend(
+        "one turns critical or well a second",
+        measured,
+        length,
+        second -> flip(second, services, instances));
+    spend(
+        "one goes or comes back a second",
+        measured,
+        length,
+        second -> move(second, services, instances));
     // First what it has with whatever it has not collected yet.
     long resident = RunningShop.residentKib(pid);
     long heap = measured.ask("heap");
@@ -227,8 +241,7 @@ public final class ManyWatches {
   }
 
   /** Says what the process takes of one processor, second by second, and its connections. */
-  private void spend(
-      String what, Measured measured, Duration length, int perSecond, int services, int instances)
+  private void spend(String what, Measured measured, Duration length, Change change)
       throws IOException, InterruptedException {
     List<Double> percents = new ArrayList<>();
     List<Double> connections = new ArrayList<>();
@@ -237,9 +250,7 @@ public final class ManyWatches {
     long began = System.nanoTime();
     long at = began;
     for (int second = 0; second < length.toSeconds(); second++) {
-      for (int i = 0; i < perSecond; i++) {
-        change(second, services, instances);
-      }
+      change.make(second);
       long next = began + Duration.ofSeconds(second + 1L).toNanos();
       Thread.sleep(Duration.ofNanos(Math.max(0, next - System.nanoTime())));
       Duration now = measured.processor();
@@ -261,11 +272,24 @@ public final class ManyWatches {
   }
 
   /** One instance turns critical, or the one of the second before is well again. */
-  private void change(int second, int services, int instances)
+  private void flip(int second, int services, int instances)
       throws IOException, InterruptedException {
     int changed = second / 2;
     String id = "many-" + changed % services + "-" + changed % instances;
     put("/v1/agent/check/" + (second % 2 == 0 ? "fail/" : "pass/") + id, "");
+  }
+
+  /** One instance is deregistered, or the one of the second before is registered again. */
+  private void move(int second, int services, int instances)
+      throws IOException, InterruptedException {
+    int changed = second / 2;
+    String service = "many-" + changed % services;
+    int instance = changed % instances;
+    if (second % 2 == 0) {
+      put("/v1/agent/service/deregister/" + service + "-" + instance, "");
+    } else {
+      register(service, instance);
+    }
   }
 
   /** What a descriptor is of; empty for one that has been closed meanwhile. */

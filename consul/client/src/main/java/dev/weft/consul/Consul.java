@@ -284,6 +284,15 @@ public final class Consul implements AutoCloseable {
       this.asked = asked;
     }
 
+    /** What a filter leaves out does not change the index. */
+    @Override
+    public boolean moved(long since) {
+      String service = asked.contains("?") ? asked.substring(0, asked.indexOf('?')) : asked;
+      String nothing = ConsulHttp.segment("Service.ID == \"\"");
+      Answer answer = http.get(HEALTH + service + "?filter=" + nothing).require(200);
+      return answer.requireIndex() != since;
+    }
+
     @Override
     public Page<ServiceInstance> poll(long since, Duration wait) {
       Answer answer = http.poll(HEALTH + asked, since, wait).require(200);

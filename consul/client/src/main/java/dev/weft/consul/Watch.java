@@ -35,6 +35,14 @@ final class Watch<V, T> {
   @FunctionalInterface
   interface Query<V> {
     Page<V> poll(long index, Duration wait);
+
+    /**
+     * Whether an answer now may say something else than the one that had this index, for less than
+     * the answer costs.
+     */
+    default boolean moved(long index) {
+      return true;
+    }
   }
 
   /** What listeners get of a view; null if there is nothing to tell them yet. */
@@ -49,25 +57,42 @@ final class Watch<V, T> {
     Turns EVERY_SECOND =
         new Turns() {
           @Override
-          public long now() {
-            return 0;
+          public Turn now() {
+            return new Turn(0, 0);
           }
 
           @Override
-          public void await(long seen, Duration atMost) throws InterruptedException {
+          public Why await(Turn seen, Duration atMost) throws InterruptedException {
             Thread.sleep(BACKOFF.jittered(Duration.ofSeconds(1)));
+            return Why.READ;
           }
         };
 
     /** Where things stand, to be asked before the query. */
-    long now();
+    Turn now();
 
     /**
      * Returns when it is time: at once if things stand elsewhere already.
      *
      * @param atMost what may pass for something else than the change
      */
-    void await(long seen, Duration atMost) throws InterruptedException;
+    Why await(Turn seen, Duration atMost) throws InterruptedException;
+  }
+
+  /**
+   * Where things stand.
+   *
+   * @param certain changes of what is watched, or of who knows what
+   * @param possible changes of it or of something else, each of which moves its index if it is one
+   */
+  record Turn(long certain, long possible) {}
+
+  /** What to do at a turn. */
+  enum Why {
+    /** Read whatever it is. */
+    READ,
+    /** Read if the index has moved. */
+    LOOK
   }
 
   private static final Duration MAX_WAIT = Duration.ofSeconds(55);
@@ -131,11 +156,12 @@ final class Watch<V, T> {
         .start(
             () -> {
               TokenBucket pace = new TokenBucket(2, PACE, System::nanoTime);
-              Position position = new Position(0, 0, () -> {});
+              Position position = new Position(0, 0, () -> Why.READ);
+              Why why = Why.READ;
               while (!retired.getAsBoolean()) {
                 pause(pace.take());
-                position = pollOnce(position);
-                uninterrupted(position.rest());
+                position = pollOnce(position, why);
+                why = uninterrupted(position.rest());
               }
             });
   }
@@ -176,16 +202,20 @@ final class Watch<V, T> {
 
   @FunctionalInterface
   private interface Rest {
-    void take() throws InterruptedException;
+    Why take() throws InterruptedException;
   }
 
   /** Where the next poll starts, after how many failures in a row and after what rest. */
   private record Position(long index, int failures, Rest rest) {}
 
-  private Position pollOnce(Position position) {
+  private Position pollOnce(Position position, Why why) {
     boolean slot = slots.tryAcquire();
-    long turn = turns.now();
+    Turn turn = turns.now();
+    Rest rest = slot ? () -> Why.READ : () -> turns.await(turn, lastKnown.patience(MAX_WAIT));
     try {
+      if (!slot && why == Why.LOOK && !query.moved(position.index())) {
+        return new Position(position.index(), 0, rest);
+      }
       long index = slot ? position.index() : 0;
       Page<V> page = query.poll(index, lastKnown.patience(MAX_WAIT));
       View<V> view = lastKnown.accept(page);
@@ -197,15 +227,14 @@ final class Watch<V, T> {
         log.info("{} can be watched again after {} failures", what, position.failures());
         lastFailureStatus = NO_FAILURE;
       }
-      Rest rest = slot ? () -> {} : () -> turns.await(turn, lastKnown.patience(MAX_WAIT));
       return new Position(nextIndex(position.index(), page.index()), 0, rest);
     } catch (RuntimeException e) {
       publish(lastKnown.fail());
       int failures = position.failures() + 1;
-      Duration rest = BACKOFF.after(failures);
-      report(failures, rest, e);
+      Duration pause = BACKOFF.after(failures);
+      report(failures, pause, e);
       // The agent may have restarted with lower indexes: only a query without one answers at once.
-      return new Position(0, failures, () -> Thread.sleep(rest));
+      return new Position(0, failures, () -> read(pause));
     } finally {
       if (slot) {
         slots.release();
@@ -246,15 +275,21 @@ final class Watch<V, T> {
   }
 
   static void pause(Duration duration) {
-    uninterrupted(() -> Thread.sleep(duration));
+    var _ = uninterrupted(() -> read(duration));
   }
 
-  private static void uninterrupted(Rest rest) {
+  private static Why read(Duration after) throws InterruptedException {
+    Thread.sleep(after);
+    return Why.READ;
+  }
+
+  private static Why uninterrupted(Rest rest) {
     try {
-      rest.take();
+      return rest.take();
     } catch (InterruptedException e) {
       // Nobody else knows this thread. A flag left set would fail every later poll.
       log.warn("a pause of a watch was interrupted and cut short", e);
+      return Why.READ;
     }
   }
 }

@@ -19,7 +19,11 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import org.assertj.core.api.InstanceOfAssertFactories;
@@ -392,17 +396,75 @@ class WatchTest {
   @Test
   void takesAnAnswerThatIsNotConsulsForAFailure() {
     agent.reply(WEB, Reply.indexed(7, list(passing("a", 1))));
+    consul.watchService("web", seen);
+    seen.await(now -> !now.stale());
     agent.reply(WEB, Reply.ok("[]")); // no index
     agent.reply(WEB, Reply.indexed(8, "<html>"));
     agent.reply(WEB, Reply.indexed(8, "[{}]"));
     agent.reply(WEB, Reply.indexed(8, "[7]"));
     agent.reply(WEB, Reply.ok("[]").with("X-Consul-Index", "many"));
+    seen.await(ServiceSnapshot::stale);
     agent.reply(WEB, Reply.indexed(9, list(passing("a", 1))));
-    consul.watchService("web", seen);
     agent.request(WEB, 8);
     seen.await(now -> !now.stale());
     assertThat(seen.all()).allMatch(now -> now.passing().size() == 1);
     assertThat(seen.all()).hasSize(3);
+  }
+
+  @Test
+  void withoutASlotReadsAtATurnOfSomethingElseOnlyIfItsIndexHasMoved() throws Exception {
+    BlockingQueue<Watch.Why> turns = new LinkedBlockingQueue<>();
+    BlockingQueue<String> asked = new LinkedBlockingQueue<>();
+    AtomicLong index = new AtomicLong(7);
+    AtomicBoolean retired = new AtomicBoolean();
+    new Watch<>(
+            "numbers",
+            new Watch.Query<Long>() {
+              @Override
+              public LastKnown.Page<Long> poll(long since, Duration wait) {
+                long now = index.get();
+                asked.add("read");
+                return new LastKnown.Page<>(Map.of("n", now), now, false);
+              }
+
+              @Override
+              public boolean moved(long since) {
+                boolean moved = index.get() != since;
+                asked.add("looked from " + since);
+                return moved;
+              }
+            },
+            new LastKnown<>((_, _) -> false, LastKnown.Sight.FULL, nanos::get),
+            LastKnown.View::entries,
+            new Semaphore(0),
+            DiskSnapshot.none(),
+            new Watch.Turns() {
+              @Override
+              public Watch.Turn now() {
+                return new Watch.Turn(0, 0);
+              }
+
+              @Override
+              public Watch.Why await(Watch.Turn since, Duration atMost)
+                  throws InterruptedException {
+                return turns.take();
+              }
+            })
+        .start(retired::get);
+    assertThat(asked.take()).isEqualTo("read");
+
+    turns.add(Watch.Why.LOOK);
+    assertThat(asked.take()).isEqualTo("looked from 7");
+    turns.add(Watch.Why.READ);
+    assertThat(asked.take()).isEqualTo("read");
+    index.set(8);
+    turns.add(Watch.Why.LOOK);
+    assertThat(asked.take()).isEqualTo("looked from 7");
+    assertThat(asked.take()).isEqualTo("read");
+    turns.add(Watch.Why.LOOK);
+    assertThat(asked.take()).isEqualTo("looked from 8");
+    retired.set(true);
+    turns.add(Watch.Why.READ);
   }
 
   @Test

@@ -107,6 +107,14 @@ interface ClientContract extends Contract {
       List<Registration> registrations =
           names.stream().map(name -> other.register(ttl(name))).toList();
       awaitAll(seen.values(), now -> now.instances().size() == 1);
+      // Names that are known: nothing but the index of their list says that these come and go.
+      List<Registration> more =
+          names.stream()
+              .map(name -> other.register(ttl(name).withId(name + "-2").withChecks(List.of())))
+              .toList();
+      awaitAll(seen.values(), now -> now.instances().size() == 2);
+      more.forEach(Registration::close);
+      awaitAll(seen.values(), now -> now.instances().size() == 1);
       names.forEach(name -> other.agent().report(name + ":ttl", Health.PASSING, "well"));
       awaitAll(seen.values(), now -> now.passing().size() == 1);
       names.forEach(name -> other.agent().report(name + ":ttl", Health.WARNING, "slow"));

@@ -1,6 +1,7 @@
 package dev.weft.consul.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import java.time.Duration;
 import java.util.ArrayList;
@@ -19,6 +20,8 @@ import org.junit.jupiter.api.Test;
  *       #wakesAQueryForAnUnknownServiceWhenItComes}.
  *   <li>the health of another service wakes nobody: {@link
  *       #doesNotWakeForTheHealthOfAnotherService}.
+ *   <li>an answer that a filter emptied has the index of its service: {@link
+ *       #saysWithoutInstancesWhetherTheIndexOfAServiceHasMoved}.
  *   <li>a check of the node wakes everybody: {@link #wakesAllServicesForACheckOfTheNode}.
  *   <li>catalog/services wakes for names, not for health: {@link
  *       #wakesTheListOfServicesForNewAndRemovedOnesButNotForHealth}.
@@ -111,6 +114,25 @@ interface QuietContract extends Contract {
     next.sleepsFor(Duration.ofMillis(700));
     api().tell(watched, "fail");
     assertThat(next.wakes().at(0, "Checks", 1, "Status")).isEqualTo("critical");
+  }
+
+  @Test
+  default void saysWithoutInstancesWhetherTheIndexOfAServiceHasMoved() throws Exception {
+    String watched = unique("looked");
+    String other = unique("other");
+    api().registerTtl(watched, watched, "passing");
+    long index = settled("/v1/health/service/" + watched);
+    String path = "/v1/health/service/" + watched + "?filter=" + Api.encode("Service.ID == \"\"");
+    api().registerTtl(other, other, "passing");
+    inCatalog(other, "passing");
+    assertThat(api().get(path).isOk().list()).isEmpty();
+    assertThat(api().get(path).index()).isEqualTo(index);
+
+    api().registerTtl(watched, watched + "-2", "passing");
+    await().until(() -> api().get(path).index() > index);
+    api().deregister(watched + "-2");
+    await()
+        .until(() -> api().get(path).index() == api().get("/v1/health/service/" + watched).index());
   }
 
   @Test
