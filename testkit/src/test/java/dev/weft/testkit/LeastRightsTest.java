@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import dev.weft.consul.ConsulException;
 import dev.weft.consul.Health;
 import dev.weft.mesh.Env;
+import dev.weft.mesh.Explanation;
 import dev.weft.mesh.Mesh;
 import dev.weft.mesh.MeshConfig;
 import dev.weft.mesh.MeshServer;
@@ -314,6 +315,13 @@ final class LeastRightsTest {
       ask("PUT", "/v1/acl/token/" + accessors.get(service), "{\"Policies\":[]}");
     }
     await().atMost(LONG).until(() -> seesNothing(caller));
+    await()
+        .atMost(LONG)
+        .until(
+            () -> {
+              wakeWhoFollowsInstances();
+              return isStale(caller);
+            });
     awaitAt(caller, "v1");
     assertThat(seesNothing(caller)).isTrue();
 
@@ -324,6 +332,18 @@ final class LeastRightsTest {
     awaitAt(caller, "v1", "v2");
     intend("deny");
     await().atMost(LONG).until(() -> refusal(caller), "INTENTION_DENIED"::equals);
+  }
+
+  /** Whoever waits for a change of the served is answered now, with what it may see. */
+  private void wakeWhoFollowsInstances() {
+    ask("PUT", "/v1/agent/service/register", "{\"ID\":\"x\",\"Name\":\"%s\"}".formatted(SERVED));
+    ask("PUT", "/v1/agent/service/deregister/x", "");
+  }
+
+  /** Whether it goes by what it knew of the served, because the registry does not tell it. */
+  private static boolean isStale(Mesh mesh) {
+    return mesh.explain(SERVED, METHOD, new Metadata()).places().stream()
+        .anyMatch(Explanation.Place::stale);
   }
 
   private static boolean seesNothing(Mesh mesh) {
