@@ -47,7 +47,14 @@ final class OutboundStack implements AutoCloseable {
   static final int METADATA_BYTES_MAX = 8 * 1024;
   static final int MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 
-  private static final int KEEPALIVE_SECONDS = 20;
+  private static final Duration KEEPALIVE = Duration.ofSeconds(20);
+
+  /**
+   * What servers allow who were told nothing: more than one in five minutes ends the connection
+   * (gRFC A8).
+   */
+  private static final Duration KEEPALIVE_OF_OTHERS = Duration.ofMinutes(6);
+
   private static final int KEEPALIVE_ANSWER_SECONDS = 5;
 
   private static final AttributeKey<String> STATE = AttributeKey.stringKey("state");
@@ -580,7 +587,10 @@ final class OutboundStack implements AutoCloseable {
       String service, String target, Consumer<ManagedChannelBuilder<?>> more) {
     Function<ChannelCredentials, ManagedChannel> channel =
         credentials ->
-            transport.open(target, credentials, builder -> more.accept(limited(builder, timer)));
+            transport.open(
+                target,
+                credentials,
+                builder -> more.accept(limited(builder, timer, services.ours(service))));
     if (tls.isEmpty()) {
       return channel.apply(InsecureChannelCredentials.create());
     }
@@ -603,11 +613,16 @@ final class OutboundStack implements AutoCloseable {
         .toList();
   }
 
-  static ManagedChannelBuilder<?> limited(ManagedChannelBuilder<?> builder, Timer timer) {
+  /**
+   * @param ours whether what is called allows a ping every ten seconds, as {@link MeshServer} does
+   */
+  static ManagedChannelBuilder<?> limited(
+      ManagedChannelBuilder<?> builder, Timer timer, boolean ours) {
+    Duration keepalive = ours ? KEEPALIVE : KEEPALIVE_OF_OTHERS;
     return builder
         .executor(timer.threads())
         // Finds a dead peer while calls wait for it; idle connections cost nothing.
-        .keepAliveTime(KEEPALIVE_SECONDS, TimeUnit.SECONDS)
+        .keepAliveTime(keepalive.toSeconds(), TimeUnit.SECONDS)
         .keepAliveTimeout(KEEPALIVE_ANSWER_SECONDS, TimeUnit.SECONDS)
         .keepAliveWithoutCalls(false)
         .maxInboundMetadataSize(METADATA_BYTES_MAX)

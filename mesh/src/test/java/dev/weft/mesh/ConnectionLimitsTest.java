@@ -49,14 +49,7 @@ class ConnectionLimitsTest {
   void aChannelFindsADeadPeerAndPingsNoMoreOftenThanServersAllow() throws Exception {
     NettyServerBuilder server = MeshServer.limited(NettyServerBuilder.forPort(0));
     try (Timer timer = new Timer()) {
-      List<ManagedChannelBuilder<?>> builders = new ArrayList<>();
-      new OwnLoops()
-          .open(
-              "dns:///127.0.0.1:1",
-              InsecureChannelCredentials.create(),
-              builder -> builders.add(OutboundStack.limited(builder, timer)))
-          .shutdownNow();
-      ManagedChannelBuilder<?> channel = builders.getFirst();
+      ManagedChannelBuilder<?> channel = channel(timer, true);
 
       assertThat(time(channel, "keepAliveTimeNanos"))
           .isEqualTo(Duration.ofSeconds(20))
@@ -70,6 +63,25 @@ class ConnectionLimitsTest {
                 assertThat(value).isEqualTo(1_000);
               });
     }
+  }
+
+  @Test
+  void aChannelToAServiceThatIsNotOursPingsNoMoreOftenThanServersAllowByDefault() throws Exception {
+    try (Timer timer = new Timer()) {
+      assertThat(time(channel(timer, false), "keepAliveTimeNanos"))
+          .isGreaterThan(time(NettyServerBuilder.forPort(0), "permitKeepAliveTimeInNanos"));
+    }
+  }
+
+  private static ManagedChannelBuilder<?> channel(Timer timer, boolean ours) {
+    List<ManagedChannelBuilder<?>> builders = new ArrayList<>();
+    new OwnLoops()
+        .open(
+            "dns:///127.0.0.1:1",
+            InsecureChannelCredentials.create(),
+            builder -> builders.add(OutboundStack.limited(builder, timer, ours)))
+        .shutdownNow();
+    return builders.getFirst();
   }
 
   private static Duration time(Object builder, String name) throws ReflectiveOperationException {
