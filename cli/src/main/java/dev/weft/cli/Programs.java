@@ -49,6 +49,12 @@ final class Programs {
   private static final String REDIS_URL = "REDIS_URL";
   private static final String UNCOUNTED = "WEFT_UNCOUNTED_ADDRESSES";
   private static final String COMMENTS = "WEFT_DOCS_COMMENTS";
+  private static final String DESCRIPTORS = "WEFT_DESCRIPTORS_DIR";
+
+  /** What the edge reads; it runs in another folder than {@code ./weft}. */
+  private static final List<String> FILES_OF_THE_EDGE =
+      List.of(COMMENTS, DESCRIPTORS, "WEFT_TLS_CERT_FILE", "WEFT_TLS_KEY_FILE");
+
   private static final String BIND_PUBLIC = "WEFT_BIND_PUBLIC";
   private static final String TLS = "WEFT_TLS";
   private static final String LOOPBACK = "127.0.0.1";
@@ -177,24 +183,22 @@ final class Programs {
     // Where it keeps contracts, so that a restarted edge knows the routes of services still down.
     environment.put("WEFT_CACHE_DIR", dir.folder("edge").toString());
     environment.put(UNCOUNTED, given.getOrDefault(UNCOUNTED, ""));
-    environment.putAll(comments());
+    // What its contracts' authors wrote is in the build; sets that somebody else keeps count for it
+    // by
+    // themselves.
+    if (given.getOrDefault(DESCRIPTORS, "").isEmpty()) {
+      environment.put(COMMENTS, build.contracts().toString());
+    }
+    for (String file : FILES_OF_THE_EDGE) {
+      String said = given.getOrDefault(file, "");
+      if (!said.isEmpty()) {
+        environment.put(file, Path.of(said).toAbsolutePath().toString());
+      }
+    }
     environment.putAll(given(REDIS_URL));
     // To go on serving after the goodbye is for callers that have another edge to turn to.
     environment.put("WEFT_DRAIN_WAIT", given.getOrDefault("WEFT_DRAIN_WAIT", "PT0.1S"));
     return java(EDGE, environment);
-  }
-
-  /** Where the edge reads what the contracts' authors wrote: in the build, if not elsewhere. */
-  private Map<String, String> comments() {
-    String said = given.getOrDefault(COMMENTS, "");
-    if (!said.isEmpty()) {
-      // It runs in another folder.
-      return Map.of(COMMENTS, Path.of(said).toAbsolutePath().toString());
-    }
-    // Sets that somebody else keeps count for the edge by themselves.
-    return given.getOrDefault("WEFT_DESCRIPTORS_DIR", "").isEmpty()
-        ? Map.of(COMMENTS, build.contracts().toString())
-        : Map.of();
   }
 
   /** An address with a password, as it was given to {@code ./weft}: by itself or in a file. */

@@ -238,6 +238,14 @@ class ProgramsTest {
   }
 
   @Test
+  void theEdgeFindsFilesThatAreNamedFromWhereWeftRuns() {
+    for (String file : List.of("WEFT_DESCRIPTORS_DIR", "WEFT_TLS_CERT_FILE", "WEFT_TLS_KEY_FILE")) {
+      assertThat(edge(programs(Map.of(file, "mine/it"))))
+          .containsEntry(file, Path.of("mine/it").toAbsolutePath().toString());
+    }
+  }
+
+  @Test
   void aDetourLeadsToItselfInsteadOfWhereItEnds() {
     Detours detours =
         new Detours(
