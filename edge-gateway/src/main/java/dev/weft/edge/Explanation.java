@@ -363,7 +363,13 @@ final class Explanation {
           + " with the roles "
           + String.join(", ", new TreeSet<>(user.roles()));
     }
-    return "nobody: " + asker.refusal().map(Problem::message).orElse("no token came along");
+    return "nobody: "
+        + asker
+            .refusal()
+            // That one is required is for the access to say, which may need none.
+            .filter(why -> !why.reason().equals("TOKEN_MISSING"))
+            .map(Problem::message)
+            .orElse("no token came along");
   }
 
   private List<Object> limits(Rpc rpc) {

@@ -220,6 +220,8 @@ class ExplainTest {
         .isEqualTo("a valid token with one of the roles admin");
     assertThat(user.at("/access/caller").asText()).isEqualTo("user u1 with the roles customer");
     assertThat(user.at("/access/verdict").asText()).isEqualTo("refused");
+    assertThat(nobody.at("/access/caller").asText()).isEqualTo("nobody: no token came along");
+    assertThat(forged.at("/access/caller").asText()).isEqualTo("nobody: the token is not valid");
     for (JsonNode said : List.of(user, admin, forged)) {
       assertThat(said.toString())
           .doesNotContain(EdgeFixture.USER_TOKEN, EdgeFixture.ADMIN_TOKEN, "eyJforged");
