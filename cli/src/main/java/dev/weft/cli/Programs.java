@@ -183,9 +183,8 @@ final class Programs {
     // Where it keeps contracts, so that a restarted edge knows the routes of services still down.
     environment.put("WEFT_CACHE_DIR", dir.folder("edge").toString());
     environment.put(UNCOUNTED, given.getOrDefault(UNCOUNTED, ""));
-    // What its contracts' authors wrote is in the build; sets that somebody else keeps count for it
-    // by
-    // themselves.
+    // What the contracts' authors wrote is in the build. Sets that somebody else keeps have it,
+    // too.
     if (given.getOrDefault(DESCRIPTORS, "").isEmpty()) {
       environment.put(COMMENTS, build.contracts().toString());
     }

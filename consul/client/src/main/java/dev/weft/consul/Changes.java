@@ -72,7 +72,7 @@ final class Changes implements AutoCloseable {
       }
 
       @Override
-      public Watch.Why await(Watch.Turn seen, Duration atMost) throws InterruptedException {
+      public Watch.Act await(Watch.Turn seen, Duration atMost) throws InterruptedException {
         return awaitOther(service, seen, atMost);
       }
     };
@@ -87,7 +87,7 @@ final class Changes implements AutoCloseable {
     return new Watch.Turn(all + own.computeIfAbsent(service, _ -> 0L), ofNames);
   }
 
-  private synchronized Watch.Why awaitOther(String service, Watch.Turn seen, Duration atMost)
+  private synchronized Watch.Act awaitOther(String service, Watch.Turn seen, Duration atMost)
       throws InterruptedException {
     if (!running) {
       running = true;
@@ -102,8 +102,8 @@ final class Changes implements AutoCloseable {
     }
     Watch.Turn now = turn(service);
     return now.certain() == seen.certain() && now.possible() != seen.possible()
-        ? Watch.Why.LOOK
-        : Watch.Why.READ;
+        ? Watch.Act.LOOK
+        : Watch.Act.READ;
   }
 
   private synchronized void namesMoved(Answer answer) {

@@ -62,9 +62,9 @@ final class Watch<V, T> {
           }
 
           @Override
-          public Why await(Turn seen, Duration atMost) throws InterruptedException {
+          public Act await(Turn seen, Duration atMost) throws InterruptedException {
             Thread.sleep(BACKOFF.jittered(Duration.ofSeconds(1)));
-            return Why.READ;
+            return Act.READ;
           }
         };
 
@@ -76,7 +76,7 @@ final class Watch<V, T> {
      *
      * @param atMost what may pass for something else than the change
      */
-    Why await(Turn seen, Duration atMost) throws InterruptedException;
+    Act await(Turn seen, Duration atMost) throws InterruptedException;
   }
 
   /**
@@ -88,7 +88,7 @@ final class Watch<V, T> {
   record Turn(long certain, long possible) {}
 
   /** What to do at a turn. */
-  enum Why {
+  enum Act {
     /** Read whatever it is. */
     READ,
     /** Read if the index has moved. */
@@ -156,12 +156,12 @@ final class Watch<V, T> {
         .start(
             () -> {
               TokenBucket pace = new TokenBucket(2, PACE, System::nanoTime);
-              Position position = new Position(0, 0, () -> Why.READ);
-              Why why = Why.READ;
+              Position position = new Position(0, 0, () -> Act.READ);
+              Act act = Act.READ;
               while (!retired.getAsBoolean()) {
                 pause(pace.take());
-                position = pollOnce(position, why);
-                why = uninterrupted(position.rest());
+                position = pollOnce(position, act);
+                act = uninterrupted(position.rest());
               }
             });
   }
@@ -202,18 +202,18 @@ final class Watch<V, T> {
 
   @FunctionalInterface
   private interface Rest {
-    Why take() throws InterruptedException;
+    Act take() throws InterruptedException;
   }
 
   /** Where the next poll starts, after how many failures in a row and after what rest. */
   private record Position(long index, int failures, Rest rest) {}
 
-  private Position pollOnce(Position position, Why why) {
+  private Position pollOnce(Position position, Act act) {
     boolean slot = slots.tryAcquire();
     Turn turn = turns.now();
-    Rest rest = slot ? () -> Why.READ : () -> turns.await(turn, lastKnown.patience(MAX_WAIT));
+    Rest rest = slot ? () -> Act.READ : () -> turns.await(turn, lastKnown.patience(MAX_WAIT));
     try {
-      if (!slot && why == Why.LOOK && !query.moved(position.index())) {
+      if (!slot && act == Act.LOOK && !query.moved(position.index())) {
         return new Position(position.index(), 0, rest);
       }
       long index = slot ? position.index() : 0;
@@ -278,18 +278,18 @@ final class Watch<V, T> {
     var _ = uninterrupted(() -> read(duration));
   }
 
-  private static Why read(Duration after) throws InterruptedException {
+  private static Act read(Duration after) throws InterruptedException {
     Thread.sleep(after);
-    return Why.READ;
+    return Act.READ;
   }
 
-  private static Why uninterrupted(Rest rest) {
+  private static Act uninterrupted(Rest rest) {
     try {
       return rest.take();
     } catch (InterruptedException e) {
       // Nobody else knows this thread. A flag left set would fail every later poll.
       log.warn("a pause of a watch was interrupted and cut short", e);
-      return Why.READ;
+      return Act.READ;
     }
   }
 }

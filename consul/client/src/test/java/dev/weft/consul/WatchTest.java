@@ -413,7 +413,7 @@ class WatchTest {
 
   @Test
   void withoutASlotReadsAtATurnOfSomethingElseOnlyIfItsIndexHasMoved() throws Exception {
-    BlockingQueue<Watch.Why> turns = new LinkedBlockingQueue<>();
+    BlockingQueue<Watch.Act> turns = new LinkedBlockingQueue<>();
     BlockingQueue<String> asked = new LinkedBlockingQueue<>();
     AtomicLong index = new AtomicLong(7);
     AtomicBoolean retired = new AtomicBoolean();
@@ -445,7 +445,7 @@ class WatchTest {
               }
 
               @Override
-              public Watch.Why await(Watch.Turn since, Duration atMost)
+              public Watch.Act await(Watch.Turn since, Duration atMost)
                   throws InterruptedException {
                 return turns.take();
               }
@@ -453,18 +453,18 @@ class WatchTest {
         .start(retired::get);
     assertThat(asked.take()).isEqualTo("read");
 
-    turns.add(Watch.Why.LOOK);
+    turns.add(Watch.Act.LOOK);
     assertThat(asked.take()).isEqualTo("looked from 7");
-    turns.add(Watch.Why.READ);
+    turns.add(Watch.Act.READ);
     assertThat(asked.take()).isEqualTo("read");
     index.set(8);
-    turns.add(Watch.Why.LOOK);
+    turns.add(Watch.Act.LOOK);
     assertThat(asked.take()).isEqualTo("looked from 7");
     assertThat(asked.take()).isEqualTo("read");
-    turns.add(Watch.Why.LOOK);
+    turns.add(Watch.Act.LOOK);
     assertThat(asked.take()).isEqualTo("looked from 8");
     retired.set(true);
-    turns.add(Watch.Why.READ);
+    turns.add(Watch.Act.READ);
   }
 
   @Test
